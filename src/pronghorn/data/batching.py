@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.data.element import Array, as_element, as_text, encoded, text_of
 from pronghorn.data.ragged import RaggedTensor, values_of
-from pronghorn.data.structure import leaves, map_leaves
+from pronghorn.data.structure import is_sparse, leaves, map_leaves
 from pronghorn.data.tensor_spec import RaggedTensorSpec
 
 
@@ -38,6 +38,8 @@ def stack(*parts: Any) -> Any:
     """
     if isinstance(parts[0], RaggedTensor):
         return ragged(*parts)
+    if is_sparse(parts[0]):
+        return parts[0].stacked(parts)
     shapes = {np.shape(part) for part in parts}
     if len(shapes) > 1:
         raise ValueError(
@@ -98,6 +100,10 @@ def padded(parts: Sequence[Any], shape: Any, value: Any) -> Any:
     """
     if isinstance(parts[0], str | bytes):
         return stack(*parts)
+    if is_sparse(parts[0]):
+        raise TypeError(
+            "padded_batch: SparseTensors are not padded; batch(), or map tf.sparse.to_dense over them first."
+        )
     arrays = [np.asarray(as_element(part)) for part in parts]
     if len({array.ndim for array in arrays}) > 1:
         return stack(*parts)

@@ -22,11 +22,14 @@ from pronghorn.data.batching import checked_size, gathered, padded_elements, rag
 from pronghorn.data.element import as_element, as_plain
 from pronghorn.data.lazy import Lazy, LazyBatch, Made, Mapped
 from pronghorn.data.more_steps import MoreSteps
+from pronghorn.data.names import NamesNearest
 from pronghorn.data.structure import (
     array,
     as_described,
     call,
+    count_of,
     has_shapes,
+    holds,
     leaves,
     map_leaves,
     result,
@@ -37,7 +40,7 @@ from pronghorn.data.structure import (
     spec_of_parts,
     spec_of_rows,
 )
-from pronghorn.data.tensor_spec import TensorSpec
+from pronghorn.data.tensor_spec import SparseTensorSpec, TensorSpec
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
@@ -45,7 +48,7 @@ AUTOTUNE = -1
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
 
 
-class Dataset(MoreSteps):
+class Dataset(MoreSteps, NamesNearest):
     """A data set: elements that are arrays, or tuples and dicts of arrays, in an order.
 
     Args:
@@ -80,7 +83,7 @@ class Dataset(MoreSteps):
             ValueError: if they are not.
         """
         arrays = map_leaves(array, tensors)
-        lengths = {len(leaf) for leaf in leaves(arrays)}
+        lengths = {count_of(leaf) for leaf in leaves(arrays)}
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: the arrays have different lengths: {sorted(lengths)}.")
         (length,) = lengths
@@ -149,6 +152,11 @@ class Dataset(MoreSteps):
         """Return tuples of the elements of several data sets, as many as the shortest has; a dict gives dicts."""
         parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], tuple | dict) else datasets
         sets = list(leaves(parts))
+        other = next((part for part in sets if not isinstance(part, Dataset)), None)
+        if other is not None or not sets:
+            got = "none" if other is None else f"a {type(other).__name__}"
+            mend = "; pass them one by one, or in a tuple" if isinstance(other, list) else ""
+            raise TypeError(f"Dataset.zip: data sets, or tuples and dicts of them, are zipped; got {got}{mend}.")
 
         def zipped() -> Iterator[Any]:
             for elements in zip(*sets):
@@ -238,7 +246,7 @@ class Dataset(MoreSteps):
 
         def kept() -> Iterator[Any]:
             for element in self:
-                if bool(call(predicate, element)):
+                if holds(predicate, element, "filter"):
                     yield element
 
         return Dataset(kept)
@@ -326,7 +334,7 @@ class Dataset(MoreSteps):
 
         def rows() -> Iterator[Any]:
             for batch in self:
-                for index in range(len(next(leaves(batch)))):
+                for index in range(count_of(next(leaves(batch)))):
                     yield row(batch, index)
 
         found = Dataset(rows)
@@ -476,9 +484,14 @@ class Elements(Iterator[Any]):
 
 def _open_batch(leaf: Any, batch: int | None) -> Any:
     """A description of an array, with None for the extent of the batch."""
-    if batch is None or type(leaf) is not TensorSpec or not len(leaf.shape) or leaf.shape[0] != batch:
+    if (
+        batch is None
+        or type(leaf) not in (TensorSpec, SparseTensorSpec)
+        or not len(leaf.shape)
+        or leaf.shape[0] != batch
+    ):
         return leaf
-    return TensorSpec((None, *leaf.shape[1:]), leaf.dtype)
+    return type(leaf)((None, *leaf.shape[1:]), leaf.dtype)
 
 
 def _count_text(length: float | None) -> str:

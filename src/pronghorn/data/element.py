@@ -56,7 +56,7 @@ class Array(np.ndarray):
 
 def _plain(value: Any) -> Any:
     """The arguments of a function of NumPy's, arrays in them without their class."""
-    if type(value) in (Array, Text):
+    if isinstance(value, Array) and not isinstance(value, Words):
         return value.view(np.ndarray)
     if type(value) is dict:
         return {name: _plain(part) for name, part in value.items()}

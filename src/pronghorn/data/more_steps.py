@@ -15,7 +15,7 @@ from pronghorn.data import storing
 from pronghorn.data.batching import checked_size, gathered
 from pronghorn.data.element import as_plain
 from pronghorn.data.options import Options
-from pronghorn.data.structure import call, map_leaves, result
+from pronghorn.data.structure import call, holds, map_leaves, result
 
 if TYPE_CHECKING:
     from pronghorn.data.dataset import Dataset
@@ -384,7 +384,7 @@ class MoreSteps:
 
     def take_while(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keep elements up to the first for which a function is false."""
-        return self._new(lambda: itertools.takewhile(lambda element: bool(call(predicate, element)), self))
+        return self._new(lambda: itertools.takewhile(lambda element: holds(predicate, element, "take_while"), self))
 
     def unique(self, name: str | None = None) -> Dataset:
         """Keep the first of equal elements."""
@@ -463,21 +463,22 @@ class MoreSteps:
         return data.shuffle(len(found), seed=seed) if shuffle is None or shuffle else data  # type: ignore[attr-defined,no-any-return]
 
     # -- files --------------------------------------------------------------------------------------------------------
-    def save(self, path: Any, **ignored: Any) -> None:
-        """Write all elements into a folder, for `load`."""
-        storing.write(storing.file_of(os.path.join(storing.path_of(path), "dataset")), self)
+    def save(self, path: Any, compression: str | None = None, **ignored: Any) -> None:
+        """Write all elements into a folder, for `load`; `compression="GZIP"` makes them smaller."""
+        storing.write(storing.file_of(os.path.join(storing.path_of(path), "dataset")), self, compression)
 
     @classmethod
-    def load(cls, path: Any, *args: Any, **ignored: Any) -> Dataset:
+    def load(cls, path: Any, element_spec: Any = None, compression: str | None = None, **ignored: Any) -> Dataset:
         """Return the elements that `save` wrote.
 
         Raises:
             FileNotFoundError: if there are none.
+            ValueError: when reading, if they were saved with another `compression`.
         """
         file = storing.file_of(os.path.join(storing.path_of(path), "dataset"))
         if not file.exists():
             raise FileNotFoundError(f"Dataset.load: no data set was saved in {storing.path_of(path)}.")
-        return cls(lambda: storing.read(file))  # type: ignore[call-arg,return-value]
+        return cls(lambda: storing.read(file, compression))  # type: ignore[call-arg,return-value]
 
     def snapshot(self, path: Any, *args: Any, **ignored: Any) -> Dataset:
         """Write the elements into a folder in the first round, and read them there in others."""

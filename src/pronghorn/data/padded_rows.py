@@ -10,6 +10,7 @@ from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor, taken
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph import dtypes
+from pronghorn.graph.tensor import Tensor
 
 
 class PaddedRows(RaggedTensor):
@@ -135,6 +136,15 @@ class PaddedRows(RaggedTensor):
             return x  # also an array with an entry for each row, which is broadcast as it is
 
         return PaddedRows(op(*map(padded, args), **{k: padded(v) for k, v in kwargs.items()}), self.lengths)
+
+    def beside(self, x: Any) -> Any:
+        """An operand of arithmetic, which is broadcast as it is. See `RaggedTensor.beside`."""
+        x = ops.convert_to_tensor(x) if isinstance(x, list) and x and isinstance(x[0], list) else x
+        own = self.ndim - 1 - self.ragged_rank
+        is_strange = isinstance(x, Tensor | np.ndarray) and not self._has_entry_each(x)
+        if is_strange and any(extent != 1 for extent in x.shape[: max(len(x.shape) - own, 0)]):
+            raise self._not_beside(x)
+        return x
 
     def reduced(self, name: str, keepdims: bool = False) -> Any:
         """Return the `"sum"`, `"mean"`, `"max"`, `"min"`, `"prod"`, `"any"` or `"all"` of each row."""

@@ -11,11 +11,13 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Array, Text, as_element, as_text
+from pronghorn.data.names import NamesNearest
 from pronghorn.data.tensor_spec import TensorShape, dtype_name, text_dtype
+from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import OPERATORS, Tensor
 
 
-class RaggedTensor:
+class RaggedTensor(NamesNearest):
     """Rows of different lengths: the rows one after the other, and where each ends.
 
     Args:
@@ -237,8 +239,10 @@ class RaggedTensor:
         """Return the shape of `to_tensor()`."""
         inner = self.values.bounding_shape().tolist() if isinstance(self.values, RaggedTensor) else self.values.shape
         shape = (len(self), int(np.diff(self.splits).max(initial=0)), *inner[1:])
-        found = ops.convert_to_tensor(np.asarray(shape, "int64"))
-        return found if axis is None else found[axis]
+        found = np.asarray(shape, "int64")
+        return ops.convert_to_tensor(
+            found if axis is None else found[np.asarray(axis)], dtype=dtype_name(out_type or "int64")
+        )
 
     def with_values(self, new_values: Any) -> RaggedTensor:
         """Return the same rows of other values."""
@@ -284,8 +288,11 @@ class RaggedTensor:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        key = key if isinstance(key, tuple) else (key,)
-        first, rest = key[0], key[1:]
+        first, *rest = self._spelled_out(key if isinstance(key, tuple) else (key,))
+        rest = tuple(rest)
+        if first is None:
+            found = self[rest] if rest else self
+            return RaggedTensor(found, [0, len(found)]) if isinstance(found, RaggedTensor) else _expanded(found, 0)
         if isinstance(first, slice):
             chosen = self if first == slice(None) else self.take(np.arange(len(self))[first])
             return chosen._each_row(rest) if rest else chosen
@@ -296,9 +303,23 @@ class RaggedTensor:
         row = self.values[int(self.splits[index]) : int(self.splits[index + 1])]
         return row[rest] if rest else row
 
+    def _spelled_out(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A key with a slice for each axis that an ellipsis stands for."""
+        places = [place for place, part in enumerate(key) if part is Ellipsis]
+        if not places:
+            return key or (slice(None),)
+        missing = self.ndim - sum(part is not None and part is not Ellipsis for part in key)
+        others = [part for part in key[places[0] + 1 :] if part is not Ellipsis]
+        return (*key[: places[0]], *[slice(None)] * missing, *others)
+
     def _each_row(self, key: tuple[Any, ...]) -> Any:
         """What a key gives for each row: a slice cuts the rows, a number takes one entry of each."""
         first, rest = key[0], key[1:]
+        if first is None:
+            rows = self._each_row(rest) if rest else self
+            return (
+                RaggedTensor(rows, np.arange(len(rows) + 1)) if isinstance(rows, RaggedTensor) else _expanded(rows, 1)
+            )
         starts, lengths = self.splits[:-1], np.diff(self.splits)
         if not isinstance(first, slice):
             index = int(first)
@@ -366,7 +387,7 @@ class RaggedTensor:
                 if not self.same_rows(x):
                     raise ValueError(f"RaggedTensors whose rows differ in length: {self.shape} and {x.shape}.")
                 return x.flat_values
-            return taken(values_of(x[:, 0]), self._rows()) if self._has_entry_each(x) else x
+            return self._of_each_value(x) if self._has_entry_each(x) else x
 
         return self.with_flat_values(op(*map(flat, args), **{key: flat(value) for key, value in kwargs.items()}))
 
@@ -380,17 +401,46 @@ class RaggedTensor:
         shape = tuple(x.shape) if isinstance(x, Tensor | np.ndarray) else ()
         return self.ragged_rank == 1 and len(shape) == self.ndim and shape[:2] == (self._count, 1)
 
-    def _check_beside(self, x: Any) -> None:
-        """Raise an error for an array that has neither an entry for each row nor is broadcast to each value."""
-        if not isinstance(x, Tensor | np.ndarray) or self._has_entry_each(x):
-            return
+    def beside(self, x: Any) -> Any:
+        """An operand of arithmetic, broadcast: what an array has for each of the values; anything else as it is.
+
+        Raises:
+            ValueError: for an array that is not broadcast to these rows.
+        """
+        if isinstance(x, list) and x and isinstance(x[0], list):
+            x = as_text(x) if holds_text(x) else values_of(x)
         own = self.ndim - 1 - self.ragged_rank
-        if any(extent != 1 for extent in x.shape[: max(len(x.shape) - own, 0)]):
-            raise ValueError(
-                f"Rows of different lengths, of shape {self.shape}, meet an array of shape {tuple(x.shape)}. It may "
-                f"have the shape of a value, {tuple(self.shape[1 + self.ragged_rank :])}, or an entry for each row, as "
-                "one of shape (rows, 1) has for rows of numbers."
-            )
+        is_value = not isinstance(x, Tensor | np.ndarray) or len(x.shape) <= own
+        return x if is_value else self._of_each_value(x)
+
+    def _of_each_value(self, x: Any) -> Any:
+        """What an array that is broadcast to these rows has for each of the values."""
+        shape = (*[1] * (self.ndim - len(x.shape)), *x.shape)
+        rank = self.ragged_rank + 1
+        counts = [np.diff(splits) for splits in self.nested_splits]
+        fits = shape[0] in (1, len(self)) and len(shape) == self.ndim
+        if not fits or any(n != 1 and (count != n).any() for n, count in zip(shape[1:rank], counts)):
+            raise self._not_beside(x)
+        places = [np.minimum(axis, extent - 1) for axis, extent in zip(self._coordinates(), shape)]
+        flat = (int(np.prod(shape[:rank], dtype=int)), *shape[rank:])
+        x = values_of(np.reshape(np.asarray(x), flat) if isinstance(x, np.ndarray) else ops.reshape(x, flat))
+        return taken(x, np.ravel_multi_index(places, shape[:rank])) if flat[0] else x
+
+    def _coordinates(self) -> list[np.ndarray]:
+        """The places of all values along the axes that vary, and the first."""
+        rows = self._rows()
+        along = np.arange(len(rows)) - self.splits[rows]
+        if not isinstance(self.values, RaggedTensor):
+            return [rows, along]
+        outer, *inner = self.values._coordinates()
+        return [rows[outer], along[outer], *inner]
+
+    def _not_beside(self, x: Any) -> ValueError:
+        return ValueError(
+            f"Rows of different lengths, of shape {self.shape}, meet an array of shape {tuple(x.shape)}. It may "
+            f"have the shape of a value, {tuple(self.shape[1 + self.ragged_rank :])}, or an entry for each row, as "
+            "one of shape (rows, 1) has for rows of numbers."
+        )
 
     def __repr__(self) -> str:
         return f"<tf.RaggedTensor {written(self)}>"
@@ -485,6 +535,11 @@ def _with_last(values: Any, default: Any) -> Any:
     return ops.concatenate([values, ops.broadcast_to(default, row)], axis=0)
 
 
+def _expanded(values: Any, axis: int) -> Any:
+    """Values with one more axis."""
+    return as_text(np.expand_dims(values, axis)) if isinstance(values, Text) else ops.expand_dims(values, axis)
+
+
 def _lengths_without(array: np.ndarray, padding: Any) -> np.ndarray:
     """How long each row is without the padding at its end."""
     if array.dtype == object:
@@ -533,14 +588,28 @@ def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
     return next(x for x in (*args, *kwargs.values()) if isinstance(x, RaggedTensor))._map(op, args, kwargs)
 
 
-def _operator(method: Any) -> Any:
+def elementwise(op: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return rows of what an elementwise function gives for rows and what is broadcast to them.
+
+    >>> elementwise(ops.add, RaggedTensor.of([[1], [2, 3]]), [[10], [20]]).to_list()
+    [[11], [22, 23]]
+
+    Raises:
+        ValueError: for rows of different lengths, or an array that is not broadcast to them.
+    """
+    rows = next(x for x in (*args, *kwargs.values()) if isinstance(x, RaggedTensor))
+    return rows._map(op, [*map(rows.beside, args)], {name: rows.beside(value) for name, value in kwargs.items()})
+
+
+def _operator(name: str, method: Any) -> Any:
+    def of_values(x: Any, *rest: Any) -> Any:
+        return getattr(x, name)(*rest) if isinstance(x, Text) else method(x, *rest)
+
     def operator(self: RaggedTensor, *others: Any) -> Any:
-        for other in others:
-            self._check_beside(other)
-        return map_flat_values(lambda x, *rest: method(x, *rest), self, *others)
+        return elementwise(of_values, self, *others)
 
     return operator
 
 
 for _name, _method in OPERATORS.items():
-    setattr(RaggedTensor, _name, _operator(_method))
+    setattr(RaggedTensor, _name, _operator(_name, _method))

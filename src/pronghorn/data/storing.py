@@ -42,33 +42,49 @@ def matching(patterns: Any) -> list[str]:
     return sorted(path for pattern in paths_of(patterns) for path in glob.glob(pattern))
 
 
+_COMPRESSIONS = (None, "", "GZIP")
+
+
 def file_of(path: Any) -> Path:
     """The file in which elements lie for a path that a user gave."""
     return Path(path_of(path) + ".elements.npz")
 
 
-def write(path: Path, elements: Iterable[Any]) -> None:
-    """Write elements; a file that is there is replaced once the new one is whole."""
+def write(path: Path, elements: Iterable[Any], compression: str | None = None) -> None:
+    """Write elements; a file that is there is replaced once the new one is whole.
+
+    Raises:
+        ValueError: for another compression than `"GZIP"` or none.
+    """
+    if compression not in _COMPRESSIONS:
+        raise ValueError(f"Dataset.save: compression={compression!r}; it must be 'GZIP' or None.")
     arrays: dict[str, np.ndarray] = {}
     structures = [_put(element, arrays) for element in elements]
     arrays["structures"] = np.frombuffer(json.dumps(structures).encode(), "uint8")
-    write_arrays(path, arrays)
+    if compression == "GZIP":
+        arrays["compression"] = np.frombuffer(b"GZIP", "uint8")
+    write_arrays(path, arrays, compressed=compression == "GZIP")
 
 
-def write_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
+def write_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], compressed: bool = False) -> None:
     """Write arrays by name into a file of NumPy's; one that is there is replaced once the new one is whole."""
     with replacing(path) as fresh, open(fresh, "wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+        (np.savez_compressed if compressed else np.savez)(stream, **arrays)  # type: ignore[arg-type]
 
 
-def read(path: Path) -> Iterator[Any]:
+def read(path: Path, compression: str | None = None) -> Iterator[Any]:
     """Read elements.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: for a file that is none of these.
+        ValueError: for a file that is none of these, or was compressed in another way.
     """
     with np.load(path, allow_pickle=False) as file:
+        found = bytes(file["compression"]).decode() if "compression" in file else None
+        if found != (compression or None):
+            raise ValueError(
+                f"Dataset.load: the data set was saved with compression={found!r}, not {compression!r}; pass that."
+            )
         try:
             structures = json.loads(bytes(file["structures"]))
         except (KeyError, ValueError) as error:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.data.element import Array, Text, as_element, as_text
+from pronghorn.data.element import Array, Text, as_element, as_text, check_shape
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.data.tensor_spec import RaggedTensorSpec, TensorSpec, dtype_name
+from pronghorn.data.tensor_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec, dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import mapping
 
@@ -43,7 +43,17 @@ def leaves(structure: Any) -> Iterator[Any]:
 
 def row(structure: Any, index: int) -> Any:
     """The rows of an element's arrays."""
-    return map_leaves(lambda leaf: leaf[index], structure)
+    return map_leaves(lambda leaf: leaf.row(index) if is_sparse(leaf) else leaf[index], structure)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether this is TensorFlow's `SparseTensor`, as `pronghorn run` has it."""
+    return hasattr(value, "dense_shape") and hasattr(value, "stacked")
+
+
+def count_of(leaf: Any) -> int:
+    """How many rows an array has."""
+    return int(leaf.shape[0]) if is_sparse(leaf) else len(leaf)
 
 
 def array(value: Any) -> Any:
@@ -52,7 +62,7 @@ def array(value: Any) -> Any:
     >>> array([0.5]).dtype, array([np.float64(0.5)]).dtype
     (dtype('float32'), dtype('float64'))
     """
-    if isinstance(value, RaggedTensor):
+    if isinstance(value, RaggedTensor) or is_sparse(value):
         return value
     found = np.asarray(value)
     if found.dtype.kind in "US":
@@ -81,6 +91,8 @@ def array_of(value: Any, spec: Any) -> Any:
     Raises:
         ValueError: where the shape is not that of the spec.
     """
+    if isinstance(spec, SparseTensorSpec):
+        return _checked_sparse(value, spec)
     if isinstance(spec, RaggedTensorSpec):
         return value if isinstance(value, RaggedTensor) else RaggedTensor.of(value, spec.dtype, spec.ragged_rank)
     name = spec.dtype if isinstance(spec, TensorSpec) else dtype_name(spec)
@@ -88,6 +100,13 @@ def array_of(value: Any, spec: Any) -> Any:
     if isinstance(spec, TensorSpec):
         found.set_shape(spec.shape)
     return found
+
+
+def _checked_sparse(value: Any, spec: SparseTensorSpec) -> Any:
+    if not is_sparse(value) or value.dtype != spec.dtype:
+        raise TypeError(f"a SparseTensor of {spec.dtype} was expected, got {type(value).__name__}.")
+    check_shape(value.shape, spec.shape)
+    return value
 
 
 def said_of_elements(types: Any, shapes: Any, signature: Any) -> Any:
@@ -152,6 +171,8 @@ def spec_of(leaf: Any) -> Any:
     """A description of an array."""
     if isinstance(leaf, RaggedTensor):
         return RaggedTensorSpec(leaf.shape, leaf.dtype, leaf.ragged_rank)
+    if is_sparse(leaf):
+        return SparseTensorSpec(leaf.shape, leaf.dtype)
     if isinstance(leaf, Text):
         return TensorSpec(leaf.shape, "string")
     found = np.asarray(leaf)
@@ -162,28 +183,45 @@ def spec_of_rows(leaf: Any) -> Any:
     """A description of an array's rows. Those of a `RaggedTensor` stay rows that differ, also as arrays."""
     if isinstance(leaf, RaggedTensor):
         return RaggedTensorSpec(leaf.shape[1:], leaf.dtype, leaf.ragged_rank - 1)
-    return spec_of(leaf[0])
+    return SparseTensorSpec(leaf.shape[1:], leaf.dtype) if is_sparse(leaf) else spec_of(leaf[0])
 
 
 def spec_of_batches(spec: Any, extent: int | None) -> Any:
     """A description of batches of so many elements; None where that varies."""
     if isinstance(spec, RaggedTensorSpec):
         return RaggedTensorSpec((extent, *spec.shape), spec.dtype, (spec.ragged_rank or 0) + 1)
-    return TensorSpec((extent, *spec.shape), spec.dtype)
+    return type(spec)((extent, *spec.shape), spec.dtype)
 
 
 def spec_of_parts(spec: Any) -> Any:
     """A description of the rows of what this describes."""
     if isinstance(spec, RaggedTensorSpec) and spec.ragged_rank:
         return RaggedTensorSpec(spec.shape[1:], spec.dtype, spec.ragged_rank - 1)
-    return TensorSpec(spec.shape[1:], spec.dtype)
+    return (SparseTensorSpec if isinstance(spec, SparseTensorSpec) else TensorSpec)(spec.shape[1:], spec.dtype)
 
 
 def has_shapes(spec: Any) -> bool:
     """Whether a description of elements, which may be None, is one of arrays whose axes are known."""
     return spec is not None and all(
-        isinstance(leaf, TensorSpec | RaggedTensorSpec) and leaf.shape is not None for leaf in leaves(spec)
+        isinstance(leaf, TensorSpec | RaggedTensorSpec | SparseTensorSpec) and leaf.shape is not None
+        for leaf in leaves(spec)
     )
+
+
+def holds(predicate: Callable[..., Any], element: Any, method: str) -> bool:
+    """Whether a user's condition is true of an element.
+
+    Raises:
+        ValueError: where it gives something else than a bool.
+    """
+    found = call(predicate, element)
+    dtype = getattr(found, "dtype", type(found))
+    if np.ndim(found) or dtype not in (bool, "bool"):
+        said = f"{dtype_name(dtype)} of shape {np.shape(found)}" if hasattr(found, "dtype") else repr(found)
+        raise ValueError(
+            f"Dataset.{method}: `predicate` must give one bool for an element, got {said}. Compare, as in `x != 0`."
+        )
+    return bool(found)
 
 
 def call(function: Callable[..., Any], element: Any) -> Any:

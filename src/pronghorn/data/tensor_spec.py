@@ -299,6 +299,26 @@ class RaggedTensorSpec:
         object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
 
 
+@dataclasses.dataclass(frozen=True)
+class SparseTensorSpec:
+    """The shape and the type of an array that is mostly empty.
+
+    Attributes:
+        shape: the extents; None for those that vary.
+        dtype: the name of the type.
+
+    >>> SparseTensorSpec([None, 3], "int32").shape
+    (None, 3)
+    """
+
+    shape: Any = None
+    dtype: Any = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _known(self.shape))
+        object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
+
+
 def _known(shape: Any) -> TensorShape | None:
     """A shape; None where the number of axes is not known."""
     shape = TensorShape(shape)

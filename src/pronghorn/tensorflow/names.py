@@ -71,7 +71,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "arrays.types": "DType IndexedSlices VariableAggregation VariableSynchronization as_dtype",
         "program.variables": "Variable",
         "pronghorn.data": "RaggedTensor TensorSpec",
-        "pronghorn.data.tensor_spec": "RaggedTensorSpec TensorShape",
+        "pronghorn.data.tensor_spec": "RaggedTensorSpec SparseTensorSpec TensorShape",
         "pronghorn.initializers": (
             "constant_initializer:Constant ones_initializer:Ones random_normal_initializer:RandomNormal "
             "random_uniform_initializer:RandomUniform zeros_initializer:Zeros"
@@ -194,7 +194,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
     },
     "io.gfile": {
-        "files.io": ("GFile copy exists glob:find isdir join listdir makedirs mkdir remove rename rmtree stat walk"),
+        "files.gfile": "GFile",
+        "files.io": ("copy exists glob:find isdir join listdir makedirs mkdir remove rename rmtree stat walk"),
     },
     "train": {
         "files.messages": "BytesList Example Feature Features FloatList Int64List",
@@ -375,6 +376,9 @@ OF_ARRAYS = ("", "compat.v1.image", "compat.v1.nn", "image", "linalg", "math", "
 KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
 
 ABSENT = {
+    "gfile": "use tf.io.gfile; its functions have names in small letters, such as exists for Exists",
+    "string_split": "use tf.strings.split, which gives a RaggedTensor",
+    "layers": "use tf.keras.layers",
     "Session": "TensorFlow 1 code does not run on Keras 3",
     "placeholder": (
         "values are not fed into graphs here, but given to functions; make it an argument of a tf.function or, for a "

@@ -1,11 +1,13 @@
 """Data sets made of steps."""
 
+import pickle
 import threading
 
 import numpy as np
 import pytest
 
-from pronghorn.data import Dataset, TensorSpec
+from pronghorn import ops
+from pronghorn.data import Dataset, RaggedTensor, TensorSpec
 from pronghorn.data.structure import map_leaves
 
 
@@ -231,3 +233,41 @@ def test_functions_of_numpy_see_its_arrays():
     assert {type(part) for part in np.linalg.svd(numbers)} == {np.ndarray}
     out = np.zeros(2)
     assert np.sum(numbers, axis=1, out=out) is out and out.tolist() == [14, 5]
+
+
+@pytest.mark.parametrize("condition", [lambda x: x, lambda x: 1, lambda x: None, lambda x: [True], lambda x: x > [0]])
+def test_conditions_are_bools(condition):
+    data = Dataset.range(2)
+    for refined in (data.filter(condition), data.take_while(condition)):
+        with pytest.raises(ValueError, match="must give one bool"):
+            list(refined)
+    for fine in (lambda x: x > 0, lambda x: True, lambda x: np.bool_(True), lambda x: ops.greater(x, 0)):
+        list(data.filter(fine))
+
+
+@pytest.mark.parametrize("parts", [([Dataset.range(1)],), ((Dataset.range(1), [Dataset.range(1)]),), (3,), ()])
+def test_only_data_sets_are_zipped(parts):
+    with pytest.raises(TypeError, match=r"Dataset.zip: .*got (a list; pass them one by one|a int|none)"):
+        Dataset.zip(*parts)
+
+
+def test_a_compressed_data_set_is_loaded_as_such(tmp_path):
+    path = str(tmp_path / "set")
+    Dataset.range(3).save(path, compression="GZIP")
+    assert [int(x) for x in Dataset.load(path, compression="GZIP")] == [0, 1, 2]
+    with pytest.raises(ValueError, match="saved with compression='GZIP', not None; pass that"):
+        list(Dataset.load(path))
+    with pytest.raises(ValueError, match="compression='XX'"):
+        Dataset.range(3).save(path, compression="XX")
+
+
+def test_missing_names_are_answered_with_the_nearest():
+    for owner in (Dataset, Dataset.range(1)):
+        with pytest.raises(AttributeError, match="'from_tensor_slice'; nearest: from_tensor_s"):
+            owner.from_tensor_slice  # noqa: B018
+        assert not hasattr(owner, "foo")
+    with pytest.raises(AttributeError, match="nearest: to_tensor"):
+        RaggedTensor.of([[1]]).to_tensr  # noqa: B018
+    with pytest.raises(AttributeError) as caught:
+        Dataset.foo  # noqa: B018
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -196,3 +196,76 @@ def test_shape_answers_as_tensorflow_does():
 
 def test_the_number_of_rows_is_an_array_as_other_counts_are(rows):
     assert rows.nrows().numpy() == 3 and rows.nrows().dtype == "int64" and rows.nrows("int32").dtype == "int32"
+
+
+DEEP = RaggedTensor.of([[[1, 2], [3]], [], [[4]]])
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ((..., slice(1)), [[[1], [3]], [], [[4]]]),
+        ((...,), DEEP.to_list()),
+        ((slice(None), slice(1), ...), [[[1, 2]], [], [[4]]]),
+        ((0, ..., slice(1)), [[1], [3]]),
+        ((None,), [DEEP.to_list()]),
+        ((None, slice(1)), [[[[1, 2], [3]]]]),
+        ((slice(None), None), [[[[1, 2], [3]]], [[]], [[[4]]]]),
+        ((..., None), [[[[1], [2]], [[3]]], [], [[[4]]]]),
+    ],
+)
+def test_keys_with_an_ellipsis_or_a_new_axis(key, expected):
+    assert DEEP[key].to_list() == expected
+
+
+def test_no_rows_take_such_keys_too():
+    rows = RaggedTensor.of([[1]])[:0]
+    assert rows[..., :1].to_list() == [] and rows[None].to_list() == [[]] and (rows + [[1]]).to_list() == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "other", "expected"),
+    [
+        ([[1], [2, 3]], [[10], [20]], [[11], [22, 23]]),
+        ([[1], [2, 3]], [[10]], [[11], [12, 13]]),
+        ([[1], [], [2, 3]], np.array([[10], [20], [30]], "int32"), [[11], [], [32, 33]]),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]], [[2, 4], [6, 8]]),
+        (DEEP, [[[10]], [[20]], [[30]]], [[[11, 12], [13]], [], [[34]]]),
+        ([["a"], ["b", "c"]], [["x"], ["y"]], [[b"ax"], [b"by", b"cy"]]),
+    ],
+)
+def test_what_is_broadcast_to_rows(rows, other, expected):
+    rows = rows if isinstance(rows, RaggedTensor) else RaggedTensor.of(rows)
+    assert (rows + other).to_list() == expected
+
+
+@pytest.mark.parametrize("other", [[[10, 20]], [[10], [20], [30]], [[1, 2], [3, 4]]])
+def test_what_is_not(other):
+    with pytest.raises(ValueError, match="meet an array of shape"):
+        RaggedTensor.of([[1], [2, 3]]) + other
+
+
+@pytest.mark.parametrize(
+    ("data", "mask", "expected"),
+    [
+        (DEEP, [True, False, True], [[[1, 2], [3]], [[4]]]),
+        (DEEP, RaggedTensor.of([[True, False], [], [True]]), [[[1, 2]], [], [[4]]]),
+        (DEEP, RaggedTensor.of([[[True, False], [True]], [], [[False]]]), [[[1], [3]], [], [[]]]),
+        ([[1, 2], [3, 4]], [[True, False], [False, False]], [[1], []]),
+    ],
+)
+def test_boolean_mask(data, mask, expected):
+    assert ragged.boolean_mask(data, mask).to_list() == expected
+
+
+def test_boolean_mask_of_a_vector_is_one():
+    assert ragged.boolean_mask(["a", "b", "c"], [True, False, True]).tolist() == [b"a", b"c"]
+    with pytest.raises(ValueError, match="a mask of 1 for 3 rows"):
+        ragged.boolean_mask(DEEP, [True])
+    with pytest.raises(ValueError, match="differ in length"):
+        ragged.boolean_mask(DEEP, RaggedTensor.of([[True], [], [True]]))
+
+
+def test_bounding_shape_is_of_the_type_that_is_asked_for():
+    assert DEEP.bounding_shape(out_type="int32").dtype == "int32" and DEEP.bounding_shape(axis=1).tolist() == 2
+    assert DEEP.bounding_shape(axis=[0, 2]).tolist() == [3, 2]

@@ -151,10 +151,13 @@ def extract_jpeg_shape(contents: Any, output_type: Any = "int32", name: str | No
 def decode_webp(contents: Any, channels: int = 0, dtype: Any = "uint8", name: str | None = None) -> Any:
     """`tf.io.decode_webp`: the frames, uint8 `[frames, height, width, channels]`."""
     image = _opened(contents, "decode_webp", ("WEBP",))
+    own = 4 if image.mode in ("RGBA", "LA") else 3
+    if channels not in (0, own):
+        raise ValueError(f"tf.io.decode_webp: channels={channels} of a picture that has {own}; 0 gives those.")
     frames = []
     for index in range(getattr(image, "n_frames", 1)):
         image.seek(index)
-        frames.append(_pixels(image, channels or 4, "decode_webp", dtypes.name_of(dtype)))
+        frames.append(_pixels(image, own, "decode_webp", dtypes.name_of(dtype)))
     return ops.convert_to_tensor(np.stack(frames))
 
 
@@ -379,11 +382,6 @@ def encode_wav(audio: Any, sample_rate: Any, name: str | None = None) -> Text:
 
 
 # -- gfile ------------------------------------------------------------------------------------------------------------
-def GFile(name: Any, mode: str = "r") -> Any:
-    """`tf.io.gfile.GFile`: the file, open."""
-    return open(path_of(name), mode, encoding=None if "b" in mode else "utf-8")
-
-
 def exists(path: Any) -> bool:
     """`tf.io.gfile.exists`."""
     return os.path.exists(path_of(path))
@@ -411,8 +409,9 @@ def makedirs(path: Any) -> None:
 
 
 def mkdir(path: Any) -> None:
-    """`tf.io.gfile.mkdir`."""
-    os.mkdir(path_of(path))
+    """`tf.io.gfile.mkdir`; nothing happens where there is something of that name."""
+    if not os.path.exists(path_of(path)):
+        os.mkdir(path_of(path))
 
 
 def remove(path: Any) -> None:
@@ -459,5 +458,6 @@ def stat(path: Any) -> Any:
     class Statistics(NamedTuple):
         length: int
         mtime_nsec: int
+        is_directory: bool
 
-    return Statistics(found.st_size, found.st_mtime_ns)
+    return Statistics(found.st_size, found.st_mtime_ns, os.path.isdir(path_of(path)))

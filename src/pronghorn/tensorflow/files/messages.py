@@ -13,6 +13,7 @@ import numpy as np
 
 from pronghorn.callbacks.event_file import bytes_field, varint
 from pronghorn.data.element import as_text, encoded
+from pronghorn.graph import dtypes
 
 _VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
 
@@ -242,8 +243,15 @@ _DTYPES = {
     5: "int16",
     6: "int8",
     7: "string",
+    8: "complex64",
     9: "int64",
     10: "bool",
+    14: "bfloat16",
+    17: "uint16",
+    18: "complex128",
+    19: "float16",
+    22: "uint32",
+    23: "uint64",
 }
 _NUMBERS = {name: number for number, name in _DTYPES.items()}
 
@@ -256,7 +264,13 @@ def write_tensor(array: np.ndarray, dtype: str) -> bytes:
     head = varint(1 << 3) + varint(_NUMBERS[dtype]) + bytes_field(2, shape)
     if dtype == "string":
         return head + b"".join(bytes_field(8, x) for x in array.ravel().tolist())
-    return head + bytes_field(4, array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return head + bytes_field(4, array.astype(_in_order(dtype)).tobytes())
+
+
+def _in_order(dtype: str) -> np.dtype:
+    """A type of numbers, its lowest byte first; those that NumPy does not know are as the machine has them."""
+    kind = np.dtype(dtypes.to_numpy(dtype))
+    return kind if kind.isbuiltin == 2 else kind.newbyteorder("<")
 
 
 def read_tensor(data: bytes) -> tuple[np.ndarray, str]:
@@ -282,6 +296,6 @@ def read_tensor(data: bytes) -> tuple[np.ndarray, str]:
             array = np.empty(len(strings), object)
             array[:] = strings
             return array.reshape(shape), dtype
-        return np.frombuffer(content, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(shape), dtype
+        return np.frombuffer(content, _in_order(dtype)).astype(dtypes.to_numpy(dtype)).reshape(shape), dtype
     except (TypeError, ValueError, OverflowError, struct.error) as error:
         raise ValueError(f"tf.io.parse_tensor: the data holds no tensor of a known kind: {error}.") from None

@@ -24,6 +24,7 @@ from pronghorn.data.storing import matching, path_of, paths_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.tensorflow.files.messages import Example
+from pronghorn.tensorflow.program.errors import DataLossError
 from pronghorn.tensorflow.rows.sparse import SparseTensor
 
 #: Records longer than this are not summed up byte by byte: a damaged one is for its decoder to find.
@@ -75,7 +76,7 @@ def _whole(stream: Any, size: int, path: str) -> bytes:
     while size:
         piece = stream.read(min(size, _PIECE))
         if not piece:
-            raise ValueError(f"{path}: the file is cut off within a record.")
+            raise _damaged(path, "the file is cut off within a record")
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
@@ -85,17 +86,32 @@ def records(path: str, compression: Any = None) -> Iterator[bytes]:
     """The records of a file.
 
     Raises:
-        ValueError: for a file that is damaged, or none of records.
+        DataLossError: for a file that is damaged, or none of records; it is a ValueError.
     """
     with _opened(path, compression) as stream:
-        while head := stream.read(12):
-            if head[8:] != masked(head[:8]):
-                raise ValueError(f"{path}: the file is damaged, or holds no TFRecords (or they are compressed).")
-            data = _whole(stream, struct.unpack("<Q", head[:8])[0], path)
-            total = _whole(stream, 4, path)
-            if len(data) <= _CHECKED and total != masked(data):
-                raise ValueError(f"{path}: a record is damaged: its checksum is another.")
+        while (data := _next_record(stream, path)) is not None:
             yield data
+
+
+def _next_record(stream: Any, path: str) -> bytes | None:
+    """The next record, or None behind the last."""
+    try:
+        head = stream.read(12)
+        if not head:
+            return None
+        if head[8:] != masked(head[:8]):
+            raise _damaged(path, "the file is damaged, or holds no TFRecords (or they are compressed)")
+        data = _whole(stream, struct.unpack("<Q", head[:8])[0], path)
+        total = _whole(stream, 4, path)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise _damaged(path, f"the file is damaged, or not compressed in this way: {error}") from None
+    if len(data) <= _CHECKED and total != masked(data):
+        raise _damaged(path, "a record is damaged: its checksum is another")
+    return data
+
+
+def _damaged(path: str, reason: str) -> DataLossError:
+    return DataLossError(None, None, f"{path}: {reason}.")
 
 
 class TFRecordOptions:

@@ -296,29 +296,52 @@ def adjust_gamma(image: Any, gamma: float = 1, gain: float = 1) -> Any:
     return _in_floats(lambda x: x ** ops.cast(gamma, x.dtype) * ops.cast(gain, x.dtype), ops.convert_to_tensor(image))
 
 
+def check_delta(function: str, max_delta: float, largest: float = np.inf) -> None:
+    """Check how much a random function may change an image.
+
+    Raises:
+        ValueError: for less than nothing, or more than there is.
+    """
+    if not 0 <= max_delta <= largest:
+        wanted = "0 or more" if largest == np.inf else f"from 0 to {largest}"
+        raise ValueError(f"tf.image.{function}: max_delta must be {wanted}, got {max_delta}.")
+
+
+def check_factors(function: str, lower: float, upper: float) -> None:
+    """Check the bounds of a random factor.
+
+    Raises:
+        ValueError: for a negative one, or where there is nothing between them.
+    """
+    if not 0 <= lower < upper:
+        raise ValueError(f"tf.image.{function}: 0 <= lower < upper must hold; got lower={lower} and upper={upper}.")
+
+
 def random_hue(image: Any, max_delta: float, seed: Any = None) -> Any:
     """`tf.image.random_hue`: `adjust_hue` by up to `max_delta`, at most 0.5, in either direction.
 
     Raises:
         ValueError: for another `max_delta`.
     """
-    if not 0 <= max_delta <= 0.5:
-        raise ValueError(f"tf.image.random_hue: max_delta must be from 0 to 0.5, got {max_delta}.")
+    check_delta("random_hue", max_delta, 0.5)
     return adjust_hue(image, uniform((), -max_delta, max_delta, seed=seed))
 
 
 def random_saturation(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
     """`tf.image.random_saturation`: `adjust_saturation` by a factor between two numbers."""
+    check_factors("random_saturation", lower, upper)
     return adjust_saturation(image, uniform((), lower, upper, seed=seed))
 
 
 def random_brightness(image: Any, max_delta: float, seed: Any = None) -> Any:
     """`tf.image.random_brightness`: `adjust_brightness` by up to `max_delta` in either direction."""
+    check_delta("random_brightness", max_delta)
     return adjust_brightness(image, uniform((), -max_delta, max_delta, seed=seed))
 
 
 def random_contrast(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
     """`tf.image.random_contrast`: `adjust_contrast` by a factor between two numbers."""
+    check_factors("random_contrast", lower, upper)
     return adjust_contrast(image, uniform((), lower, upper, seed=seed))
 
 

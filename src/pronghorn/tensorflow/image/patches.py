@@ -282,21 +282,25 @@ def stateless_random_flip_up_down(image: Any, seed: Any) -> Any:
 
 def stateless_random_brightness(image: Any, max_delta: float, seed: Any) -> Any:
     """`tf.image.stateless_random_brightness`."""
+    images.check_delta("stateless_random_brightness", max_delta)
     return images.adjust_brightness(image, _drawn(seed, -max_delta, max_delta))
 
 
 def stateless_random_contrast(image: Any, lower: float, upper: float, seed: Any) -> Any:
     """`tf.image.stateless_random_contrast`."""
+    images.check_factors("stateless_random_contrast", lower, upper)
     return images.adjust_contrast(image, _drawn(seed, lower, upper))
 
 
 def stateless_random_saturation(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
     """`tf.image.stateless_random_saturation`."""
+    images.check_factors("stateless_random_saturation", lower, upper)
     return images.adjust_saturation(image, _drawn(seed, lower, upper))
 
 
 def stateless_random_hue(image: Any, max_delta: float, seed: Any) -> Any:
     """`tf.image.stateless_random_hue`."""
+    images.check_delta("stateless_random_hue", max_delta, 0.5)
     return images.adjust_hue(image, _drawn(seed, -max_delta, max_delta))
 
 

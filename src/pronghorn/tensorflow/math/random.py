@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, random, utils
+from pronghorn.data.element import as_text
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.active import eager
+from pronghorn.graph.strings import holds_text
 from pronghorn.random import seed_generator
 
 _generators: dict[int, random.SeedGenerator] = {}
@@ -94,6 +96,9 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int64", seed: Any =
 
 def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Any:
     """`tf.random.shuffle`: along the first axis."""
+    if holds_text(value):
+        text = np.asarray(as_text(value))
+        return as_text(text[np.asarray(random.shuffle(ops.arange(len(text), dtype="int32"), seed=sequence(seed)))])
     return random.shuffle(value, seed=sequence(seed))
 
 

@@ -12,12 +12,14 @@ from pronghorn import ops
 from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.active import is_plain_code
+from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
 from pronghorn.tensorflow.arrays.basic import gather_nd
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import DType, IndexedSlices, Reference, type_of
 from pronghorn.tensorflow.printing.tensors import shown_shape, shown_value
 from pronghorn.tensorflow.program.functions import constant
+from pronghorn.tensorflow.strings.variables import TextVariable
 
 #: Of which variable a slice is a part, and which, by the slice's id as long as it is there.
 _PARTS: dict[int, tuple[Variable, Any]] = {}
@@ -88,6 +90,12 @@ class Variable(pronghorn.Variable):
     >>> v[0, 1].assign(9.0).numpy().tolist()
     [[1.0, 9.0], [3.0, 4.0]]
     """
+
+    def __new__(cls, initial_value: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a variable of numbers, or one of strings, which has a class of its own."""
+        if holds_text(initial_value):
+            return TextVariable.of(initial_value, kwargs.get("name"))
+        return super().__new__(cls)
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.padded_rows import PaddedRows
-from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
+from pronghorn.data.ragged import RaggedTensor, elementwise, joined, map_flat_values, taken, values_of
 from pronghorn.graph.dtypes import is_integer, limits
 from pronghorn.tensorflow.printing.print import tf_print
 from pronghorn.tensorflow.rows.more_ragged import axis_of, map_fn, softmax, squeeze, tile
@@ -76,11 +76,25 @@ def arange(starts: Any, limits: Any = None, deltas: Any = 1, **ignored: Any) -> 
 
 def boolean_mask(data: Any, mask: Any, name: str | None = None) -> Any:
     """`tf.ragged.boolean_mask`: the entries of each row that a mask marks."""
+    data, mask = (x if isinstance(x, RaggedTensor) else np.asarray(values_of(x)) for x in (data, mask))
+    if isinstance(mask, np.ndarray):
+        if mask.ndim == 1:
+            return _marked(data, mask)
+        mask = RaggedTensor.from_tensor(mask)
     data = data if isinstance(data, RaggedTensor) else RaggedTensor.from_tensor(data)
-    mask = mask if isinstance(mask, RaggedTensor) else RaggedTensor.from_tensor(np.asarray(mask))
-    marked = np.asarray(mask.flat_values)
-    lengths = [int(marked[a:b].sum()) for a, b in zip(data.splits, data.splits[1:])]
-    return RaggedTensor.from_row_lengths(taken(data.values, np.flatnonzero(marked)), lengths)
+    if not np.array_equal(data.splits, mask.splits):
+        raise ValueError(f"tf.ragged.boolean_mask: the rows of {data.shape} and of the mask differ in length.")
+    if isinstance(mask.values, RaggedTensor) or len(mask.values.shape) > 1:
+        return data.with_values(boolean_mask(data.values, mask.values))
+    before = np.concatenate([[0], np.cumsum(np.asarray(mask.values, bool))])
+    return RaggedTensor(_marked(data.values, np.asarray(mask.values)), before[data.splits])
+
+
+def _marked(data: Any, mask: np.ndarray) -> Any:
+    """The rows that a vector marks."""
+    if len(data) != len(mask):
+        raise ValueError(f"tf.ragged.boolean_mask: a mask of {len(mask)} for {len(data)} rows.")
+    return taken(values_of(data), np.flatnonzero(mask))
 
 
 # -- functions of arrays ----------------------------------------------------------------------------------------------
@@ -228,7 +242,7 @@ def _where(condition: Any, x: Any = None, y: Any = None, name: str | None = None
     if (x is None) != (y is None):
         raise ValueError("tf.where: pass both x and y, or neither of them.")
     if x is not None:
-        return map_flat_values(ops.where, condition, x, y)
+        return elementwise(ops.where, condition, x, y)
     places = np.asarray(list(_places(condition)), "int64").reshape(-1, condition.ndim)
     return ops.convert_to_tensor(places[np.asarray(condition.flat_values, bool).reshape(-1)], dtype="int64")
 
@@ -346,7 +360,7 @@ def with_ragged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if name in _HANDLERS:
             return _HANDLERS[name](*args, **kwargs)
         if name in _ELEMENTWISE:
-            return map_flat_values(function, *args, **kwargs)
+            return elementwise(function, *args, **kwargs)
         raise TypeError(f"tf.{name} takes no RaggedTensor here: make it an array first, with x.to_tensor().")
 
     return wrapper

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,29 @@ class SparseTensor:
     def with_values(self, new_values: Any) -> SparseTensor:
         """Return other values in the same places."""
         return SparseTensor(self.indices, new_values, self.dense_shape)
+
+    def row(self, index: int) -> SparseTensor:
+        """Return one of the rows, as data sets read them."""
+        indices, values, starts = self._in_rows
+        inside = slice(int(starts[index]), int(starts[index + 1]))
+        return SparseTensor(indices[inside, 1:], values[inside], self.dense_shape[1:])
+
+    @functools.cached_property
+    def _in_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The indices and the values in the order of rows, and where each row begins and the last ends."""
+        order = np.lexsort(self.indices.T[::-1])
+        indices = self.indices[order]
+        starts = np.searchsorted(indices[:, 0], np.arange(self.shape[0] + 1))
+        return indices, np.asarray(self.values)[order], starts
+
+    @staticmethod
+    def stacked(parts: Sequence[SparseTensor]) -> SparseTensor:
+        """Return arrays as the rows of one, whose extents are the largest of theirs."""
+        numbers = np.repeat(np.arange(len(parts)), [len(part.indices) for part in parts])
+        indices = np.concatenate([part.indices for part in parts])
+        values = np.concatenate([np.asarray(part.values) for part in parts])
+        shape = [len(parts), *np.max([part.dense_shape for part in parts], axis=0)]
+        return SparseTensor(np.column_stack([numbers, indices]), values, shape)
 
     def __mul__(self, other: Any) -> SparseTensor:
         return self.with_values(self.values * self._there(other))

@@ -12,13 +12,13 @@ from pronghorn import ops
 from pronghorn.data.element import Text, Words, as_text, text_of
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.strings import StringArray
-from pronghorn.tensorflow.arrays.basic import check_multiples
+from pronghorn.tensorflow.arrays.basic import check_multiples, slice_of, split
 from pronghorn.tensorflow.arrays.shapes import Extent, Extents
 from pronghorn.tensorflow.math.basic import Unique
 from pronghorn.tensorflow.strings.basic import on_strings
 
 #: The names of arguments that are arrays, of which the first is one in every function, and functions of more than one.
-_ARRAYS = ("a", "input", "params", "tensor", "value", "values", "x", "y")
+_ARRAYS = ("a", "input", "input_", "params", "tensor", "value", "values", "x", "y")
 _OF_SEVERAL = ("equal", "fill", "not_equal", "where")
 
 
@@ -77,6 +77,18 @@ def _tile(input: Any, multiples: Any, name: Any = None) -> Text:
     return as_text(np.tile(array, tuple(map(int, multiples))))
 
 
+def _split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: Any = None) -> list[Text]:
+    text = np.asarray(as_text(value))
+    places = split(ops.arange(text.shape[axis], dtype="int32"), num_or_size_splits)
+    return [as_text(np.take(text, np.asarray(part), axis)) for part in places]
+
+
+def _slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Text:
+    text = np.asarray(as_text(input_))
+    places = slice_of(ops.reshape(ops.arange(text.size, dtype="int32"), text.shape), begin, size)
+    return as_text(text.ravel()[np.asarray(places)])
+
+
 _HANDLERS: dict[str, Callable[..., Any]] = {
     "boolean_mask": _boolean_mask,
     "broadcast_to": _shaped(np.broadcast_to),
@@ -94,6 +106,8 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "reverse": _shaped(lambda x, axis: np.flip(x, tuple(np.atleast_1d(axis))), "tensor"),
     "shape": lambda input, out_type=None, name=None: Extents(as_text(input).shape, out_type),
     "size": lambda input, out_type=None, name=None: Extent(as_text(input).size),
+    "slice": _slice,
+    "split": _split,
     "squeeze": _shaped(lambda x, axis=None: np.squeeze(x, None if axis is None else tuple(np.atleast_1d(axis)))),
     "stack": lambda values, axis=0, name=None: as_text(np.stack(_texts(values), axis=axis)),
     "tile": _tile,

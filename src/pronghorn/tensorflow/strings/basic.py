@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -150,10 +151,15 @@ def length(input: Any, unit: str = "BYTE", name: str | None = None) -> Any:
 def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None = None) -> Any:
     """`tf.strings.substr`: `len` bytes or characters from `pos` on; a negative `pos` counts from the end.
 
+    A negative `len` stands for all bytes that follow, and for no character, as in TensorFlow.
+
     Raises:
         ValueError: where `pos` lies outside of a string.
     """
     _check_unit("substr", unit)
+    if isinstance(input, RaggedTensor):
+        pos, len = (x.flat_values if isinstance(x, RaggedTensor) else x for x in (pos, len))
+        return input.mapped(lambda values: substr(values, input.beside(pos), input.beside(len), unit))
     text = as_text(input)
     starts, lengths = np.asarray(pos), np.asarray(len)
     shape = np.broadcast_shapes(text.shape, starts.shape)
@@ -163,7 +169,7 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
         if not -whole.__len__() <= start <= whole.__len__():
             raise ValueError(f"tf.strings.substr: pos={start} is outside of {x!r}.")
         start = start + whole.__len__() if start < 0 else start
-        part = whole[start : start + max(count, 0)]
+        part = whole[start : None if count < 0 and whole is x else start + max(count, 0)]
         return part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
 
     every = (np.broadcast_to(np.asarray(a), shape).ravel().tolist() for a in (text, starts, lengths))
@@ -256,18 +262,38 @@ def as_string(
     if isinstance(input, Text | str | bytes):
         return as_text(input)
     array = np.asarray(ops.convert_to_tensor(input))
+    _check_layout(array.dtype, precision, scientific, shortest, fill)
     kind = "g" if shortest else "e" if scientific else "f"
     layout = f"%{fill}{'' if width < 0 else width}"
     real = layout + ("" if precision < 0 else f".{precision}") + kind
+
+    def number(x: float) -> str:
+        return (real if math.isfinite(x) else real.replace("%0", "%", 1)) % x  # no zeros before what is no number
 
     def written(x: Any) -> bytes:
         if isinstance(x, bool):
             return b"true" if x else b"false"
         if isinstance(x, complex):
-            return f"({real % x.real},{real % x.imag})".encode()
-        return ((layout + "d") % x if isinstance(x, int) else real % x).encode()
+            return f"({number(x.real)},{number(x.imag)})".encode()
+        return ((layout + "d") % x if isinstance(x, int) else number(x)).encode()
 
     return text_of([written(x) for x in array.ravel().tolist()], array.shape)
+
+
+def _check_layout(dtype: np.dtype, precision: int, scientific: bool, shortest: bool, fill: str) -> None:
+    """Check how numbers are to be written out.
+
+    Raises:
+        ValueError: for what there is not, or not for the type.
+    """
+    if fill not in ("", " ", "+", "-", "0", "#"):
+        raise ValueError(f"tf.strings.as_string: fill={fill!r}; it must be '', ' ', '+', '-', '0' or '#'.")
+    if scientific and shortest:
+        raise ValueError("tf.strings.as_string: scientific and shortest are two ways to write a number; choose one.")
+    if dtype.kind in "biu" and (precision >= 0 or scientific or shortest):
+        raise ValueError(
+            f"tf.strings.as_string: precision, scientific and shortest are for real numbers; these are {dtype.name}."
+        )
 
 
 # -- several strings for one, and one for several ---------------------------------------------------------------------

@@ -283,3 +283,32 @@ def test_tables_out_of_files_know_lines_their_numbers_and_their_parts(tmp_path):
     assert lookup.StaticHashTable(kept, -1).lookup(tf.constant(["blue,9", "red"])).numpy().tolist() == [1, -1]
     kept = lookup.TextFileInitializer(str(path), "string", 0, "int64", 1, delimiter=",")
     assert lookup.StaticHashTable(kept, -1).lookup(tf.constant(["red", "blue"])).numpy().tolist() == [7, 9]
+
+
+@pytest.mark.parametrize("compression", ["", "GZIP", "ZLIB"])
+def test_damaged_records_are_lost_data(tmp_path, compression):
+    (tmp_path / "a").write_bytes(b"hello world and more bytes")
+    with pytest.raises(errors.DataLossError, match="damaged") as caught:
+        list(data.TFRecordDataset(str(tmp_path / "a"), compression_type=compression))
+    assert isinstance(caught.value, ValueError) and isinstance(caught.value, errors.OpError)
+
+
+@pytest.mark.parametrize(("mode", "own", "other"), [("RGB", 3, 4), ("RGBA", 4, 3)])
+def test_webp_has_the_channels_of_the_picture(mode, own, other):
+    image = pytest.importorskip("PIL.Image")
+    stream = BytesIO()
+    image.new(mode, (2, 2), (9,) * own).save(stream, "webp", lossless=True)
+    for channels in (0, own):
+        assert io.decode_webp(stream.getvalue(), channels).shape == (1, 2, 2, own)
+    with pytest.raises(errors.InvalidArgumentError, match=f"channels={other} of a picture that has {own}"):
+        io.decode_webp(stream.getvalue(), other)
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [("gfile", "use tf.io.gfile"), ("string_split", "use tf.strings.split"), ("layers", "use tf.keras.layers")],
+)
+def test_names_of_tensorflow_1_lead_to_todays(name, mend):
+    for module in (tf, submodule("tensorflow.compat.v1")):
+        with pytest.raises(AttributeError, match=mend):
+            getattr(module, name)

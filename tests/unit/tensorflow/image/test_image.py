@@ -175,3 +175,11 @@ def test_boxes_are_kept_with_their_scores():
     np.testing.assert_allclose(values, [0.9, 0.7, lowered], rtol=1e-6)
     kept, values = image.non_max_suppression_with_scores(np.zeros((0, 4)), np.zeros(0), 4)
     assert (kept.shape, values.shape, kept.dtype) == ((0,), (0,), "int32")
+
+
+@pytest.mark.parametrize("kind", ["", "stateless_"])
+def test_random_changes_refuse_bounds_without_anything_between(kind):
+    seed = {"seed": [1, 2]} if kind else {}
+    for name, bounds in [("brightness", [-0.1]), ("hue", [0.6]), ("contrast", [0.6, 0.2]), ("saturation", [-1, 1])]:
+        with pytest.raises(ValueError, match=f"{kind}random_{name}: "):
+            getattr(image, f"{kind}random_{name}")(np.ones((2, 2, 3), "float32"), *bounds, **seed)

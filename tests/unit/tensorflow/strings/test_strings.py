@@ -170,3 +170,54 @@ def test_short_sequences_are_kept_in_rows_of_rows_too():
     words = ragged.constant([[["a", "b", "c"], ["d"]]])
     found = S.ngrams(words, 2, preserve_short_sequences=True)
     assert plain(found) == [[[b"a b", b"b c"], [b"d"]]]
+
+
+@pytest.mark.parametrize(
+    ("args", "unit", "expected"),
+    [
+        (("abc", 1, -1), "BYTE", b"bc"),
+        (("abc", -2, -5), "BYTE", b"bc"),
+        (("abc", 3, -1), "BYTE", b""),
+        (("", 0, -1), "BYTE", b""),
+        (("héé", 1, -1), "UTF8_CHAR", b""),
+    ],
+)
+def test_substr_of_negative_length(args, unit, expected):
+    assert S.substr(*args, unit=unit).numpy() == expected
+
+
+def test_substr_of_rows():
+    rows = RaggedTensor.of([["ab", "c"], [], ["de"]])
+    assert S.substr(rows, 0, 1).to_list() == [[b"a", b"c"], [], [b"d"]]
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(np.inf, b"   inf"), (-np.inf, b"  -inf"), (np.nan, b"   nan"), (-1.5, b"-1.500000")]
+)
+def test_no_zeros_stand_before_what_is_no_number(number, expected):
+    assert S.as_string(number, fill="0", width=6).numpy() == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "layout"),
+    [
+        (1, {"precision": 2}),
+        (1, {"shortest": True}),
+        (1.5, {"scientific": True, "shortest": True}),
+        (1.5, {"fill": "x"}),
+    ],
+)
+def test_as_string_refuses_layouts_that_there_are_not(number, layout):
+    with pytest.raises(ValueError, match="tf.strings.as_string"):
+        S.as_string(number, **layout)
+
+
+def test_arrays_of_texts_are_split_cut_and_shuffled():
+    assert [x.tolist() for x in tf.split(["a", "b", "c"], [1, -1])] == [[b"a"], [b"b", b"c"]]
+    assert [x.tolist() for x in tf.split([["a", "b"]], 2, axis=1)] == [[[b"a"]], [[b"b"]]]
+    assert tf.slice([["a", "b"], ["c", "d"]], [0, 1], [-1, 1]).tolist() == [[b"b"], [b"d"]]
+    assert sorted(submodule("tensorflow.random").shuffle(["a", "b", "c"], seed=1).tolist()) == [b"a", b"b", b"c"]
+    with pytest.raises(ValueError, match="do not add up"):
+        tf.split(["a"], [2])
+    with pytest.raises(ValueError, match="reach outside"):
+        tf.slice(["a"], [0], [2])
