@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pronghorn.data.element import as_element
-from pronghorn.data.structure import map_leaves
+from pronghorn.data.structure import map_leaves, nothing_of
 
 
 class Lazy:
@@ -86,7 +86,7 @@ class LazyBatch(Lazy):
             element.prepare()
         # One element tells of what type and shape no rows are.
         found = self._gather([element.value() for element in (chosen or self._elements[:1])])
-        return map_leaves(as_element, found if chosen else map_leaves(lambda leaf: leaf[:0], found))
+        return map_leaves(as_element, found if chosen else map_leaves(nothing_of, found))
 
     def _whole(self) -> Any:
         self.prepare()

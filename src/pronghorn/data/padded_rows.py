@@ -61,7 +61,7 @@ class PaddedRows(RaggedTensor):
         inside = np.asarray(self.mask)
         values = ops.reshape(self.padded, (inside.size, *self.padded.shape[2:]))
         places = np.flatnonzero(inside).astype("int32")
-        return RaggedTensor.from_row_lengths(ops.take(values, places, axis=0), np.asarray(self.lengths))
+        return RaggedTensor.from_row_lengths(ops.take(values, places, axis=0), np.asarray(self.lengths, "int64"))
 
     # -- what it is ---------------------------------------------------------------------------------------------------
     @property

@@ -31,7 +31,7 @@ class RaggedTensor(NamesNearest):
 
     def __init__(self, values: Any, row_splits: Any) -> None:
         self.values = values_of(values)
-        self.splits = np.asarray(row_splits, "int64")
+        self.splits = _places(row_splits)
         if self.splits.ndim != 1 or not len(self.splits) or self.splits[0] != 0:
             raise ValueError(f"RaggedTensor: row_splits must be a vector that begins with 0; got {row_splits!r}.")
         if self.splits[-1] != len(self.values) or (np.diff(self.splits) < 0).any():
@@ -49,7 +49,8 @@ class RaggedTensor(NamesNearest):
     @classmethod
     def from_row_lengths(cls, values: Any, row_lengths: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
         """Return rows by their lengths."""
-        return cls(values, np.concatenate([[0], np.cumsum(np.asarray(row_lengths, "int64"))]))
+        lengths = _places(row_lengths)
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(lengths.dtype))
 
     @classmethod
     def from_row_starts(cls, values: Any, row_starts: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
@@ -74,7 +75,8 @@ class RaggedTensor(NamesNearest):
         values, rows = values_of(values), np.asarray(value_rowids, "int64")
         if validate:
             _check_rowids(rows, len(values), None if nrows is None else int(nrows))
-        return cls.from_row_lengths(values, np.bincount(rows, minlength=int(nrows or 0)))
+        lengths = np.bincount(rows, minlength=int(nrows or 0)).astype(_places(value_rowids).dtype)
+        return cls.from_row_lengths(values, lengths)
 
     @classmethod
     def from_uniform_row_length(cls, values: Any, uniform_row_length: int, **ignored: Any) -> RaggedTensor:
@@ -98,7 +100,13 @@ class RaggedTensor(NamesNearest):
 
     @classmethod
     def from_tensor(
-        cls, tensor: Any, lengths: Any = None, padding: Any = None, ragged_rank: int = 1, **ignored: Any
+        cls,
+        tensor: Any,
+        lengths: Any = None,
+        padding: Any = None,
+        ragged_rank: int = 1,
+        name: Any = None,
+        row_splits_dtype: Any = "int64",
     ) -> RaggedTensor:
         """Return the rows of an array, cut to lengths, or without what pads them at their ends.
 
@@ -114,7 +122,7 @@ class RaggedTensor(NamesNearest):
             lengths = np.full(array.shape[0], array.shape[1], "int64")
         lengths = np.minimum(np.asarray(lengths, "int64"), array.shape[1])
         flat = array[np.arange(array.shape[1]) < lengths[:, None]]
-        return cls.from_row_lengths(flat, lengths)
+        return cls.from_row_lengths(flat, lengths).with_row_splits_dtype(row_splits_dtype)
 
     @classmethod
     def of(cls, rows: Any, dtype: Any = None, depth: int | None = None) -> Any:
@@ -148,7 +156,7 @@ class RaggedTensor(NamesNearest):
         lengths = np.bincount(rows, minlength=int(st_input.dense_shape[0]))
         if not np.array_equal(columns, joined([np.arange(length) for length in lengths])):
             raise ValueError("RaggedTensor.from_sparse: between the values of a row, or before them, some are missing.")
-        return cls.from_row_lengths(st_input.values, lengths)
+        return cls.from_row_lengths(st_input.values, lengths).with_row_splits_dtype(row_splits_dtype or "int64")
 
     # -- what it is ---------------------------------------------------------------------------------------------------
     @property
@@ -160,6 +168,17 @@ class RaggedTensor(NamesNearest):
     def row_splits(self) -> Any:
         """Where the rows end, as a tensor."""
         return ops.convert_to_tensor(self.splits)
+
+    def with_row_splits_dtype(self, dtype: Any) -> RaggedTensor:
+        """Return the same rows, whose splits and lengths are int32 or int64.
+
+        Raises:
+            ValueError: for another type.
+        """
+        if dtype_name(dtype) not in ("int32", "int64"):
+            raise ValueError(f"RaggedTensor: row_splits are int32 or int64; got {dtype!r}.")
+        inner = self.values.with_row_splits_dtype(dtype) if isinstance(self.values, RaggedTensor) else self.values
+        return RaggedTensor(inner, self.splits.astype(dtype_name(dtype)))
 
     @property
     def nested_splits(self) -> tuple[np.ndarray, ...]:
@@ -208,7 +227,7 @@ class RaggedTensor(NamesNearest):
 
     def nrows(self, out_type: Any = None, name: Any = None) -> Any:
         """Return the number of rows, as an array without axes."""
-        return ops.convert_to_tensor(np.asarray(len(self), "int64"), dtype=dtype_name(out_type or "int64"))
+        return ops.convert_to_tensor(np.asarray(len(self)), dtype=dtype_name(out_type or self.splits.dtype))
 
     def row_lengths(self, axis: int = 1, name: Any = None) -> Any:
         """Return the lengths of the rows, or of the rows in rows."""
@@ -230,7 +249,7 @@ class RaggedTensor(NamesNearest):
 
     def value_rowids(self, name: Any = None) -> Any:
         """Return the row of each value."""
-        return ops.convert_to_tensor(self._rows())
+        return ops.convert_to_tensor(self._rows().astype(self.splits.dtype))
 
     def _rows(self) -> np.ndarray:
         return np.repeat(np.arange(len(self)), np.diff(self.splits))
@@ -241,7 +260,7 @@ class RaggedTensor(NamesNearest):
         shape = (len(self), int(np.diff(self.splits).max(initial=0)), *inner[1:])
         found = np.asarray(shape, "int64")
         return ops.convert_to_tensor(
-            found if axis is None else found[np.asarray(axis)], dtype=dtype_name(out_type or "int64")
+            found if axis is None else found[np.asarray(axis)], dtype=dtype_name(out_type or self.splits.dtype)
         )
 
     def with_values(self, new_values: Any) -> RaggedTensor:
@@ -292,7 +311,11 @@ class RaggedTensor(NamesNearest):
         rest = tuple(rest)
         if first is None:
             found = self[rest] if rest else self
-            return RaggedTensor(found, [0, len(found)]) if isinstance(found, RaggedTensor) else _expanded(found, 0)
+            return (
+                RaggedTensor(found, self._splits([0, len(found)]))
+                if isinstance(found, RaggedTensor)
+                else _expanded(found, 0)
+            )
         if isinstance(first, slice):
             chosen = self if first == slice(None) else self.take(np.arange(len(self))[first])
             return chosen._each_row(rest) if rest else chosen
@@ -318,7 +341,9 @@ class RaggedTensor(NamesNearest):
         if first is None:
             rows = self._each_row(rest) if rest else self
             return (
-                RaggedTensor(rows, np.arange(len(rows) + 1)) if isinstance(rows, RaggedTensor) else _expanded(rows, 1)
+                RaggedTensor(rows, self._splits(np.arange(len(rows) + 1)))
+                if isinstance(rows, RaggedTensor)
+                else _expanded(rows, 1)
             )
         starts, lengths = self.splits[:-1], np.diff(self.splits)
         if not isinstance(first, slice):
@@ -330,8 +355,12 @@ class RaggedTensor(NamesNearest):
         places = [np.arange(length)[first] + start for start, length in zip(starts, lengths)]
         rows = taken(self.values, joined(places))
         return RaggedTensor.from_row_lengths(
-            rows[(slice(None), *rest)] if rest else rows, [len(place) for place in places]
+            rows[(slice(None), *rest)] if rest else rows, self._splits([len(place) for place in places])
         )
+
+    def _splits(self, places: Any) -> np.ndarray:
+        """Places or lengths, of the type that the splits of these rows have."""
+        return np.asarray(places, self.splits.dtype)
 
     def take(self, indices: Any) -> RaggedTensor:
         """Return the rows of these numbers."""
@@ -449,6 +478,12 @@ class RaggedTensor(NamesNearest):
         raise ValueError("A RaggedTensor has no truth of its own; use tf.reduce_any or tf.reduce_all.")
 
     __hash__ = object.__hash__
+
+
+def _places(numbers: Any) -> np.ndarray:
+    """Splits or lengths: int32 if they are, else int64."""
+    found = np.asarray(numbers)
+    return found if found.dtype == np.int32 else found.astype("int64", copy=False)
 
 
 def written(rows: Any) -> str:

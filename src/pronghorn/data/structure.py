@@ -51,6 +51,11 @@ def is_sparse(value: Any) -> bool:
     return hasattr(value, "dense_shape") and hasattr(value, "stacked")
 
 
+def nothing_of(leaf: Any) -> Any:
+    """None of the rows of an array."""
+    return leaf.cut(0) if is_sparse(leaf) else leaf[:0]
+
+
 def count_of(leaf: Any) -> int:
     """How many rows an array has."""
     return int(leaf.shape[0]) if is_sparse(leaf) else len(leaf)

@@ -269,3 +269,17 @@ def test_boolean_mask_of_a_vector_is_one():
 def test_bounding_shape_is_of_the_type_that_is_asked_for():
     assert DEEP.bounding_shape(out_type="int32").dtype == "int32" and DEEP.bounding_shape(axis=1).tolist() == 2
     assert DEEP.bounding_shape(axis=[0, 2]).tolist() == [3, 2]
+
+
+def test_splits_are_of_the_type_that_is_asked_for():
+    rows = ragged.constant([[[1, 2]], [], [[3]]], row_splits_dtype="int32")
+    kept = (rows, rows.values, rows + 1, rows[:1], rows[..., :1], rows[:, None], rows.take([0]), rows.merge_dims(0, 1))
+    for other in (*kept, RaggedTensor.from_tensor([[1]], row_splits_dtype="int32")):
+        found = other.row_splits, other.row_lengths(), other.value_rowids(), other.row_starts(), other.nrows()
+        assert {x.dtype for x in (*found, other.bounding_shape())} == {"int32"}
+    lengths = ops.convert_to_tensor([1, 0])
+    assert RaggedTensor.from_row_lengths([1], lengths).row_splits.dtype == "int32"
+    assert RaggedTensor.from_row_lengths([1], [1, 0]).row_splits.dtype == "int64"
+    assert rows.with_row_splits_dtype("int64").nested_row_splits[1].dtype == "int64"
+    with pytest.raises(ValueError, match="int32 or int64; got 'float32'"):
+        rows.with_row_splits_dtype("float32")

@@ -21,14 +21,20 @@ __all__ = ["constant", "map_flat_values", "with_ragged"]
 
 
 def constant(
-    pylist: Any, dtype: Any = None, ragged_rank: int | None = None, name: str | None = None, **ignored: Any
+    pylist: Any,
+    dtype: Any = None,
+    ragged_rank: int | None = None,
+    name: str | None = None,
+    inner_shape: Any = None,
+    row_splits_dtype: Any = "int64",
 ) -> Any:
     """`tf.ragged.constant`: nested lists.
 
     >>> constant([["a"], []]).to_list()
     [[b'a'], []]
     """
-    return RaggedTensor.of(pylist, dtype, ragged_rank)
+    rows = RaggedTensor.of(pylist, dtype, ragged_rank)
+    return rows.with_row_splits_dtype(row_splits_dtype) if isinstance(rows, RaggedTensor) else rows
 
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:

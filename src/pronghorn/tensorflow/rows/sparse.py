@@ -56,6 +56,11 @@ class SparseTensor:
         inside = slice(int(starts[index]), int(starts[index + 1]))
         return SparseTensor(indices[inside, 1:], values[inside], self.dense_shape[1:])
 
+    def cut(self, count: int) -> SparseTensor:
+        """Return the first rows."""
+        indices, values, starts = self._in_rows
+        return SparseTensor(indices[: starts[count]], values[: starts[count]], [count, *self.dense_shape[1:]])
+
     @functools.cached_property
     def _in_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The indices and the values in the order of rows, and where each row begins and the last ends."""

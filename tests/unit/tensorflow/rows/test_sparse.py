@@ -55,3 +55,10 @@ def test_a_model_learns_from_them_as_from_the_full_array():
         return model.fit(data, epochs=2, verbose=0).history["loss"]
 
     np.testing.assert_array_equal(fitted(from_dense(DENSE)), fitted(DENSE))
+
+
+def test_a_process_without_rows_has_an_empty_array():
+    (batch,) = Dataset.from_tensor_slices(from_dense(DENSE)).batch(3).lazily()
+    assert dense([batch.rows(range(1, 3))]) == [DENSE[1:].tolist()]
+    none = batch.rows(range(3, 3))
+    assert none.shape == (0, 4) and none.dtype == "float32"
