@@ -5,8 +5,8 @@
     pronghorn run examples/fastapi_service.py --serve     # stays; try curl localhost:8000/docs
 
 FastAPI runs each request in a thread of its own. `/alone` predicts one image there; any number of threads may.
-`/batched` puts it into a queue, from which one thread takes what is waiting, up to 32, and predicts it at once. With
-16 clients, expect the queue to answer several times as many requests a second, and all answers to be right.
+`/batched` puts it into a queue, from which one thread takes what is waiting, up to 32, and predicts it at once. The
+queue answers as many requests a second, or up to half as many more (16 clients, two cores). All answers are right.
 """
 
 import argparse

@@ -253,7 +253,8 @@ def _take_out_real_ones(tops: Sequence[str]) -> None:
     if found:
         warnings.warn(
             f"{' and '.join(found)} had been imported already when Pronghorn took the name: what was imported before "
-            "is still the real one, what is imported from now on is Pronghorn's. Call aliases.install() first.",
+            "is still the real one, what is imported from now on is Pronghorn's. Import pronghorn.as_keras first, or "
+            "start the program by `pronghorn run`.",
             stacklevel=3,
         )
 

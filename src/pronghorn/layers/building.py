@@ -118,6 +118,8 @@ def build_arguments(layer: Any, shapes: dict[str, Any]) -> dict[str, Any]:
     arguments = shape_arguments(layer.build, shapes)
     parameters = calls.parameters_of(layer.build)
     missing = [n for n in parameters.names if n not in arguments and n not in parameters.defaults]
+    if missing and not shapes and layer._allow_non_tensor_positional_args:
+        return dict.fromkeys(missing)  # a layer of strings, say, which has no use for a shape
     if missing and not shapes:
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}) was called on None or on something else that is no array, "

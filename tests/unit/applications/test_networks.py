@@ -33,6 +33,14 @@ def test_signatures():
         applications.VGG16(clases=3)
 
 
+@pytest.mark.parametrize(("side", "shown"), [(96, 96), (224, 224), (100, 224)])
+def test_mobilenet_is_called_after_the_size_of_what_it_is_given(side, shown):
+    behind = layers.Conv2D(3, 1)(layers.Input((side, side, 3)))
+    model = applications.MobileNetV2(input_tensor=behind, weights=None, alpha=0.35, classes=2)
+    assert model.name == f"mobilenetv2_0.35_{shown}"
+    assert applications.MobileNet(input_tensor=behind, weights=None, alpha=0.25).name == "mobilenet_0.25_224"
+
+
 @pytest.mark.parametrize("name", ["EfficientNetB0", "EfficientNetV2B0"])
 def test_layers_of_the_same_shape_begin_with_weights_of_their_own(name):
     """Which follow the seed that was set, also in a second network of one process."""

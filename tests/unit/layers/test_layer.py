@@ -571,3 +571,20 @@ def test_a_model_that_looks_at_values_builds_its_layers_in_a_call_with_arrays():
     model.compile("sgd", "mse", run_eagerly=True)
     model.fit(np.ones((2, 3)), np.ones((2, 3)), verbose=0)
     assert model.evaluate(np.ones((2, 3)), np.ones((2, 3)), verbose=0) > 0
+
+
+def test_a_layer_of_strings_is_built_without_a_shape():
+    class Lengths(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self._allow_non_tensor_positional_args = True  # as preprocessing layers of Keras's libraries say it
+
+        def build(self, input_shape):
+            self.built_for = input_shape
+
+        def call(self, x):
+            return [len(each) for each in x]
+
+    layer = Lengths()
+    assert layer(["a", "bcd"]) == [1, 3] and layer.built and layer.built_for is None
+    assert layer([]) == []

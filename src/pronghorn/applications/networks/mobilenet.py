@@ -43,7 +43,7 @@ def _choose(
             )
         shown: int | None = size
     elif asked.input_shape is None:
-        shown = 224 if asked.include_top else None
+        shown = size if asked.include_top else None
     else:
         shown = asked.input_shape[1 if blocks.channels_first() else 0]
     asked.name = asked.name or f"{prefix}_{alpha:.2f}_{shown}"
