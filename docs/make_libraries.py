@@ -3,7 +3,8 @@
     python docs/make_libraries.py SOURCES
 
 SOURCES is the folder in which `tests/libraries/run.py` has run them, and listed all that there are (`--list`). Groups
-of tests that were run on one side only are not counted; the table says how many groups and tests were.
+of tests that were run on one side only are not counted; the table says how many groups and tests were. A library
+that is not in SOURCES keeps its row.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from run import SUITES, groups, listed, outcomes  # noqa: E402
 PAGE = ROOT / "docs" / "libraries.md"
 BEGIN, END = "<!-- table of libraries -->", "<!-- end of the table -->"
 HEAD = (
-    "| library | groups of tests | tests run under Keras | pass there | of these, with Pronghorn | share | bar |",
-    "|---|---|---|---|---|---|---|",
+    "| library | counted on | groups of tests | run under Keras | pass there | of these, here | share | bar |",
+    "|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -79,22 +80,25 @@ def row(sources: Path, name: str) -> str | None:
     tests = len(listed(results, name))
     of_all = f" of {tests:,}" if tests else ""
     share = f"{100 * found.here / found.there:.1f} %"
-    cells = (f"{found.groups} of {len(all_groups)}", f"{found.run}{of_all}", found.there, found.here, share)
+    today = datetime.date.today().isoformat()
+    cells = (today, f"{found.groups} of {len(all_groups)}", f"{found.run}{of_all}", found.there, found.here, share)
     return f"| {suite.title} | {' | '.join(map(str, cells))} | {100 * suite.bar:.0f} % |"
 
 
-def table(sources: Path) -> str:
-    rows = [row(sources, name) for name in SUITES if (sources / name).is_dir()]
-    lines = [f"Counted on {datetime.date.today().isoformat()}.", "", *HEAD, *(line for line in rows if line)]
-    return "\n".join(lines)
+def table(sources: Path, before: str) -> str:
+    """The table, with the rows that it had of libraries that are not counted anew."""
+    kept = {line.split("|")[1].strip(): line for line in before.splitlines() if line.startswith("| ")}
+    counted = {suite.title: row(sources, name) for name, suite in SUITES.items() if (sources / name).is_dir()}
+    rows = [counted.get(suite.title) or kept.get(suite.title) for suite in SUITES.values()]
+    return "\n".join((*HEAD, *(line for line in rows if line)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", type=Path)
-    made = table(parser.parse_args().sources)
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
+    old, _, after = rest.partition(END)
+    made = table(parser.parse_args().sources, old)
     PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}", "utf-8")
 
 

@@ -18,7 +18,7 @@ import importlib
 import importlib.machinery
 import sys
 from collections.abc import Iterable, Mapping
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 _ROOT = __name__.partition(".")[0]
@@ -204,6 +204,20 @@ def _resolve(package: str, name: str, target: str) -> Any:
     return getattr(module, attribute) if attribute else module
 
 
+def not_there(fullname: str, message: str) -> ImportError:
+    """The error for a module that is not there, to be raised while it is being imported.
+
+    `import x.y` does not find the module; `from x import y` cannot import a name. Python would swallow an error of the
+    first kind in the second case, where it looks for a module only in case that there is one, and our words with it.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame and frame.f_globals.get("__name__", "").startswith(("importlib", f"{_ROOT}.")):
+        if frame.f_code.co_name == "_handle_fromlist":
+            return ImportError(message, name=fullname.rpartition(".")[0])
+        frame = frame.f_back
+    return ModuleNotFoundError(message, name=fullname)
+
+
 class _NearestNameFinder:
     """The last finder asked: says which names are nearest when `from pronghorn.x import y` finds no `y`.
 
@@ -220,9 +234,9 @@ class _NearestNameFinder:
             return None  # a module that should be there: Python's own words are right
         if importlib.machinery.PathFinder.find_spec(fullname, parent.__path__) is not None:
             return None  # it is there: pytest asks every finder, whatever the others said
-        raise ModuleNotFoundError(
+        raise not_there(
+            display_name(fullname),
             f"cannot import name {name!r} from {display_name(parent_name)!r}{missing_clause(parent, name)}",
-            name=parent_name,
         )
 
 

@@ -196,12 +196,7 @@ def _module_for(fullname: str) -> ModuleType:
         return value
     if value is not None:
         raise ModuleNotFoundError(f"{shown}.{name} is no module; write: from {shown} import {name}", name=fullname)
-    raise ModuleNotFoundError(
-        f"cannot import name {name!r} from {shown!r}{_lazy.missing_clause(parent, name)}",
-        name=keras_name.rpartition(".")[
-            0
-        ],  # of the whole name, `from keras import x` would put Python's words for ours
-    )
+    raise _lazy.not_there(fullname, f"cannot import name {name!r} from {shown!r}{_lazy.missing_clause(parent, name)}")
 
 
 def install() -> None:

@@ -235,7 +235,7 @@ def module(fullname: str) -> ModuleType:
     """Return the module of a name such as `keras.src.saving.saving_lib`.
 
     Raises:
-        ModuleNotFoundError: there is none of this name here.
+        ImportError: there is none of this name here.
 
     >>> module("keras.src.losses.losses").LossFunctionWrapper.__name__
     'LossFunctionWrapper'
@@ -244,8 +244,8 @@ def module(fullname: str) -> ModuleType:
     sources = _sources(path)
     if sources is None:
         above, _, name = fullname.rpartition(".")
-        raise ModuleNotFoundError(
-            _missing(above, name, [key.partition(".")[0] for key in (*_MODULES, *_FOLDERS)]), name=above
+        raise _lazy.not_there(
+            fullname, _missing(above, name, [key.partition(".")[0] for key in (*_MODULES, *_FOLDERS)])
         )
     return PrivateNames(fullname, sources)
 

@@ -89,6 +89,11 @@ class Text(Array):
     def __radd__(self, other: Any) -> Text:
         return as_text(np.add(_beside(other), np.asarray(self)))
 
+    def __mul__(self, other: Any) -> Any:
+        raise TypeError("strings cannot be multiplied; tf.strings.join puts several together.")
+
+    __rmul__ = __mul__
+
     __hash__ = Array.__hash__
 
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from pronghorn import ops
-from pronghorn._lazy import nearest_clause
+from pronghorn._lazy import nearest_clause, not_there
 from pronghorn.data import tensor_spec
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
@@ -154,7 +154,7 @@ def submodule(fullname: str) -> ModuleType:
     """Return the stand-in's module of that name.
 
     Raises:
-        ModuleNotFoundError: if it has none.
+        ImportError: if it has none.
     """
     path = fullname.partition(".")[2]
     if path in _children():
@@ -163,7 +163,6 @@ def submodule(fullname: str) -> ModuleType:
         return importlib.import_module(f"tensorflow.{inner}")
     table = _table(path.rpartition(".")[0])
     first = path.partition(".")[0]
-    raise ModuleNotFoundError(
-        _absent_message(fullname, first if first in names.ABSENT else path.rpartition(".")[2], table),
-        name=fullname.rpartition(".")[0],
+    raise not_there(
+        fullname, _absent_message(fullname, first if first in names.ABSENT else path.rpartition(".")[2], table)
     )

@@ -283,3 +283,10 @@ def test_splits_are_of_the_type_that_is_asked_for():
     assert rows.with_row_splits_dtype("int64").nested_row_splits[1].dtype == "int64"
     with pytest.raises(ValueError, match="int32 or int64; got 'float32'"):
         rows.with_row_splits_dtype("float32")
+
+
+def test_strings_are_not_multiplied():
+    words = RaggedTensor.of([["a", "b"], []])
+    for multiply in (lambda: words * 2, lambda: 2 * words, lambda: words.values * 2):
+        with pytest.raises(TypeError, match="strings cannot be multiplied"):
+            multiply()

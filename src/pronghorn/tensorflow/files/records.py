@@ -333,6 +333,8 @@ def _column(cells: list[str], default: Any, place: int, na_value: str, shape: tu
     if isinstance(default, str) and default in ("string", *dtypes.ALL):
         dtype, filler = default, None
     else:
+        if isinstance(default, list | tuple) and len(default) == 1:
+            (default,) = default
         flat = np.asarray(as_plain(default)).ravel()
         kind = flat.dtype.kind
         dtype = "string" if kind in "OUS" else "int32" if kind in "iu" else "float32"

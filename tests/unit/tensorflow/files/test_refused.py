@@ -39,6 +39,7 @@ def test_cells_at_the_edges(recwarn):
 def test_a_default_gives_its_type(dtype):
     for default in (tf.constant(0, dtype), tf.constant([0], dtype), tf.constant([], dtype), np.zeros(1, dtype)):
         assert io.decode_csv(["1"], [default])[0].dtype == dtype
+        assert io.decode_csv(["1"], [[default]])[0].dtype == dtype
 
 
 @pytest.mark.parametrize("text", ["!!", "a", "YQ=", "YQ===", "YW=j", "+/+/", " YWJj", "YWJj\n", "====", "="])
