@@ -72,11 +72,10 @@ class RaggedTensor(NamesNearest):
         Raises:
             ValueError: if the values do not stand in the order of their rows, or a row is none of `nrows`.
         """
-        values, rows = values_of(values), np.asarray(value_rowids, "int64")
+        values, rows = values_of(values), _places(value_rowids)
         if validate:
             _check_rowids(rows, len(values), None if nrows is None else int(nrows))
-        lengths = np.bincount(rows, minlength=int(nrows or 0)).astype(_places(value_rowids).dtype)
-        return cls.from_row_lengths(values, lengths)
+        return cls.from_row_lengths(values, np.bincount(rows, minlength=int(nrows or 0)).astype(rows.dtype))
 
     @classmethod
     def from_uniform_row_length(cls, values: Any, uniform_row_length: int, **ignored: Any) -> RaggedTensor:
@@ -307,15 +306,10 @@ class RaggedTensor(NamesNearest):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        first, *rest = self._spelled_out(key if isinstance(key, tuple) else (key,))
-        rest = tuple(rest)
+        key = self._spelled_out(key if isinstance(key, tuple) else (key,))
+        first, rest = key[0], key[1:]
         if first is None:
-            found = self[rest] if rest else self
-            return (
-                RaggedTensor(found, self._splits([0, len(found)]))
-                if isinstance(found, RaggedTensor)
-                else _expanded(found, 0)
-            )
+            return _expanded(self[rest] if rest else self, 0)
         if isinstance(first, slice):
             chosen = self if first == slice(None) else self.take(np.arange(len(self))[first])
             return chosen._each_row(rest) if rest else chosen
@@ -339,12 +333,7 @@ class RaggedTensor(NamesNearest):
         """What a key gives for each row: a slice cuts the rows, a number takes one entry of each."""
         first, rest = key[0], key[1:]
         if first is None:
-            rows = self._each_row(rest) if rest else self
-            return (
-                RaggedTensor(rows, self._splits(np.arange(len(rows) + 1)))
-                if isinstance(rows, RaggedTensor)
-                else _expanded(rows, 1)
-            )
+            return _expanded(self._each_row(rest) if rest else self, 1)
         starts, lengths = self.splits[:-1], np.diff(self.splits)
         if not isinstance(first, slice):
             index = int(first)
@@ -571,7 +560,9 @@ def _with_last(values: Any, default: Any) -> Any:
 
 
 def _expanded(values: Any, axis: int) -> Any:
-    """Values with one more axis."""
+    """Rows or an array with one more axis, in front of the first or behind it."""
+    if isinstance(values, RaggedTensor):
+        return RaggedTensor(values, values._splits(np.arange(len(values) + 1) if axis else [0, len(values)]))
     return as_text(np.expand_dims(values, axis)) if isinstance(values, Text) else ops.expand_dims(values, axis)
 
 
