@@ -9,10 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ import numpy as np
 from pronghorn.data import storing
 from pronghorn.data.batching import checked_size, gathered, padded_elements, ragged
 from pronghorn.data.element import as_element, as_plain
+from pronghorn.data.kept import Kept, from_file, read_ahead
 from pronghorn.data.lazy import Lazy, LazyBatch, Made, Mapped
 from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.names import NamesNearest
@@ -438,8 +436,8 @@ class Dataset(MoreSteps, NamesNearest):
         """Keep the elements after the first round: in memory, or in a file that later programs read, too."""
         if filename:
             path = storing.file_of(filename)
-            return Dataset(lambda: _from_file(self, path), self._length)
-        return Dataset(_Kept(self.__iter__), self._length, _Kept(self.lazily))
+            return Dataset(lambda: from_file(self, path), self._length)
+        return Dataset(Kept(self.__iter__), self._length, Kept(self.lazily))
 
     def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
         """Read ahead in a thread, `buffer_size` elements, while the model trains."""
@@ -535,28 +533,6 @@ for _name in _SAME_ELEMENTS:
 Dataset.map = _keeping(Dataset.map, spec=False)  # type: ignore[method-assign]
 
 
-class _Kept:
-    """Iterators over elements that are kept after the first whole round.
-
-    Args:
-        begin: gives an iterator that makes them.
-    """
-
-    def __init__(self, begin: Callable[[], Iterator[Any]]):
-        self._begin = begin
-        self._elements: list[Any] | None = None
-
-    def __call__(self) -> Iterator[Any]:
-        if self._elements is not None:
-            yield from self._elements
-            return
-        fresh = []
-        for element in self._begin():
-            fresh.append(element)
-            yield element
-        self._elements = fresh
-
-
 def _like_parts(parts: Any, elements: Iterator[Any]) -> Any:
     """Elements in the places of data sets."""
     return map_leaves(lambda _: next(elements), parts)
@@ -565,51 +541,3 @@ def _like_parts(parts: Any, elements: Iterator[Any]) -> Any:
 def _least(lengths: Iterable[Any]) -> Any:
     known = list(lengths)
     return None if None in known else min(known)
-
-
-def _from_file(dataset: Dataset, path: Path) -> Iterator[Any]:
-    """The elements that lie in a file, or those of a data set, which are in it after the round."""
-    if path.exists():
-        yield from storing.read(path)
-        return
-    kept = []
-    for element in dataset:
-        kept.append(element)
-        yield element
-    storing.write(path, kept)
-
-
-def read_ahead(elements: Iterator[Any], size: int) -> Iterator[Any]:
-    """The same elements, of which a thread makes so many beforehand."""
-    ready: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=size)
-    abandoned = threading.Event()
-
-    def put(kind: str, value: Any) -> bool:
-        while not abandoned.is_set():
-            try:
-                ready.put((kind, value), timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def read() -> None:
-        try:
-            for element in elements:
-                if not put("element", element):
-                    return
-            put("end", None)
-        except BaseException as error:  # raised again where the elements are wanted
-            put("error", error)
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while True:
-            kind, value = ready.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        abandoned.set()

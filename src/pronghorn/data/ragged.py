@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.data.element import Array, Text, as_element, as_text
+from pronghorn.data.element import Text, as_element, as_text
 from pronghorn.data.names import NamesNearest
+from pronghorn.data.row_parts import check_rowids, depth_of, flat, joined, lengths_without, places_of, with_last
 from pronghorn.data.tensor_spec import TensorShape, dtype_name, text_dtype
 from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import OPERATORS, Tensor
@@ -31,7 +32,7 @@ class RaggedTensor(NamesNearest):
 
     def __init__(self, values: Any, row_splits: Any) -> None:
         self.values = values_of(values)
-        self.splits = _places(row_splits)
+        self.splits = places_of(row_splits)
         if self.splits.ndim != 1 or not len(self.splits) or self.splits[0] != 0:
             raise ValueError(f"RaggedTensor: row_splits must be a vector that begins with 0; got {row_splits!r}.")
         if self.splits[-1] != len(self.values) or (np.diff(self.splits) < 0).any():
@@ -49,7 +50,7 @@ class RaggedTensor(NamesNearest):
     @classmethod
     def from_row_lengths(cls, values: Any, row_lengths: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
         """Return rows by their lengths."""
-        lengths = _places(row_lengths)
+        lengths = places_of(row_lengths)
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(lengths.dtype))
 
     @classmethod
@@ -72,9 +73,9 @@ class RaggedTensor(NamesNearest):
         Raises:
             ValueError: if the values do not stand in the order of their rows, or a row is none of `nrows`.
         """
-        values, rows = values_of(values), _places(value_rowids)
+        values, rows = values_of(values), places_of(value_rowids)
         if validate:
-            _check_rowids(rows, len(values), None if nrows is None else int(nrows))
+            check_rowids(rows, len(values), None if nrows is None else int(nrows))
         return cls.from_row_lengths(values, np.bincount(rows, minlength=int(nrows or 0)).astype(rows.dtype))
 
     @classmethod
@@ -116,7 +117,7 @@ class RaggedTensor(NamesNearest):
             raise ValueError(f"RaggedTensor.from_tensor: ragged_rank={ragged_rank!r}; rows of an array have rank 1.")
         array = np.asarray(values_of(tensor))
         if padding is not None:
-            lengths = _lengths_without(array, padding)
+            lengths = lengths_without(array, padding)
         if lengths is None:
             lengths = np.full(array.shape[0], array.shape[1], "int64")
         lengths = np.minimum(np.asarray(lengths, "int64"), array.shape[1])
@@ -127,12 +128,12 @@ class RaggedTensor(NamesNearest):
     def of(cls, rows: Any, dtype: Any = None, depth: int | None = None) -> Any:
         """Return nested lists; what is one array of numbers in each innermost row stays so."""
         rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
-        depth = max(_depth(rows) - 1, 0) if depth is None else depth
+        depth = max(depth_of(rows) - 1, 0) if depth is None else depth
         splits = []
         for _ in range(depth):
             splits.append([0, *itertools.accumulate(len(row) for row in rows)])
             rows = [entry for row in rows for entry in row]
-        return cls.from_nested_row_splits(_flat(rows, dtype), splits)
+        return cls.from_nested_row_splits(flat(rows, dtype), splits)
 
     @classmethod
     def from_nested_value_rowids(
@@ -395,7 +396,7 @@ class RaggedTensor(NamesNearest):
         columns = np.arange(width)
         at = columns + self.splits[:-1, None]
         places[: len(self)] = np.where(columns < lengths[:, None], at, nothing)
-        return taken(_with_last(inner, default_value), places[:rows])
+        return taken(with_last(inner, default_value), places[:rows])
 
     def _map(self, op: Any, args: Any, kwargs: Any) -> RaggedTensor:
         """Rows of what a function gives for the values of these and others."""
@@ -469,12 +470,6 @@ class RaggedTensor(NamesNearest):
     __hash__ = object.__hash__
 
 
-def _places(numbers: Any) -> np.ndarray:
-    """Splits or lengths: int32 if they are, else int64."""
-    found = np.asarray(numbers)
-    return found if found.dtype == np.int32 else found.astype("int64", copy=False)
-
-
 def written(rows: Any) -> str:
     """Return rows as text, numbers as short as their type allows, long rows cut off as NumPy does.
 
@@ -496,14 +491,9 @@ def values_of(values: Any) -> Any:
     if isinstance(values, RaggedTensor | Text | Tensor):
         return values
     if not isinstance(values, np.ndarray):
-        return _flat(values, None) if isinstance(values, list | tuple) else ops.convert_to_tensor(values)
+        return flat(values, None) if isinstance(values, list | tuple) else ops.convert_to_tensor(values)
     element = as_element(values)
     return element if isinstance(element, Text) else ops.convert_to_tensor(values, dtype=values.dtype.name)
-
-
-def joined(places: list[np.ndarray]) -> np.ndarray:
-    """Return the places of rows, one after the other; there may be no rows."""
-    return np.concatenate([np.zeros(0, "int64"), *places], dtype="int64")
 
 
 def taken(values: Any, places: np.ndarray) -> Any:
@@ -533,74 +523,11 @@ def _ends(values: Any, axis: int) -> np.ndarray:
     return values.splits if axis == 1 else _ends(values.values, axis - 1)[values.splits]
 
 
-def _check_rowids(rows: np.ndarray, count: int, nrows: int | None) -> None:
-    """Refuse rows of values that are not one for each, in order, or none of so many."""
-    before = "RaggedTensor.from_value_rowids: "
-    if rows.shape != (count,):
-        raise ValueError(f"{before}value_rowids has shape {rows.shape}; each of {count} values needs its row.")
-    if nrows is not None and nrows < 0:
-        raise ValueError(f"{before}nrows={nrows}; it must be 0 or more.")
-    if count and (rows[0] < 0 or (np.diff(rows) < 0).any()):
-        raise ValueError(
-            f"{before}value_rowids must begin with 0 or more and never fall; got {rows.tolist()}. Sort the values by "
-            "their rows first."
-        )
-    if count and nrows is not None and rows[-1] >= nrows:
-        raise ValueError(f"{before}value_rowids has row {rows[-1]}, but nrows={nrows}; rows begin at 0.")
-
-
-def _with_last(values: Any, default: Any) -> Any:
-    """Values, and behind them one row of a default."""
-    row = (1, *values.shape[1:])
-    if isinstance(values, Text):
-        last = np.full(row, as_text("" if default is None else default).item(), object)
-        return as_text(np.concatenate([np.asarray(values), last]))
-    default = ops.cast(0 if default is None else default, values.dtype)
-    return ops.concatenate([values, ops.broadcast_to(default, row)], axis=0)
-
-
 def _expanded(values: Any, axis: int) -> Any:
     """Rows or an array with one more axis, in front of the first or behind it."""
     if isinstance(values, RaggedTensor):
         return RaggedTensor(values, values._splits(np.arange(len(values) + 1) if axis else [0, len(values)]))
     return as_text(np.expand_dims(values, axis)) if isinstance(values, Text) else ops.expand_dims(values, axis)
-
-
-def _lengths_without(array: np.ndarray, padding: Any) -> np.ndarray:
-    """How long each row is without the padding at its end."""
-    if array.dtype == object:
-        padding = as_text(padding).item()
-    elif isinstance(padding, Tensor):
-        padding = padding.numpy()
-    kept = array != padding
-    if kept.ndim > 2:
-        kept = kept.any(axis=tuple(range(2, kept.ndim)))
-    return np.where(kept.any(axis=1), kept.shape[1] - np.argmax(kept[:, ::-1], axis=1), 0)
-
-
-def _depth(rows: Any) -> int:
-    if isinstance(rows, np.ndarray | Tensor):
-        return rows.ndim
-    return 1 + max(map(_depth, rows), default=0) if isinstance(rows, list | tuple) else 0
-
-
-def _flat(entries: Any, dtype: Any) -> Any:
-    """Entries as one array; without any they are float32, as TensorFlow's."""
-    entries = [x.numpy() if isinstance(x, Tensor | Array) else x for x in entries]
-    plain = _is_plain(entries)
-    if dtype == "string" or (entries and isinstance(entries[0], str | bytes)):
-        return as_text(entries)
-    if not entries:
-        return ops.convert_to_tensor(np.zeros(0, "float32"), dtype=dtype or "float32")
-    array = np.asarray(entries)
-    if array.dtype.kind in "SU":
-        return as_text(entries)
-    return ops.convert_to_tensor(entries if plain else array, dtype=dtype)
-
-
-def _is_plain(entries: Any) -> bool:
-    """Whether these are Python's numbers, in lists."""
-    return all(_is_plain(x) if isinstance(x, list | tuple) else isinstance(x, bool | int | float) for x in entries)
 
 
 def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.batching import ragged, stack
 from pronghorn.data.element import Text, as_text
-from pronghorn.data.ragged import RaggedTensor, joined, taken, values_of
+from pronghorn.data.ragged import RaggedTensor, taken, values_of
+from pronghorn.data.row_parts import joined
 from pronghorn.data.structure import map_leaves
 from pronghorn.data.tensor_spec import RaggedTensorSpec, dtype_name
 
