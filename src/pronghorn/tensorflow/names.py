@@ -11,7 +11,7 @@ OPS_OF_SAME_NAME = {
         "abs add cond cos einsum equal exp floor greater greater_equal less less_equal linspace "
         "logical_and logical_not logical_or maximum meshgrid minimum multiply not_equal ones pow:power round "
         "sigmoid sign sin sinh cosh sqrt square stop_gradient subtract tan tanh tensordot "
-        "vectorized_map while_loop zeros identity:copy eig "
+        "vectorized_map while_loop identity:copy eig "
         "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide acosh:arccosh asinh:arcsinh atanh:arctanh "
         "atan2:arctan2 is_tensor get_static_value:convert_to_numpy no_gradient:stop_gradient "
         "grad_pass_through:stop_gradient realdiv:true_divide saturate_cast"
@@ -53,7 +53,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "program.functions": (
             "UnconnectedGradients constant convert_to_tensor "
             "control_dependencies executing_eagerly fill get_logger group identity_n init_scope no_op:nothing "
-            "recompute_grad"
+            "recompute_grad zeros"
         ),
         "printing.print": "print:tf_print",
         "keras_backend.layers": "foldr",
@@ -162,10 +162,16 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "random": {
         "math.random": (
-            "Generator categorical gamma get_global_generator normal poisson set_seed shuffle stateless_categorical "
-            "stateless_normal stateless_truncated_normal stateless_uniform truncated_normal uniform"
+            "Generator categorical fold_in gamma get_global_generator normal poisson set_seed shuffle "
+            "split stateless_categorical stateless_normal stateless_truncated_normal stateless_uniform "
+            "truncated_normal uniform"
         ),
         "nn.sampling": "log_uniform_candidate_sampler uniform_candidate_sampler",
+    },
+    "random.experimental": {
+        "math.random": (
+            "Generator get_global_generator stateless_fold_in:fold_in stateless_shuffle stateless_split:split"
+        ),
     },
     "dtypes": {
         "arrays.basic": "cast",
@@ -201,8 +207,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "files.messages": "BytesList Example Feature Features FloatList Int64List",
         "program.objects": "Checkpoint CheckpointManager latest_checkpoint",
     },
+    "lookup.experimental": {"program.tables": "DenseHashTable MutableHashTable"},
     "lookup": {
-        "program.objects": (
+        "program.tables": (
             "KeyValueTensorInitializer StaticHashTable StaticVocabularyTable TextFileIndex TextFileInitializer"
         ),
     },
@@ -397,7 +404,10 @@ ABSENT = {
     "queue": "use tf.data",
     "profiler": "use model.profile",
     "hessians": "use tf.GradientTape",
+    "autodiff": "use tf.GradientTape; a tape within another has second derivatives",
+    "ExponentialMovingAverage": "give a Keras optimizer use_ema=True",
     "fingerprint": "use tf.strings.to_hash_bucket_fast",
     "SparseFeature": "use tf.io.VarLenFeature",
     "parse_sequence_example": "use tf.io.parse_example",
+    "SequenceExample": "use tf.train.Example; tf.io.RaggedFeature and VarLenFeature have rows of any length",
 }

@@ -21,7 +21,7 @@ from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
-from pronghorn.tensorflow.files.messages import read_tensor, write_tensor
+from pronghorn.tensorflow.files.tensors import read_tensor, write_tensor
 from pronghorn.tensorflow.image.basic import convert_image_dtype
 from pronghorn.tensorflow.math.random import uniform
 from pronghorn.tensorflow.strings.basic import on_strings

@@ -1,92 +1,164 @@
 """`tf.train.Example` and its parts: protocol buffers of that one kind, read and written by hand, for `pronghorn run`.
 
-What is read is data from a stranger: lengths are checked against what is there.
+They print as protocol buffers do, features in the order of their names.
 """
 
 from __future__ import annotations
 
-import struct
+import operator
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from pronghorn.callbacks.event_file import bytes_field, varint
 from pronghorn.data.element import as_text, encoded
-from pronghorn.graph import dtypes
-
-_VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
+from pronghorn.tensorflow.files.wire import FOUR, LENGTH, VARINT, fields, read_varint
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 70:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if not byte & 0x80:
-            return value & (1 << 64) - 1, at
-    raise ValueError("tf.train.Example: the data is cut off within a number.")
+class Message:
+    """What all messages can; subclasses say how they are written, read, and shown line by line."""
 
-
-def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """The number, the kind and the content of each field of a message."""
-    at = 0
-    while at < len(data):
-        key, at = _read_varint(data, at)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            value, at = _read_varint(data, at)
-            yield number, kind, value
-            continue
-        if kind == _LENGTH:
-            size, at = _read_varint(data, at)
-        elif kind in (_EIGHT, _FOUR):
-            size = 8 if kind == _EIGHT else 4
-        else:
-            raise ValueError(f"tf.train.Example: the data is no message (a field of kind {kind}).")
-        if at + size > len(data):
-            raise ValueError("tf.train.Example: the data is cut off.")
-        yield number, kind, data[at : at + size]
-        at += size
-
-
-class _List:
-    """A list of values; subclasses say how they are written."""
-
-    number = 0
-
-    def __init__(self, value: Any = ()) -> None:
-        self.value = [self._one(x) for x in value]
-
-    def _one(self, value: Any) -> Any:
+    def write(self) -> bytes:
+        """The message as bytes."""
         raise NotImplementedError
 
+    def read(self, data: bytes) -> None:
+        """Add what bytes hold."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Become empty."""
+        raise NotImplementedError
+
+    def lines(self) -> Iterator[str]:
+        """The message as text, line by line."""
+        raise NotImplementedError
+
+    def SerializeToString(self) -> bytes:
+        """Return the message as bytes."""
+        return self.write()
+
+    def ByteSize(self) -> int:
+        """Return how many bytes it takes."""
+        return len(self.write())
+
+    def ParseFromString(self, serialized: Any) -> int:
+        """Become the message that bytes hold, and return how many they are.
+
+        Raises:
+            ValueError: if they hold none.
+        """
+        data = as_text(serialized).item()
+        self.clear()
+        try:
+            self.read(data)
+        except ValueError as error:
+            raise ValueError(f"tf.train.{type(self).__name__}: {error}") from None
+        return len(data)
+
+    @classmethod
+    def FromString(cls, serialized: Any) -> Self:
+        """Return the message that bytes hold."""
+        found = cls()
+        found.ParseFromString(serialized)
+        return found
+
+    def CopyFrom(self, other: Self) -> None:
+        """Become like another message."""
+        self.ParseFromString(other.write())
+
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.value == other.value  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.write() == other.write()  # type: ignore[attr-defined]
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(value={self.value!r})"
+        return "".join(f"{line}\n" for line in self.lines())
+
+
+def _inside(name: str, message: Message) -> Iterator[str]:
+    """A message as a field of another."""
+    yield f"{name} {{"
+    yield from (f"  {line}" for line in message.lines())
+    yield "}"
+
+
+def _checked(kind: type[Message], owner: str, message: Any) -> Any:
+    if not isinstance(message, kind):
+        raise TypeError(f"tf.train.{owner} takes a tf.train.{kind.__name__}; got {message!r}.")
+    return message
+
+
+class _Values(list):
+    """The values of a list, each checked when it comes."""
+
+    def __init__(self, of: _List, values: Any = ()) -> None:
+        self._one = of.one
+        super().__init__(map(self._one, values))
+
+    def append(self, value: Any) -> None:
+        super().append(self._one(value))
+
+    def extend(self, values: Any) -> None:
+        super().extend(map(self._one, values))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, map(self._one, value) if isinstance(key, slice) else self._one(value))
+
+
+class _List(Message):
+    """A list of values; subclasses say what they are."""
+
+    number = 0
+
+    def __init__(self, value: Any = ()) -> None:
+        self.value = _Values(self, value)
+
+    def one(self, value: Any) -> Any:
+        """A value as the list has it."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        self.value.clear()
+
+    def lines(self) -> Iterator[str]:
+        return (f"value: {self.shown(x)}" for x in self.value)
+
+    def shown(self, value: Any) -> str:
+        """A value as text."""
+        return str(value)
 
 
 class BytesList(_List):
-    """`tf.train.BytesList`."""
+    """`tf.train.BytesList`.
+
+    >>> BytesList(value=[b"caf\\xc3\\xa9"])
+    value: "caf\\303\\251"
+    <BLANKLINE>
+    """
 
     number = 1
 
-    def _one(self, value: Any) -> bytes:
+    def one(self, value: Any) -> bytes:
         if isinstance(value, str):
             raise TypeError(f"tf.train.BytesList: values are bytes; got {value!r}. Write {value!r}.encode().")
+        if isinstance(value, bool | int | float):
+            raise TypeError(f"tf.train.BytesList: values are bytes, in a list; got {value!r}.")
         return as_text(value).item()
 
     def write(self) -> bytes:
         return b"".join(bytes_field(1, x) for x in self.value)
 
-    @classmethod
-    def read(cls, data: bytes) -> BytesList:
-        return cls([value for number, kind, value in _fields(data) if number == 1 and kind == _LENGTH])
+    def read(self, data: bytes) -> None:
+        self.value.extend(value for number, kind, value in fields(data) if number == 1 and kind == LENGTH)
+
+    def shown(self, value: Any) -> str:
+        return '"' + "".join(_ESCAPED.get(byte) or chr(byte) for byte in value) + '"'
+
+
+_ESCAPED = {byte: f"\\{byte:03o}" for byte in (*range(32), *range(127, 256))}
+_ESCAPED |= {ord(found): written for found, written in zip("\n\r\t\"'\\", ("\\n", "\\r", "\\t", '\\"', "\\'", "\\\\"))}
 
 
 class FloatList(_List):
@@ -94,19 +166,23 @@ class FloatList(_List):
 
     number = 2
 
-    def _one(self, value: Any) -> float:
+    def one(self, value: Any) -> float:
+        if isinstance(value, str | bytes):
+            raise TypeError(f"tf.train.FloatList: values are numbers; got {value!r}.")
         return float(np.float32(value))
 
     def write(self) -> bytes:
         return bytes_field(1, np.asarray(self.value, "<f4").tobytes()) if self.value else b""
 
-    @classmethod
-    def read(cls, data: bytes) -> FloatList:
-        found: list[float] = []
-        for number, kind, value in _fields(data):
-            if number == 1 and kind in (_FOUR, _LENGTH):
-                found += np.frombuffer(value[: len(value) // 4 * 4], "<f4").tolist()
-        return cls(found)
+    def read(self, data: bytes) -> None:
+        for number, kind, value in fields(data):
+            if number == 1 and kind in (FOUR, LENGTH):
+                self.value.extend(np.frombuffer(value[: len(value) // 4 * 4], "<f4").tolist())
+
+    def shown(self, value: Any) -> str:
+        """As few of six and nine digits as tell the value from its neighbours."""
+        short = f"{value:.6g}"
+        return short if value != value or np.float32(short) == np.float32(value) else f"{value:.9g}"
 
 
 class Int64List(_List):
@@ -114,89 +190,142 @@ class Int64List(_List):
 
     number = 3
 
-    def _one(self, value: Any) -> int:
-        return int(value)
+    def one(self, value: Any) -> int:
+        try:
+            found = int(value) if isinstance(value, np.bool_) else operator.index(value)
+        except TypeError:
+            raise TypeError(f"tf.train.Int64List: values are whole numbers; got {value!r}.") from None
+        if not -(1 << 63) <= found < 1 << 63:
+            raise ValueError(f"tf.train.Int64List: {value} is beyond the range of int64.")
+        return found
 
     def write(self) -> bytes:
         return bytes_field(1, b"".join(map(varint, self.value))) if self.value else b""
 
-    @classmethod
-    def read(cls, data: bytes) -> Int64List:
+    def read(self, data: bytes) -> None:
         found: list[int] = []
-        for number, kind, value in _fields(data):
-            if number == 1 and kind == _VARINT:
+        for number, kind, value in fields(data):
+            if number == 1 and kind == VARINT:
                 found.append(value)
-            elif number == 1 and kind == _LENGTH:
+            elif number == 1 and kind == LENGTH:
                 at = 0
                 while at < len(value):
-                    one, at = _read_varint(value, at)
+                    one, at = read_varint(value, at)
                     found.append(one)
-        return cls([x - (1 << 64) if x >> 63 else x for x in found])
+        self.value.extend(x - (1 << 64) if x >> 63 else x for x in found)
 
 
 _KINDS: dict[int, Any] = {kind.number: kind for kind in (BytesList, FloatList, Int64List)}
+_NAMES: dict[Any, str] = {BytesList: "bytes_list", FloatList: "float_list", Int64List: "int64_list"}
 
 
-class Feature:
-    """`tf.train.Feature`: one of the three kinds of lists."""
+class Feature(Message):
+    """`tf.train.Feature`: one of the three kinds of lists.
+
+    >>> Feature(int64_list=Int64List(value=[3]))
+    int64_list {
+      value: 3
+    }
+    <BLANKLINE>
+    """
 
     def __init__(self, bytes_list: Any = None, float_list: Any = None, int64_list: Any = None) -> None:
-        given = [x for x in (bytes_list, float_list, int64_list) if x is not None]
-        self.list: Any = given[-1] if given else None
+        self._set: Any = None
+        self._asked_for: dict[Any, Any] = {}  # lists that are there once they have values
+        for kind, given in zip(_NAMES, (bytes_list, float_list, int64_list)):
+            if given is not None:
+                self._set = _checked(kind, f"Feature: {_NAMES[kind]}", given)
+
+    @property
+    def list(self) -> Any:
+        """The list that is there, or None."""
+        return next((x for x in self._asked_for.values() if x.value), self._set)
 
     def _of(self, kind: Any) -> Any:
-        return self.list if isinstance(self.list, kind) else kind()
+        found = self.list
+        return found if isinstance(found, kind) else self._asked_for.setdefault(kind, kind())
 
     @property
     def bytes_list(self) -> BytesList:
+        """The list of bytes; an empty one if another is there."""
         return self._of(BytesList)
 
     @property
     def float_list(self) -> FloatList:
+        """The list of floats; an empty one if another is there."""
         return self._of(FloatList)
 
     @property
     def int64_list(self) -> Int64List:
+        """The list of integers; an empty one if another is there."""
         return self._of(Int64List)
 
     def WhichOneof(self, group: str) -> str | None:
         """Return the name of the list that is there, or None."""
-        names = {BytesList: "bytes_list", FloatList: "float_list", Int64List: "int64_list"}
-        return names.get(type(self.list))
+        return _NAMES.get(type(self.list))
+
+    def HasField(self, name: str) -> bool:
+        """Return whether the list of this name is there."""
+        return self.WhichOneof("kind") == name
+
+    def clear(self) -> None:
+        self._set, self._asked_for = None, {}
 
     def write(self) -> bytes:
         return b"" if self.list is None else bytes_field(self.list.number, self.list.write())
 
-    @classmethod
-    def read(cls, data: bytes) -> Feature:
-        found = cls()
-        for number, kind, value in _fields(data):
-            if number in _KINDS and kind == _LENGTH:
-                found.list = _KINDS[number].read(value)
+    def read(self, data: bytes) -> None:
+        for number, kind, value in fields(data):
+            if number in _KINDS and kind == LENGTH:
+                self._set = _KINDS[number]()
+                self._set.read(value)
+
+    def lines(self) -> Iterator[str]:
+        return iter(()) if self.list is None else _inside(_NAMES[type(self.list)], self.list)
+
+
+class _ByName(dict[str, Feature]):
+    """Features by name, made when they are first asked for."""
+
+    def __missing__(self, name: str) -> Feature:
+        self[name] = found = Feature()
         return found
 
+    def __setitem__(self, name: str, feature: Any) -> None:
+        super().__setitem__(name, _checked(Feature, f"Features: {name!r}", feature))
 
-class Features:
+
+class Features(Message):
     """`tf.train.Features`: features by name."""
 
     def __init__(self, feature: Mapping[str, Feature] | None = None) -> None:
-        self.feature = dict(feature or {})
+        self.feature = _ByName()
+        for name, value in (feature or {}).items():
+            self.feature[name] = value
+
+    def clear(self) -> None:
+        self.feature.clear()
 
     def write(self) -> bytes:
         pairs = ((encoded(name), feature.write()) for name, feature in sorted(self.feature.items()))
         return b"".join(bytes_field(1, bytes_field(1, name) + bytes_field(2, feature)) for name, feature in pairs)
 
-    @classmethod
-    def read(cls, data: bytes) -> Features:
-        found = cls()
-        for number, kind, entry in _fields(data):
-            if number == 1 and kind == _LENGTH:
-                parts = {n: value for n, k, value in _fields(entry) if k == _LENGTH}
-                found.feature[parts.get(1, b"").decode("utf-8", "replace")] = Feature.read(parts.get(2, b""))
-        return found
+    def read(self, data: bytes) -> None:
+        for number, kind, entry in fields(data):
+            if number == 1 and kind == LENGTH:
+                parts = {n: value for n, k, value in fields(entry) if k == LENGTH}
+                feature = self.feature[parts.get(1, b"").decode("utf-8", "replace")] = Feature()
+                feature.read(parts.get(2, b""))
+
+    def lines(self) -> Iterator[str]:
+        for name, feature in sorted(self.feature.items()):
+            yield "feature {"
+            yield f"  key: {BytesList().shown(encoded(name))}"
+            yield from (f"  {line}" for line in _inside("value", feature))
+            yield "}"
 
 
-class Example:
+class Example(Message):
     """`tf.train.Example`.
 
     >>> example = Example(features=Features(feature={"n": Feature(int64_list=Int64List(value=[-1, 300]))}))
@@ -205,97 +334,21 @@ class Example:
     """
 
     def __init__(self, features: Features | None = None) -> None:
-        self.features = features or Features()
+        self._is_empty = features is None
+        self.features = Features() if features is None else _checked(Features, "Example: features", features)
 
-    def SerializeToString(self) -> bytes:
-        """Return the example as bytes."""
-        return bytes_field(1, self.features.write())
+    def clear(self) -> None:
+        self._is_empty = True
+        self.features.clear()
 
-    def ParseFromString(self, serialized: Any) -> int:
-        """Become the example that bytes hold.
+    def write(self) -> bytes:
+        return b"" if self._is_empty and not self.features.feature else bytes_field(1, self.features.write())
 
-        Raises:
-            ValueError: if they hold none.
-        """
-        data = as_text(serialized).item()
-        self.features = Features()
-        for number, kind, value in _fields(data):
-            if number == 1 and kind == _LENGTH:
-                self.features.feature.update(Features.read(value).feature)
-        return len(data)
+    def read(self, data: bytes) -> None:
+        for number, kind, value in fields(data):
+            if number == 1 and kind == LENGTH:
+                self._is_empty = False
+                self.features.read(value)
 
-    @classmethod
-    def FromString(cls, serialized: Any) -> Example:
-        """Return the example that bytes hold."""
-        found = cls()
-        found.ParseFromString(serialized)
-        return found
-
-    def __repr__(self) -> str:
-        return f"Example({ {name: feature.list for name, feature in sorted(self.features.feature.items())} })"
-
-
-_DTYPES = {
-    1: "float32",
-    2: "float64",
-    3: "int32",
-    4: "uint8",
-    5: "int16",
-    6: "int8",
-    7: "string",
-    8: "complex64",
-    9: "int64",
-    10: "bool",
-    14: "bfloat16",
-    17: "uint16",
-    18: "complex128",
-    19: "float16",
-    22: "uint32",
-    23: "uint64",
-}
-_NUMBERS = {name: number for number, name in _DTYPES.items()}
-
-
-def write_tensor(array: np.ndarray, dtype: str) -> bytes:
-    """An array as TensorFlow's message of a tensor."""
-    shape = b"".join(bytes_field(2, varint(1 << 3) + varint(extent)) for extent in array.shape)
-    if dtype not in _NUMBERS:
-        raise ValueError(f"tf.io.serialize_tensor: tensors of type {dtype} cannot be written.")
-    head = varint(1 << 3) + varint(_NUMBERS[dtype]) + bytes_field(2, shape)
-    if dtype == "string":
-        return head + b"".join(bytes_field(8, x) for x in array.ravel().tolist())
-    return head + bytes_field(4, array.astype(_in_order(dtype)).tobytes())
-
-
-def _in_order(dtype: str) -> np.dtype:
-    """A type of numbers, its lowest byte first; those that NumPy does not know are as the machine has them."""
-    kind = np.dtype(dtypes.to_numpy(dtype))
-    return kind if kind.isbuiltin == 2 else kind.newbyteorder("<")
-
-
-def read_tensor(data: bytes) -> tuple[np.ndarray, str]:
-    """The array in TensorFlow's message of a tensor, and its type.
-
-    Raises:
-        ValueError: for other data.
-    """
-    dtype, shape, content, strings = "", [], b"", []
-    for number, kind, value in _fields(data):
-        if number == 1 and kind == _VARINT:
-            dtype = _DTYPES.get(value, str(value))
-        elif number == 2 and kind == _LENGTH:
-            for n, k, extent in _fields(value):
-                if n == 2 and k == _LENGTH:
-                    shape.append(next((v for m, j, v in _fields(extent) if m == 1 and j == _VARINT), 0))
-        elif number == 4 and kind == _LENGTH:
-            content = value
-        elif number == 8 and kind == _LENGTH:
-            strings.append(value)
-    try:
-        if dtype == "string":
-            array = np.empty(len(strings), object)
-            array[:] = strings
-            return array.reshape(shape), dtype
-        return np.frombuffer(content, _in_order(dtype)).astype(dtypes.to_numpy(dtype)).reshape(shape), dtype
-    except (TypeError, ValueError, OverflowError, struct.error) as error:
-        raise ValueError(f"tf.io.parse_tensor: the data holds no tensor of a known kind: {error}.") from None
+    def lines(self) -> Iterator[str]:
+        return iter(()) if self._is_empty and not self.features.feature else _inside("features", self.features)

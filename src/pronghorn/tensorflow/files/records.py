@@ -248,7 +248,7 @@ def _fixed(name: str, values: Any, spec: Any) -> Any:
 
 def _parsed(example: Example, features: dict[str, Any]) -> dict[str, Any]:
     found = {}
-    for name, spec in features.items():
+    for name, spec in sorted(features.items()):
         key = getattr(spec, "value_key", None) or name
         values = _values(example, key, spec.dtype)
         if isinstance(spec, FixedLenFeature):
@@ -263,7 +263,7 @@ def _parsed(example: Example, features: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_single_example(serialized: Any, features: dict[str, Any], *args: Any, **ignored: Any) -> dict[str, Any]:
-    """`tf.io.parse_single_example`: arrays by the names of features.
+    """`tf.io.parse_single_example`: arrays by the names of features, in the order of these.
 
     Raises:
         ValueError: for data that is no example, or that lacks what is asked for.
@@ -284,7 +284,7 @@ def parse_example(serialized: Any, features: dict[str, Any], *args: Any, **ignor
     """`tf.io.parse_example`: of a batch."""
     examples = [_parsed(Example.FromString(x), features) for x in as_text(serialized).ravel().tolist()]
     found: dict[str, Any] = {}
-    for name, spec in features.items():
+    for name, spec in sorted(features.items()):
         column = [example[name] for example in examples]
         if isinstance(spec, VarLenFeature | RaggedFeature | FixedLenSequenceFeature):
             joined: Any = np.concatenate([np.asarray(x) for x in column]) if column else np.zeros(0)

@@ -27,11 +27,11 @@ OPS = (
 
 
 def argmax(x: Any, axis: int = -1) -> Any:
-    return ops.argmax(x, axis=axis)
+    return ops.cast(ops.argmax(x, axis=axis), "int64")
 
 
 def argmin(x: Any, axis: int = -1) -> Any:
-    return ops.argmin(x, axis=axis)
+    return ops.cast(ops.argmin(x, axis=axis), "int64")
 
 
 def batch_flatten(x: Any) -> Any:

@@ -113,6 +113,25 @@ def stateless(seed: Any, number: int = 0) -> Any:
     return ops.cast(ops.add(ops.convert_to_tensor(seed), ops.convert_to_tensor([0, number])), "uint32")
 
 
+def split(seed: Any, num: int = 2, alg: Any = "auto_select") -> Any:
+    """`tf.random.split`: so many seeds out of one, `[num, 2]`.
+
+    >>> split([1, 2], 3).shape, bool((split([1, 2])[0] == split([1, 2])[1]).numpy().all())
+    ((3, 2), False)
+    """
+    return random.randint((num, 2), 0, 2**31 - 1, dtype="int32", seed=stateless(seed))
+
+
+def fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Any:
+    """`tf.random.fold_in`: another seed for each number, `[2]`."""
+    return ops.stack([split(seed, 1)[0, 0], ops.cast(data, "int32")])
+
+
+def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: str | None = None) -> Any:
+    """`tf.random.experimental.stateless_shuffle`: along the first axis."""
+    return random.shuffle(value, seed=stateless(seed))
+
+
 def stateless_normal(
     shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", **ignored: Any
 ) -> Any:

@@ -52,8 +52,23 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     return constant(value, dtype)
 
 
+def zeros(shape: Any, dtype: Any = "float32", name: str | None = None, layout: Any = None) -> Any:
+    """`tf.zeros`; strings are empty.
+
+    >>> zeros((2,), "string").tolist()
+    [b'', b'']
+    """
+    return fill(shape, b"") if dtype == "string" else ops.zeros(shape, dtype=dtype)
+
+
 def fill(dims: Any, value: Any, name: str | None = None, layout: Any = None) -> Any:
-    """`tf.fill`."""
+    """`tf.fill`.
+
+    >>> fill([2], "a").tolist()
+    [b'a', b'a']
+    """
+    if holds_text(value):
+        return constant(value, shape=np.asarray(dims).tolist())
     return ops.full(dims, value, dtype=ops.convert_to_tensor(value).dtype)
 
 

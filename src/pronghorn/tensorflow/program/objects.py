@@ -1,4 +1,4 @@
-"""TensorFlow's objects that hold something: `tf.Module`, `tf.TensorArray`, tables, checkpoints, for `pronghorn run`."""
+"""TensorFlow's objects that hold something: `tf.Module`, `tf.TensorArray`, checkpoints, for `pronghorn run`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops, tree
-from pronghorn.data.element import Text, as_element, as_plain, as_text, encoded, text_of
-from pronghorn.data.ragged import RaggedTensor
+from pronghorn.data.element import Text, as_plain, as_text
 from pronghorn.data.storing import path_of, write_arrays
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.layers import Layer
-from pronghorn.layers.preprocessing.fingerprint import fingerprint64
-from pronghorn.tensorflow.strings.basic import on_strings
 
 
 # -- modules ----------------------------------------------------------------------------------------------------------
@@ -186,119 +182,6 @@ class TensorArray:
     def size(self, name: str | None = None) -> int:
         """Return the number of places."""
         return len(self._entries)
-
-
-# -- tables -----------------------------------------------------------------------------------------------------------
-def _entries(values: Any) -> list[Any]:
-    """Numbers, or bytes."""
-    return np.asarray(as_element(np.asarray(values))).ravel().tolist()
-
-
-class KeyValueTensorInitializer:
-    """`tf.lookup.KeyValueTensorInitializer`."""
-
-    def __init__(
-        self, keys: Any, values: Any, key_dtype: Any = None, value_dtype: Any = None, name: str | None = None
-    ) -> None:
-        self.keys, self.values = _entries(keys), _entries(values)
-        self.value_dtype = value_dtype or _dtype_of(values)
-        self.key_dtype = key_dtype or _dtype_of(keys)
-
-
-class TextFileIndex:
-    """`tf.lookup.TextFileIndex`: what of a line is meant."""
-
-    WHOLE_LINE, LINE_NUMBER = -2, -1
-
-
-class TextFileInitializer:
-    """`tf.lookup.TextFileInitializer`: a table out of the lines of a file."""
-
-    def __init__(
-        self,
-        filename: Any,
-        key_dtype: Any,
-        key_index: int,
-        value_dtype: Any,
-        value_index: int,
-        vocab_size: int | None = None,
-        delimiter: str = "\t",
-        **ignored: Any,
-    ) -> None:
-        with open(path_of(filename), "rb") as stream:
-            lines = stream.read().splitlines()[:vocab_size]
-
-        def column(index: int, dtype: Any) -> list[Any]:
-            if index == TextFileIndex.LINE_NUMBER:
-                return list(range(len(lines)))
-            whole = index == TextFileIndex.WHOLE_LINE
-            found = lines if whole else [line.split(delimiter.encode())[index] for line in lines]
-            return found if dtype == "string" else [int(x) if "int" in dtype_name(dtype) else float(x) for x in found]
-
-        self.key_dtype, self.value_dtype = key_dtype, value_dtype
-        self.keys, self.values = column(key_index, key_dtype), column(value_index, value_dtype)
-
-
-def _dtype_of(values: Any) -> str:
-    array = as_element(np.asarray(as_plain(values)))
-    if isinstance(array, Text):
-        return "string"
-    return values.dtype if hasattr(values, "dtype") else "float32" if array.dtype.kind == "f" else "int32"
-
-
-class StaticHashTable:
-    """`tf.lookup.StaticHashTable`: what a key stands for, or a default."""
-
-    def __init__(self, initializer: Any, default_value: Any, name: str | None = None, **ignored: Any) -> None:
-        self._table = dict(zip(initializer.keys, initializer.values))
-        self.key_dtype, self.value_dtype = initializer.key_dtype, initializer.value_dtype
-        self._default = encoded(as_plain(default_value)) if self.value_dtype == "string" else default_value
-        self.lookup = on_strings(self._lookup)
-
-    def _lookup(self, keys: Any, name: str | None = None) -> Any:
-        """What the keys stand for."""
-        if isinstance(keys, RaggedTensor):
-            return keys.with_flat_values(self._lookup(keys.flat_values))
-        array = np.asarray(as_text(keys) if self.key_dtype == "string" else keys)
-        found = [self._found(key) for key in array.ravel().tolist()]
-        if self.value_dtype == "string":
-            return text_of(found, array.shape)
-        return ops.convert_to_tensor(np.asarray(found).reshape(array.shape), dtype=dtype_name(self.value_dtype))
-
-    def _found(self, key: Any) -> Any:
-        return self._table.get(key, self._default)
-
-    __getitem__ = _lookup
-
-    def export(self, name: str | None = None) -> tuple[Any, Any]:
-        """Return the keys and their values."""
-        keys, values = list(self._table), list(self._table.values())
-        return tuple(
-            as_text(part) if dtype == "string" else ops.convert_to_tensor(np.array(part), dtype=dtype_name(dtype))
-            for part, dtype in ((keys, self.key_dtype), (values, self.value_dtype))
-        )  # type: ignore[return-value]
-
-    def size(self, name: str | None = None) -> Any:
-        """Return the number of keys."""
-        return ops.convert_to_tensor(np.int64(len(self._table)))
-
-
-class StaticVocabularyTable(StaticHashTable):
-    """`tf.lookup.StaticVocabularyTable`: other keys go into so many buckets behind the known ones, by their hashes."""
-
-    def __init__(self, initializer: Any, num_oov_buckets: int, lookup_key_dtype: Any = None, **ignored: Any) -> None:
-        super().__init__(initializer, -1)
-        self.value_dtype, self._buckets = "int64", int(num_oov_buckets)
-
-    def _found(self, key: Any) -> Any:
-        if key in self._table:
-            return self._table[key]
-        data = key if isinstance(key, bytes) else str(key).encode()
-        return len(self._table) + fingerprint64(data) % self._buckets
-
-    def size(self, name: str | None = None) -> Any:
-        """Return the number of keys and buckets."""
-        return ops.convert_to_tensor(np.int64(len(self._table) + self._buckets))
 
 
 # -- checkpoints ------------------------------------------------------------------------------------------------------
