@@ -451,6 +451,16 @@ class Dataset(MoreSteps, NamesNearest):
         return self
 
 
+#: What says that there is no next element.
+_end: Callable[[], Exception] = StopIteration
+
+
+def use_end(kind: Callable[[], Exception]) -> None:
+    """Have `get_next` raise another error at the end: TensorFlow's, in scripts that are written for it."""
+    global _end
+    _end = kind
+
+
 class Elements(Iterator[Any]):
     """One round through a data set."""
 
@@ -467,7 +477,10 @@ class Elements(Iterator[Any]):
         Raises:
             StopIteration: if there is none (`tf.errors.OutOfRangeError`).
         """
-        return next(self)
+        try:
+            return next(self)
+        except StopIteration:
+            raise _end() from None
 
     def close(self) -> None:
         """End the round; what reads ahead for it stops."""

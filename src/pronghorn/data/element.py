@@ -39,6 +39,17 @@ class Array(np.ndarray):
     def __getitem__(self, key: Any) -> Any:
         return as_element(super().__getitem__(key))
 
+    def __truediv__(self, other: Any) -> Any:
+        """Quotients of integers below 32 bits are float32, as TensorFlow's are; NumPy's would be float64 or float16."""
+        if _is_short(self) and (_is_short(other) or type(other) is int):
+            return as_element(np.true_divide(np.asarray(self), other, dtype="float32"))
+        return super().__truediv__(other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if _is_short(self) and (_is_short(other) or type(other) is int):
+            return as_element(np.true_divide(other, np.asarray(self), dtype="float32"))
+        return super().__rtruediv__(other)
+
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Have NumPy's functions see NumPy's arrays and so give such, as they do of TensorFlow's tensors.
 
@@ -52,6 +63,11 @@ class Array(np.ndarray):
         if self.ndim:
             raise TypeError(f"an array of shape {self.shape} is not hashable; convert it with tuple(x.tolist())")
         return hash(self.item())
+
+
+def _is_short(value: Any) -> bool:
+    """Whether it is an array, or a number of NumPy's, of integers below 32 bits."""
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu" and value.dtype.itemsize < 4
 
 
 def _plain(value: Any) -> Any:

@@ -15,13 +15,15 @@ from typing import Any
 from pronghorn import ops
 from pronghorn._lazy import nearest_clause, not_there
 from pronghorn.data import tensor_spec
+from pronghorn.data.dataset import use_end
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
 from pronghorn.tensorflow import names
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import OF_NAME, TENSOR_METHODS, type_of
 from pronghorn.tensorflow.calls import called_as_there
-from pronghorn.tensorflow.program.errors import with_causes
+from pronghorn.tensorflow.program.errors import OutOfRangeError, with_causes
+from pronghorn.tensorflow.program.operators import TENSOR_OPERATORS
 from pronghorn.tensorflow.rows.ragged import with_ragged
 from pronghorn.tensorflow.strings.arrays import with_text
 
@@ -124,7 +126,8 @@ def _have_tensors_answer() -> None:
     use_shapes(TensorShape)
     use_dtypes(type_of)
     tensor_spec.use_dtypes(type_of)
-    use_methods(TENSOR_METHODS)
+    use_methods(TENSOR_METHODS | TENSOR_OPERATORS)
+    use_end(functools.partial(OutOfRangeError, None, None, "The data set has no more elements."))
 
 
 @functools.cache

@@ -143,13 +143,13 @@ def add_n(inputs: Sequence[Any], name: str | None = None) -> Any:
 
 
 #: Integers whose quotients are float64 in TensorFlow; those of shorter ones are float32.
-_LONG = ("int32", "int64", "uint32", "uint64")
+LONG = ("int32", "int64", "uint32", "uint64")
 
 
 def _quotient(op: Callable[..., Any], x: Any, y: Any) -> Any:
     x, y = (v if isinstance(v, bool | int | float) else ops.convert_to_tensor(v) for v in (x, y))
     found = [v.dtype for v in (x, y) if hasattr(v, "dtype")] or ["int32"]
-    if all(dtype in _LONG for dtype in found) and not any(isinstance(v, float) for v in (x, y)):
+    if all(dtype in LONG for dtype in found) and not any(isinstance(v, float) for v in (x, y)):
         x, y = ops.cast(x, "float64"), ops.cast(y, "float64")
     return op(x, y)
 

@@ -66,7 +66,11 @@ def lu(input: Any, output_idx_type: Any = "int32", name: str | None = None) -> L
 
     >>> lu([[0.0, 1.0], [2.0, 3.0]]).p.tolist()
     [1, 0]
+
+    Raises:
+        ValueError: for a matrix that is known and has no inverse.
     """
+    _check_invertible(input, "lu", also_numbers=False)
     factors, swaps = ops.lu_factor(input)
     return Lu(factors, ops.cast(_order_of(swaps, factors.shape[-2]), output_idx_type))
 
@@ -129,14 +133,14 @@ def inv(input: Any, adjoint: bool = False, name: str | None = None) -> Any:
     return ops.inv(input)
 
 
-def _check_invertible(matrix: Any, function: str) -> None:
-    """Refuse matrices whose values are known and of which elimination leaves a pivot that is 0 or no number."""
+def _check_invertible(matrix: Any, function: str, also_numbers: bool = True) -> None:
+    """Refuse matrices whose values are known and of which elimination leaves a pivot that is 0, or no number."""
     known = getattr(ops.convert_to_tensor(matrix), "data", None)
     if not isinstance(known, np.ndarray) or not known.size or known.ndim < 2 or known.shape[-1] != known.shape[-2]:
         return
     factors = np.asarray(ops.lu_factor(ops.convert_to_tensor(known, dtype=known.dtype.name))[0])
     pivots = np.abs(np.diagonal(factors, axis1=-2, axis2=-1)).reshape(-1, known.shape[-1])
-    wrong = np.flatnonzero(~(pivots > 0).all(axis=-1))
+    wrong = np.flatnonzero(~(pivots > 0 if also_numbers else pivots != 0).all(axis=-1))
     if wrong.size:
         which = "" if known.ndim == 2 else f" {np.unravel_index(wrong[0], known.shape[:-2])} of shape {known.shape}"
         raise ValueError(

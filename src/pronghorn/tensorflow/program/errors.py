@@ -18,7 +18,17 @@ RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, I
 DATA_LOSS, UNAUTHENTICATED = 15, 16
 
 
-class OpError(Exception):
+class _Family(type):
+    """Of which Python's errors are, too, that stand for an error of TensorFlow's."""
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return super().__subclasscheck__(other) or (cls is OpError and other in _PLAIN)
+
+    def __instancecheck__(cls, error: object) -> bool:
+        return super().__instancecheck__(error) or (cls is OpError and type(error) in _PLAIN)
+
+
+class OpError(Exception, metaclass=_Family):
     """`tf.errors.OpError`."""
 
     error_code = UNKNOWN
@@ -60,6 +70,12 @@ class InternalError(OpError):
 
 class OperatorNotAllowedInGraphError(TypeError):
     """`tf.errors.OperatorNotAllowedInGraphError`."""
+
+
+class OutOfRangeError(OpError, StopIteration):
+    """`tf.errors.OutOfRangeError`, which `get_next` raises where Python's iterators raise a StopIteration."""
+
+    error_code = OUT_OF_RANGE
 
 
 class UnauthenticatedError(OpError):
@@ -137,7 +153,13 @@ InvalidArgumentError = ValueError
 NotFoundError = FileNotFoundError
 AlreadyExistsError = FileExistsError
 PermissionDeniedError = PermissionError
-OutOfRangeError = StopIteration
 ResourceExhaustedError = MemoryError
 UnimplementedError = NotImplementedError
 DeadlineExceededError = TimeoutError
+
+_PLAIN = frozenset(
+    (
+        *(InvalidArgumentError, NotFoundError, AlreadyExistsError, PermissionDeniedError),
+        *(ResourceExhaustedError, UnimplementedError, DeadlineExceededError),
+    )
+)

@@ -18,11 +18,23 @@ from pronghorn.tensorflow.arrays.basic import gather_nd
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import DType, IndexedSlices, Reference, type_of
 from pronghorn.tensorflow.printing.tensors import shown_shape, shown_value
+from pronghorn.tensorflow.program.errors import OutOfRangeError
 from pronghorn.tensorflow.program.functions import constant
+from pronghorn.tensorflow.program.operators import DIVISION
 from pronghorn.tensorflow.strings.variables import TextVariable
 
 #: Of which variable a slice is a part, and which, by the slice's id as long as it is there.
 _PARTS: dict[int, tuple[Variable, Any]] = {}
+
+
+class Value(Tensor):
+    """The value of a variable, which TensorFlow's scripts call: `v.value()`; Keras's do not."""
+
+    __slots__ = ()
+
+    def __call__(self, read_only: Any = None, name: str | None = None) -> Tensor:
+        """Return the value."""
+        return ops.convert_to_tensor(self)
 
 
 class Slice(Tensor):
@@ -134,12 +146,20 @@ class Variable(pronghorn.Variable):
         part = whole[key]
         if part is whole:
             part = ops.squeeze(ops.expand_dims(whole, 0), 0)  # an array of its own
-        if type(part) is not Tensor:  # another library's
+        if type(part) not in (Tensor, Value):  # another library's
             return part
         part.__class__ = Slice
         _PARTS[id(part)] = self, key
         weakref.finalize(part, _PARTS.pop, id(part), None)
         return part
+
+    @property
+    def value(self) -> Any:
+        """The value, which may be called, too."""
+        found = super().value
+        if type(found) is Tensor:  # and not another library's
+            found.__class__ = Value
+        return found
 
     @property
     def dtype(self) -> DType:
@@ -216,11 +236,11 @@ class Variable(pronghorn.Variable):
         """Add one, and return the value before.
 
         Raises:
-            StopIteration: at the limit, and the value stays.
+            OutOfRangeError: at the limit, and the value stays.
         """
         before = self.read_value()
         if int(before) >= limit:
-            raise StopIteration(f"The variable has come to its limit, {limit}.")
+            raise OutOfRangeError(None, None, f"The variable has come to its limit, {limit}.")
         self.assign(before + ops.ones_like(before))
         return before
 
@@ -281,3 +301,7 @@ class Variable(pronghorn.Variable):
     def scatter_nd_sub(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
         """Subtract from entries at coordinates."""
         return self.scatter_nd_add(indices, ops.negative(ops.convert_to_tensor(updates)))
+
+
+for _name, _method in DIVISION.items():
+    setattr(Variable, _name, _method)

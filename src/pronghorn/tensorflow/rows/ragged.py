@@ -39,10 +39,16 @@ def constant(
 
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
-    """`tf.ragged.stack`: arrays of different lengths, each a row."""
+    """`tf.ragged.stack`: arrays of different lengths, each a row.
+
+    >>> stack([[[1, 2], [3, 4]], [[5]]]).to_list()
+    [[[1, 2], [3, 4]], [[5]]]
+    """
     if axis:
         raise ValueError(f"tf.ragged.stack: axis={axis}; the first axis is the one that is there.")
     values = [values_of(x) for x in values]
+    if len({tuple(x.shape[1:]) for x in values}) > 1:
+        values = [x if isinstance(x, RaggedTensor) else RaggedTensor.from_tensor(x) for x in values]
     return RaggedTensor.from_row_lengths(_joined(values), [len(x) for x in values])
 
 
@@ -178,6 +184,26 @@ def _met(rows: RaggedTensor, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return lengths, (np.cumsum(lengths) - lengths)[group[row]] + np.arange(len(row)) - inner.splits[row]
 
 
+def _spread(name: str) -> Callable[..., Any]:
+    """A variance, or its root: what the mean of squares has more than the square of the mean."""
+
+    def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
+        rows = input_tensor
+        if is_integer(rows.dtype):
+            rows = rows.mapped(lambda x: ops.cast(x, "float64"))
+        mean = _HANDLERS["reduce_mean"]
+        of_squares, of_rows = (mean(x, axis=axis, keepdims=keepdims) for x in (rows.mapped(ops.square), rows))
+
+        def result(of_squares: Any, of_rows: Any) -> Any:
+            found = ops.maximum(ops.subtract(of_squares, ops.square(of_rows)), 0)
+            return ops.sqrt(found) if name == "std" else found
+
+        is_ragged = isinstance(of_rows, RaggedTensor)
+        return elementwise(result, of_squares, of_rows) if is_ragged else result(of_squares, of_rows)
+
+    return function
+
+
 def _along_several(rows: Any, name: str, axes: list[int], keepdims: bool) -> Any:
     """A reduction along several axes, one after the other; a mean is a sum and a number of values."""
     if name == "mean":
@@ -256,6 +282,7 @@ def _where(condition: Any, x: Any = None, y: Any = None, name: str | None = None
 
 _HANDLERS: dict[str, Callable[..., Any]] = {
     **{f"reduce_{name}": _reduction(name) for name in ("all", "any", "max", "mean", "min", "prod", "sum")},
+    **{f"reduce_{name}": _spread(name) for name in ("std", "variance")},
     "boolean_mask": boolean_mask,
     "concat": concat,
     "convert_to_tensor": lambda value, *a, **k: value,

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from pronghorn.data.element import Text, as_text, text_of
+from pronghorn.tensorflow.arrays.types import OF_NAME
 
 
 class TextVariable(Text):
@@ -18,6 +19,7 @@ class TextVariable(Text):
     """
 
     trainable = True
+    dtype = OF_NAME["string"]
     name = "Variable:0"
 
     @classmethod

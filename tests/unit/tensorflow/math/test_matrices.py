@@ -81,3 +81,14 @@ def test_values_that_are_not_known_are_inverted():
         x = tf.Variable([[2.0]])
         y = matrices.inv(x)
     assert tape.gradient(y, x).numpy().tolist() == [[-0.25]]
+
+
+@pytest.mark.parametrize("x", [[[1.0, 2.0], [2.0, 4.0]], np.zeros((2, 3, 3), "float32")])
+def test_triangles_of_a_matrix_without_inverse_are_refused(x):
+    with pytest.raises(ValueError, match=r"tf.linalg.lu: matrix.* has no inverse"):
+        matrices.lu(np.asarray(x, "float32"))
+
+
+def test_triangles_of_what_is_no_number():
+    factors, order = matrices.lu(np.array([[1.0, np.nan], [3.0, 4.0]], "float32"))
+    assert np.isnan(factors.numpy()[1, 1]) and order.tolist() == [1, 0]

@@ -205,7 +205,7 @@ def test_gradients_go_through_parts_of_variables(key, shape):
     v[key].assign_add(ops.ones_like(v[key]))
     start[key] += 1
     same(v, start)
-    assert type(v.value) is Tensor
+    assert not hasattr(v.value, "assign")
 
 
 def test_parts_of_variables_in_traced_functions():

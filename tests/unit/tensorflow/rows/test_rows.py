@@ -8,6 +8,7 @@ from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")
 ragged = submodule("tensorflow.ragged")
+math = submodule("tensorflow.math")
 
 LETTERS = [[["a", "b"], ["c"]], [["d"], ["e", "f", "g"]]]
 DEEP = [[[[1], [2, 3]], [[4]]], [[[5, 6], []]]]
@@ -127,3 +128,23 @@ def test_matrices_of_strings_are_stacked():
         [[b"a", b"b"]],
         [[b"c", b"d"], [b"e", b"f"]],
     ]
+
+
+def test_spread_of_rows():
+    rows = ragged.constant([[1.0, 2.0, 5.0], [], [3.0]])
+    np.testing.assert_allclose(math.reduce_std(rows, axis=1), [1.699673, np.nan, 0], rtol=1e-5)
+    np.testing.assert_allclose(math.reduce_variance(rows, axis=1), [2.888889, np.nan, 0], rtol=1e-5)
+    np.testing.assert_allclose(math.reduce_std(rows, axis=0), [1, 0, 0])
+    np.testing.assert_allclose(math.reduce_std(rows), 1.47902, rtol=1e-5)
+    assert math.reduce_std(rows, axis=1, keepdims=True).shape == (3, 1)
+    of_integers = math.reduce_std(ragged.constant([[1, 2], [3]]), axis=1)
+    assert of_integers.dtype == "float64" and of_integers.numpy().tolist() == [0.5, 0]
+    assert plain(math.reduce_std(ragged.constant([[[1.0, 2.0], [3.0]], [[4.0]]]), axis=2)) == [[0.5, 0], [0]]
+    assert plain(math.reduce_std(ragged.constant([[[1.0, 2.0], [3.0]], [[4.0]]]), axis=1)) == [[1, 0], [0]]
+
+
+def test_matrices_of_other_widths_are_stacked():
+    found = ragged.stack([tf.constant([[1, 2], [3, 4]]), tf.constant([[5]])])
+    assert plain(found) == [[[1, 2], [3, 4]], [[5]]] and found.shape == (2, None, None)
+    assert plain(ragged.stack([ragged.constant([[1, 2], [3]]), tf.constant([[5]])])) == [[[1, 2], [3]], [[5]]]
+    assert plain(ragged.stack([np.zeros((0, 2), "int32"), np.ones((1, 3), "int32")])) == [[], [[1, 1, 1]]]
