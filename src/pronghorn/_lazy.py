@@ -225,7 +225,9 @@ class _NearestNameFinder:
     that name, and that is where we can speak.
     """
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if isinstance(target, LazyModule):  # one that was made without a file, and is imported again
+            return target.__spec__
         parent_name, _, name = fullname.rpartition(".")
         parent = sys.modules.get(parent_name)
         if fullname.partition(".")[0] != _ROOT or not isinstance(parent, LazyModule) or name[:1] in ("", "_"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -74,11 +76,19 @@ def _preparation(module_name: str, mode: str | None) -> Callable[..., Any]:
     return preprocess_input
 
 
+class _Family(Loader):
+    """Of modules that are made here: importing one again leaves it as it is."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it."""
+
+
 def _make(family: str, names: str, mode: str | None, builder: str) -> None:
     full_name = f"{__package__}.{family}"
     module = ModuleType(full_name, f"{names.replace(' ', ', ')}: the networks, and the preparation of their inputs.")
     module.preprocess_input = _preparation(full_name, mode)  # type: ignore[attr-defined]
     module.decode_predictions = imagenet_utils.decode_predictions  # type: ignore[attr-defined]
+    module.__spec__ = ModuleSpec(full_name, _Family())
     sys.modules[full_name] = module
     table = dict.fromkeys(f"{names} {_LAYERS.get(family, '')}".split(), f"{__package__}.networks.{builder}")
     module.__all__ = sorted([*table, "decode_predictions", "preprocess_input"])  # type: ignore[attr-defined]

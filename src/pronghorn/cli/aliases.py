@@ -31,6 +31,7 @@ from pronghorn.tensorflow.names import VERSION as TENSORFLOW_VERSION
 FOR_CHILDREN = Path(__file__).resolve().parent / "for_children"
 _PREFIXES = ("keras", "tensorflow.keras")
 _PRIVATE = tuple(f"{prefix}.src" for prefix in _PREFIXES)
+_AS_TENSORFLOWS = "keras._tf_keras"  # editors complete `keras._tf_keras.keras` for `tensorflow.keras`
 
 # What Pronghorn has at its root besides Keras's names: not what `from keras import *` should bring.
 _BESIDES = {"GradientTape", "grad", "interop", "jit", "load_ipython_extension", "value_and_grad"}
@@ -54,7 +55,6 @@ _MOVED = {
     "layers.RandomHeight": "use keras.layers.RandomZoom",
     "layers.RandomWidth": "use keras.layers.RandomZoom",
     "layers.experimental": "its layers are in keras.layers now",
-    "optimizers.legacy": "its optimizers are in keras.optimizers now",
     "layers.CuDNNLSTM": "use keras.layers.LSTM",
     "layers.CuDNNGRU": "use keras.layers.GRU",
     "layers.core": "its layers are in keras.layers now",
@@ -96,7 +96,7 @@ class KerasAlias(ModuleType):
         return getattr(pronghorn, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *dir(pronghorn)})
+        return sorted({*super().__dir__(), *dir(pronghorn), "src"})
 
 
 def _keras(name: str) -> ModuleType:
@@ -127,6 +127,7 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, tops: Sequence[str]) -> None:
         self.tops = tuple(tops)
+        self._own_specs: dict[str, Any] = {}  # of modules of ours, which an import under another name sets anew
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if fullname in self.tops:
@@ -155,16 +156,18 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
             write_as_tensorflow()
             return TensorFlowAlias(spec.name)
-        return None
+        if spec.name == _NO_TENSORFLOW:
+            return None
+        module = _module_for(spec.name)
+        self._own_specs[spec.name] = module.__spec__
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
-        name = module.__name__
+        name = module.__spec__.name if module.__spec__ else module.__name__
         if name == "keras":
             _heed_the_program()
-        if name in (*_PREFIXES, "tensorflow", _NO_TENSORFLOW):
-            return
-        # The import system takes what it then finds in sys.modules: Pronghorn's own module.
-        sys.modules[name] = _module_for(name)
+        if name in self._own_specs:
+            module.__spec__ = self._own_specs.pop(name)
 
 
 def _has_module(fullname: str) -> bool:
@@ -178,6 +181,9 @@ def _has_module(fullname: str) -> bool:
 def _module_for(fullname: str) -> ModuleType:
     """Return Pronghorn's module for a name such as `keras.layers` or `tensorflow.keras.layers`."""
     keras_name = fullname.removeprefix("tensorflow.")
+    if f"{keras_name}.".startswith(f"{_AS_TENSORFLOWS}."):  # what `tensorflow.keras` is in Keras's package
+        below = keras_name.removeprefix(_AS_TENSORFLOWS).removeprefix(".")
+        return importlib.import_module(f"tensorflow.{below}") if below else _tensorflows()
     if not keras_name.startswith("keras."):
         from pronghorn.tensorflow.alias import submodule
 
@@ -197,6 +203,13 @@ def _module_for(fullname: str) -> ModuleType:
     if value is not None:
         raise ModuleNotFoundError(f"{shown}.{name} is no module; write: from {shown} import {name}", name=fullname)
     raise _lazy.not_there(fullname, f"cannot import name {name!r} from {shown!r}{_lazy.missing_clause(parent, name)}")
+
+
+def _tensorflows() -> ModuleType:
+    """The module around `tensorflow.keras` in Keras's package."""
+    module = ModuleType(_AS_TENSORFLOWS)
+    module.__path__ = []
+    return module
 
 
 def install() -> None:

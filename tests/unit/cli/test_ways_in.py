@@ -131,6 +131,43 @@ def test_the_protocols_of_importlib():
     ], result.stderr
 
 
+def test_specs_of_modules_that_no_file_has():
+    result = after_as_keras(
+        """
+        import importlib, importlib.util, pronghorn
+        import keras.applications.vgg16 as vgg16
+        print(importlib.util.find_spec("keras.applications.vgg16").name, importlib.reload(vgg16) is vgg16)
+        import keras.losses, tensorflow.keras.losses
+        print(keras.losses is pronghorn.losses is tensorflow.keras.losses, pronghorn.losses.__spec__.name)
+        spec = importlib.util.spec_from_loader("keras.metrics", importlib.util.find_spec("keras").loader)
+        print(importlib.util.module_from_spec(spec) is pronghorn.metrics, "src" in dir(keras))
+        """
+    )
+    assert result.stdout.splitlines() == ["pronghorn.applications.vgg16 True", "True pronghorn.losses", "True True"], (
+        result.stderr
+    )
+
+
+def test_names_that_editors_complete():
+    result = after_as_keras(
+        """
+        import keras._tf_keras.keras.layers
+        import keras._tf_keras.keras as k
+        from keras._tf_keras.keras.preprocessing.text import Tokenizer
+        from keras.optimizers.legacy import Adam
+        import tensorflow.keras.optimizers.legacy
+        print(k.layers is keras.layers, Tokenizer.__name__)
+        try:
+            import keras._tf_keras.keras.nothing
+        except ModuleNotFoundError as error:
+            print(error)
+        Adam(1e-3)
+        """
+    )
+    assert result.stdout.splitlines() == ["True Tokenizer", "cannot import name 'nothing' from 'keras'"], result.stderr
+    assert "legacy.Adam is of Keras 2" in result.stderr.splitlines()[-1]
+
+
 def test_loading_by_the_older_protocol():
     """As programs do that wrap the loader of a module in their own."""
     result = after_as_keras(
