@@ -29,6 +29,7 @@ from pronghorn.tensorflow.strings.arrays import with_text
 
 _RAISING = frozenset(names.OF_ARRAYS) | {"audio", "debugging", "io", "io.gfile", "strings"}
 _WITH_DTYPES = ("", "dtypes", "experimental.numpy")
+_OF_ANYTHING = ("is_tensor",)  # functions that see what they are given, and no tensors of it
 _STANDARD = ("logging", "unittest")  # modules of Python that are as they are there
 
 
@@ -75,7 +76,9 @@ class _Namespace(ModuleType):
             value = getattr(importlib.import_module(module_name), attribute)
             if module_name == "pronghorn.ops" and self._path != "experimental.numpy":
                 value = called_as_there(value)
-            if self._path in names.OF_ARRAYS and callable(value) and not isinstance(value, type):
+            if name in _OF_ANYTHING:
+                pass
+            elif self._path in names.OF_ARRAYS and callable(value) and not isinstance(value, type):
                 value = with_ragged(name, with_text(name, keeping_doubles(value)))
             if self._path in _RAISING and callable(value) and not isinstance(value, type):
                 value = with_causes(value)

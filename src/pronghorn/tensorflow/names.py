@@ -13,7 +13,7 @@ OPS_OF_SAME_NAME = {
         "sigmoid sign sin sinh cosh sqrt square stop_gradient subtract tan tanh tensordot "
         "vectorized_map while_loop identity:copy eig "
         "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide acosh:arccosh asinh:arcsinh atanh:arctanh "
-        "atan2:arctan2 is_tensor get_static_value:convert_to_numpy no_gradient:stop_gradient "
+        "atan2:arctan2 get_static_value:convert_to_numpy no_gradient:stop_gradient "
         "grad_pass_through:stop_gradient realdiv:true_divide saturate_cast"
     ),
     "math": (
@@ -358,7 +358,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
 SPECIAL: dict[str, dict[str, str]] = {
     "": {
         "GradientTape": "pronghorn:GradientTape",
-        "Tensor": "pronghorn.graph.tensor:Tensor",
+        "Tensor": "pronghorn.tensorflow.arrays.types:Tensor",
+        "is_tensor": "pronghorn.tensorflow.arrays.types:is_tensor",
         "make_tensor_proto": "tensorboard.util.tensor_util:make_tensor_proto",
         "newaxis": "numpy:newaxis",
         "device": "pronghorn:device",

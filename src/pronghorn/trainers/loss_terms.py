@@ -92,6 +92,12 @@ def _by_name(spec: dict[Any, Any], paths: list[Path], names: Sequence[str]) -> l
             f"compile: `loss` has the keys {_listed(unknown)}, which name no output. Expected keys are the outputs' "
             f"names: {_listed(names)}. Give the output layers these names, or use the names that they have."
         )
+    missing = [name for name in names if name not in spec]
+    if missing and not unknown:
+        raise ValueError(
+            f"compile: `loss` has the keys {_listed(spec)}, and none for {_listed(missing)}. Give each output an "
+            "entry; None is one for an output that has no loss."
+        )
     terms = []
     for key, entry in spec.items():
         position = list(names).index(key)

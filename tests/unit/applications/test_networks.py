@@ -96,6 +96,18 @@ def test_strange_channels_are_warned_of():
         applications.MobileNet((32, 32, 5), alpha=0.25, weights=None)
 
 
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small"])
+@pytest.mark.parametrize(("given", "width"), [((96, 96, 3), 64), ((96, 96, 3), None), ((64, 32, 3), 64)])
+def test_a_shape_that_is_not_the_tensors_is_refused(name, given, width):
+    with pytest.raises(ValueError, match=rf"{name}: input_shape=.*{given[1]}, 3\) and input_tensor.*not equally wide"):
+        getattr(applications, name)(input_shape=given, input_tensor=layers.Input((64, width, 3)), weights=None)
+
+
+def test_nasnet_takes_a_tensor_without_a_size():
+    network = applications.NASNetMobile(input_tensor=layers.Input((None, None, 3)), weights=None, include_top=False)
+    assert network.input_shape == (None, None, None, 3)
+
+
 def test_nasnet_takes_images_without_a_size_if_asked():
     network = applications.NASNetMobile((None, None, 1), weights=None, include_top=False)
     assert network.input_shape == (None, None, None, 1) and network.output_shape[-1] == 1056

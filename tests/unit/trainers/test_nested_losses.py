@@ -46,7 +46,8 @@ def squares(y_true, y_pred):
 
 def test_which_loss_is_for_which_output():
     assert pairs("mse", [0, 0]) == [((0,), "mse"), ((1,), "mse")]
-    assert pairs({"b": "mse"}, [0, 0]) == [((1,), "mse")]
+    assert pairs({"b": "mse", "a": None}, [0, 0], ("a", "b")) == [((1,), "mse"), ((0,), None)]
+    assert pairs({"b": "mse"}, {"a": 0, "b": 0}, ("a", "b")) == [(("b",), "mse")]
     assert pairs({"u": "mse", "v": ["mae", "mse"]}, {"u": 0, "v": (0, 0)}) == [
         (("u",), "mse"),
         (("v", 0), "mae"),
@@ -165,3 +166,9 @@ def test_models_return_the_containers_they_were_made_with():
         model = make(structure)
         assert type(model.output) is type(structure)
         assert type(model.predict(X, verbose=0)) is type(structure)
+
+
+def test_a_dict_of_losses_names_every_output_of_a_list():
+    with pytest.raises(ValueError, match="`loss` has the keys 'y1', and none for 'y2'.*None is one for an output"):
+        logs_of([0, 0], {"y1": "mse"})
+    assert list(logs_of([0, 0], {"y1": "mse", "y2": None})) == ["loss"]

@@ -124,6 +124,7 @@ class Family:
             if they are the same) to the usual size and the key of the pretrained weights.
         sized: when images need a size: `"top"`, with the classifier; `"always"`, or `"never"`.
         ending: what follows the feature maps, or their pools, without the classifier.
+        by_width: whether `input_shape` beside an `input_tensor` has to have its width.
     """
 
     about: str
@@ -139,6 +140,7 @@ class Family:
     choose: Callable[[Asked, int | None], tuple[int, str]] | None = None
     sized: str = "top"
     ending: Callable[[Any], Any] | None = None
+    by_width: bool = False
 
     def functions(self) -> tuple[Callable[..., models.Functional], ...]:
         """Return the function of each row, as Keras calls it."""
@@ -186,9 +188,9 @@ class Family:
         key = asked.architecture
         if self.choose is not None:
             size, key = self.choose(asked, _side(asked))
-        if self.sized == "always" and asked.input_tensor is not None and None in blocks.image_size(asked.input_tensor):
-            raise asked.fail(f"input_tensor has no size, of shape {asked.input_tensor.shape}; this network needs one.")
         shape = _image_shape(asked, size, self.least, self.sized)
+        if self.by_width and asked.input_tensor is not None and asked.input_shape is not None:
+            _check_width(asked, shape)
         weights = pretrained.find(key, asked.include_top) if asked.pretrained else asked.weights
         images = asked.input_tensor if asked.input_tensor is not None else layers.Input(shape)
         x = self.body(images, row, asked)
@@ -263,6 +265,16 @@ def _side(asked: Asked) -> int | None:
         return None
     height, width = shape[1:] if blocks.channels_first() else shape[:2]
     return height if height == width else None
+
+
+def _check_width(asked: Asked, shape: tuple[int | None, ...]) -> None:
+    """Check that the shape that is given is as wide as the tensor that is."""
+    tensor: Any = asked.input_tensor
+    if shape[2 if blocks.channels_first() else 1] != blocks.image_size(tensor)[1]:
+        raise asked.fail(
+            f"input_shape={shape} and input_tensor, of shape {tuple(tensor.shape)}, are not equally wide. Leave "
+            "input_shape out: the tensor says it."
+        )
 
 
 def _image_shape(asked: Asked, size: int, least: int, when: str) -> tuple[int | None, ...]:

@@ -167,6 +167,7 @@ MobileNetV2, *_ = Family(
     {"alpha": 1.0},
     title=lambda name: None,
     choose=_choose_v2,
+    by_width=True,
 ).functions()
 
 
@@ -289,4 +290,5 @@ MobileNetV3Small, MobileNetV3Large = Family(
     title=lambda name: name,
     choose=_choose_v3,
     sized="never",
+    by_width=True,
 ).functions()

@@ -8,9 +8,12 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from pronghorn.data.element import check_shape
+from pronghorn.data.element import Array, check_shape
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph import dtypes
+from pronghorn.graph.tensor import Tensor as ArrayOfOurs
+from pronghorn.graph.variable import GraphVariable
 
 #: The numbers by which TensorFlow's files call the types.
 _ENUMS = {
@@ -204,6 +207,34 @@ TENSOR_METHODS: dict[str, Any] = {
     "device": property(lambda self: "/job:localhost/replica:0/task:0/device:CPU:0"),
     "eval": lambda self, *ignored, **ignored_too: self.numpy(),
 }
+
+
+class _TensorKind(type):
+    """Which objects are tensors: elements of data sets and strings, too, which are arrays of NumPy's here."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        if cls is not Tensor:
+            return super().__instancecheck__(value)
+        return isinstance(value, ArrayOfOurs) or (isinstance(value, Array) and not hasattr(value, "trainable"))
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return super().__subclasscheck__(kind) or (cls is Tensor and issubclass(kind, ArrayOfOurs | Array))
+
+
+class Tensor(ArrayOfOurs, metaclass=_TensorKind):
+    """`tf.Tensor`.
+
+    >>> from pronghorn.data.element import as_text
+    >>> isinstance(as_text("a"), Tensor), isinstance(np.ones(2), Tensor)
+    (True, False)
+    """
+
+    __slots__ = ()
+
+
+def is_tensor(x: Any) -> bool:
+    """`tf.is_tensor`: whether it is a tensor, dense or not, or a variable; NumPy's arrays are none."""
+    return isinstance(x, (Tensor, Array, GraphVariable, RaggedTensor)) or hasattr(x, "dense_shape")
 
 
 class VariableAggregation(enum.StrEnum):

@@ -290,7 +290,6 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "expand_dims": _expand_dims,
     "gather": _gather,
     "identity": lambda x, *a, **k: x,
-    "is_tensor": lambda x: True,
     "map_fn": map_fn,
     "one_hot": _one_hot,
     "rank": lambda x, **k: x.ndim,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn.data import Dataset
+from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")
@@ -73,3 +73,15 @@ def test_the_end_of_a_data_set():
     with pytest.raises(StopIteration):
         next(rounds)
     assert len(list(Dataset.range(3))) == 3
+
+
+def test_what_is_a_tensor():
+    (element,) = Dataset.range(1)
+    seen = []
+    list(Dataset.from_tensor_slices(["a"]).map(lambda x: seen.append(isinstance(x, tf.Tensor)) or x))
+    assert all(isinstance(x, tf.Tensor) for x in (tf.constant(1), tf.constant("a"), element)) and all(seen) and seen
+    variables = [tf.Variable(1.0), tf.Variable("a")]
+    assert not any(isinstance(x, tf.Tensor) for x in (*variables, np.ones(2), 1, "a", None))
+    assert all(tf.is_tensor(x) for x in (*variables, tf.constant("a"), element, tf.constant(1.0)))
+    assert tf.is_tensor(RaggedTensor.of([[1], []])) and not any(map(tf.is_tensor, (np.ones(1), 1.0, [1], "a")))
+    assert issubclass(type(tf.constant(1)), tf.Tensor) and not issubclass(np.ndarray, tf.Tensor)
