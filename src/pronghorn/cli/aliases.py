@@ -159,7 +159,8 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if spec.name == _NO_TENSORFLOW:
             return None
         module = _module_for(spec.name)
-        self._own_specs[spec.name] = module.__spec__
+        if module.__spec__ is not None:
+            self._own_specs[spec.name] = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
