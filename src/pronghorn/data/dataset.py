@@ -193,7 +193,7 @@ class Dataset(MoreSteps, NamesNearest):
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Return an iterator over plain NumPy arrays, numbers and bytes."""
-        return (map_leaves(as_plain, element) for element in self)
+        return PlainElements(self)
 
     def cardinality(self) -> Any:
         """Return the number of elements, -1 where there is no end, or -2 where it is not known."""
@@ -228,14 +228,16 @@ class Dataset(MoreSteps, NamesNearest):
         return f"<Dataset: {', '.join(words)}>"
 
     # -- refining it --------------------------------------------------------------------------------------------------
-    def map(self, function: Callable[..., Any], num_parallel_calls: Any = None, **ignored: Any) -> Dataset:
+    def map(
+        self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None, **ignored: Any
+    ) -> Dataset:
         """Apply a function to each element; of a tuple, its parts are the arguments."""
 
         def mapped() -> Iterator[Any]:
-            return Mapped(lambda element: result(call(function, element)), iter(self))
+            return Mapped(lambda element: result(call(map_func, element)), iter(self))
 
         def lazily() -> Iterator[Lazy]:
-            return (each.then(lambda element: result(call(function, element))) for each in self.lazily())
+            return (each.then(lambda element: result(call(map_func, element))) for each in self.lazily())
 
         return Dataset(mapped, self._length, lazily)
 
@@ -411,15 +413,15 @@ class Dataset(MoreSteps, NamesNearest):
         length = None if self._length is None else max(self._length - count, 0)
         return self._reordered(lambda elements: itertools.islice(elements, count, None), length)
 
-    def concatenate(self, other: Dataset, name: str | None = None) -> Dataset:
+    def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
         """Append another data set."""
-        known = self._length is not None and other._length is not None
+        known = self._length is not None and dataset._length is not None
         found = Dataset(
-            lambda: itertools.chain(self, other),
-            self._length + other._length if known else None,  # type: ignore[operator]
-            lambda: itertools.chain(self.lazily(), other.lazily()),
+            lambda: itertools.chain(self, dataset),
+            self._length + dataset._length if known else None,  # type: ignore[operator]
+            lambda: itertools.chain(self.lazily(), dataset.lazily()),
         )
-        found._spec = self._spec if self._spec == other._spec else None
+        found._spec = self._spec if self._spec == dataset._spec else None
         return found
 
     def _reordered(self, order: Callable[[Iterator[Any]], Iterator[Any]], length: float | None) -> Dataset:
@@ -482,6 +484,10 @@ class Elements(Iterator[Any]):
         except StopIteration:
             raise _end() from None
 
+    def next(self) -> Any:
+        """Return the next element; at the end there is a StopIteration."""
+        return next(self)
+
     def close(self) -> None:
         """End the round; what reads ahead for it stops."""
         if hasattr(self._elements, "close"):
@@ -491,6 +497,13 @@ class Elements(Iterator[Any]):
     def element_spec(self) -> Any:
         """What an element is like."""
         return self._dataset.element_spec
+
+
+class PlainElements(Elements):
+    """One round through a data set, of plain NumPy arrays, numbers and bytes."""
+
+    def __next__(self) -> Any:
+        return map_leaves(as_plain, super().__next__())
 
 
 def _open_batch(leaf: Any, batch: int | None) -> Any:

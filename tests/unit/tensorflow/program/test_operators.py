@@ -85,3 +85,13 @@ def test_what_is_a_tensor():
     assert all(tf.is_tensor(x) for x in (*variables, tf.constant("a"), element, tf.constant(1.0)))
     assert tf.is_tensor(RaggedTensor.of([[1], []])) and not any(map(tf.is_tensor, (np.ones(1), 1.0, [1], "a")))
     assert issubclass(type(tf.constant(1)), tf.Tensor) and not issubclass(np.ndarray, tf.Tensor)
+
+
+def test_data_sets_by_tensorflows_names():
+    numbers = Dataset.range(2).map(map_func=lambda x: x + 1, deterministic=True).concatenate(dataset=Dataset.range(1))
+    assert [int(x) for x in numbers] == [1, 2, 0]
+    rounds = numbers.as_numpy_iterator()
+    assert type(rounds.next()) is np.int64 and list(rounds) == [2, 0]
+    assert int(iter(numbers).next()) == 1
+    with pytest.raises(StopIteration):
+        Dataset.range(0).as_numpy_iterator().next()
