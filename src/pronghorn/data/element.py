@@ -129,6 +129,34 @@ class Words(Array):
         return found.view(Words) if isinstance(found, np.ndarray) else found
 
 
+_strings: type[Array] = Words
+
+
+def strings_of(tokens: Any) -> Array:
+    """Return Python's strings, which a layer gives, as an array: of `Words`, or a `Text` in scripts for TensorFlow."""
+    array = np.asarray(tokens, object)
+    return array.view(Words) if _strings is Words else as_text(array)
+
+
+def give_strings_as(kind: type[Array]) -> None:
+    """Have layers give strings as `Words` or, in scripts for TensorFlow, as a `Text`, whose strings are bytes."""
+    global _strings
+    _strings = kind
+
+
+def use_shapes(kind: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
+    """Have elements give their shapes as another kind of tuple: TensorFlow's, in scripts that are written for it."""
+    plain: Any = np.ndarray.shape
+
+    def shape(self: Array) -> tuple[int, ...]:
+        return kind(plain.__get__(self))
+
+    def set_shape(self: Array, wanted: Any) -> None:
+        plain.__set__(self, wanted)
+
+    Array.shape = property(shape, set_shape)  # type: ignore[assignment]
+
+
 def has_shape(found: Any, wanted: Any) -> bool:
     """Whether a shape is one in which None stands for any extent, or which is None for any shape."""
     if wanted is None:

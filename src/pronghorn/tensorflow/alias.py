@@ -14,7 +14,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn._lazy import nearest_clause, not_there
-from pronghorn.data import tensor_spec
+from pronghorn.data import element, tensor_spec
 from pronghorn.data.dataset import use_end
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
@@ -127,6 +127,7 @@ class TensorFlowAlias(_Namespace):
 def _have_tensors_answer() -> None:
     """Have tensors answer as TensorFlow's do, from now on."""
     use_shapes(TensorShape)
+    element.use_shapes(TensorShape)
     use_dtypes(type_of)
     tensor_spec.use_dtypes(type_of)
     use_methods(TENSOR_METHODS | TENSOR_OPERATORS)

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from pronghorn.data.element import Words
+from pronghorn.data.element import strings_of
 from pronghorn.graph.strings import OpenStrings
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import strings
@@ -105,7 +105,7 @@ class StringLookup(IndexLookup):
         return self._encode(inputs.looked_up(self._places, self._oov_start))
 
     def _to_output(self, tokens: np.ndarray) -> np.ndarray:
-        return tokens.view(Words)
+        return strings_of(tokens)
 
     @property
     def preferred_input_dtype(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.data.element import Array, Text
+from pronghorn.data.element import Array, Text, Words, give_strings_as
 from pronghorn.data.tensor_spec import TensorShape, TensorSpec, UnknownShape, dtype_name
 from pronghorn.graph.tensor import Tensor
 from pronghorn.tensorflow.arrays.types import DType
@@ -113,7 +113,8 @@ _before: dict[type, dict[str, Any]] = {}
 
 
 def write_as_tensorflow() -> None:
-    """Have tensors, shapes and types be written as TensorFlow does, from now on."""
+    """Have tensors, shapes and types be written as TensorFlow does, and strings of layers be bytes, from now on."""
+    give_strings_as(Text)
     for kind, methods in _WRITING.items():
         _before.setdefault(kind, {name: vars(kind)[name] for name in methods if name in vars(kind)})
         for name, method in methods.items():
@@ -122,6 +123,7 @@ def write_as_tensorflow() -> None:
 
 def write_as_before() -> None:
     """Have them be written as without the stand-in."""
+    give_strings_as(Words)
     for kind, methods in _before.items():
         for name in _WRITING[kind]:
             if name in methods:
