@@ -188,6 +188,15 @@ def encoded(value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
 
 
+def entries_of(array: np.ndarray) -> list[Any]:
+    """Return the entries of an array of objects; a string's array in a list, without axes, is the string.
+
+    >>> entries_of(np.asarray([as_text("a"), "b"], object))
+    [b'a', 'b']
+    """
+    return [x.item() if isinstance(x, np.ndarray) and not x.ndim else x for x in array.ravel().tolist()]
+
+
 def as_text(value: Any) -> Text:
     """Return strings or bytes, one or nested lists or an array of them, as a `Text`.
 
@@ -197,7 +206,7 @@ def as_text(value: Any) -> Text:
     if isinstance(value, Text):
         return value
     array = np.asarray(value, object)
-    flat = array.ravel().tolist()
+    flat = entries_of(array)
     other = next((x for x in flat if not isinstance(x, str | bytes)), None)
     if other is not None:
         raise TypeError(f"an array of strings was expected; got {other!r} of type {type(other).__name__} in it.")

@@ -24,9 +24,10 @@ Strings = Sequence[np.ndarray]
 
 def is_text(array: np.ndarray) -> bool:
     """Whether an array holds strings or bytes."""
-    if array.dtype.kind == "O":
+    kind = np.asarray(array).dtype.kind
+    if kind == "O":
         return array.size > 0 and isinstance(array.flat[0], str | bytes)
-    return array.dtype.kind in "UST"
+    return kind in "UST"
 
 
 def holds_text(x: Any) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pronghorn
+from pronghorn.cli import aliases
 
 SOURCE = str(Path(pronghorn.__file__).parents[1])
 CHILD = 'import subprocess, sys; subprocess.run([sys.executable, "-c", "import keras; print(keras.layers.__name__)"])'
@@ -39,3 +40,12 @@ def test_install_after_another_keras_replaces_it_and_says_so(tmp_path):
     code = "import keras; from pronghorn.cli import aliases; aliases.install(); import keras; print(keras.layers.Dense)"
     done = _python("-c", code, PYTHONPATH=os.pathsep.join([str(tmp_path), SOURCE]))
     assert "Dense" in done.stdout and "imported already" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["keras", "tensorflow"])
+def test_a_child_of_another_environment_has_its_own(name, tmp_path):
+    (tmp_path / f"{name}.py").write_text("real = True")
+    path = os.pathsep.join([str(aliases.FOR_CHILDREN), str(tmp_path)])
+    code = f"import {name}; print({name}.real)"
+    done = _python("-S", "-c", code, PYTHONPATH=path)  # without the packages that are installed, Pronghorn among them
+    assert done.stdout.strip() == "True", done.stderr

@@ -58,17 +58,11 @@ def zeros(shape: Any, dtype: Any = "float32", name: str | None = None, layout: A
     >>> zeros((2,), "string").tolist()
     [b'', b'']
     """
-    return fill(shape, b"") if dtype == "string" else ops.zeros(shape, dtype=dtype)
+    return constant("", shape=np.asarray(shape, int).tolist()) if dtype == "string" else ops.zeros(shape, dtype=dtype)
 
 
 def fill(dims: Any, value: Any, name: str | None = None, layout: Any = None) -> Any:
-    """`tf.fill`.
-
-    >>> fill([2], "a").tolist()
-    [b'a', b'a']
-    """
-    if holds_text(value):
-        return constant(value, shape=np.asarray(dims).tolist())
+    """`tf.fill`."""
     return ops.full(dims, value, dtype=ops.convert_to_tensor(value).dtype)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.element import Text, Words, as_text, text_of
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.strings import StringArray
+from pronghorn.graph.strings import StringArray, is_text
 from pronghorn.tensorflow.arrays.basic import check_multiples, slice_of, split
 from pronghorn.tensorflow.arrays.shapes import Extent, Extents
 from pronghorn.tensorflow.math.basic import Unique
@@ -122,7 +122,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
 def _has(values: Iterable[Any]) -> bool:
     return any(
         isinstance(x, Text | Words | StringArray | str | bytes)
-        or (isinstance(x, np.ndarray) and x.dtype.kind in "US")
+        or (isinstance(x, np.ndarray) and is_text(x))
         or (isinstance(x, list | tuple) and not any(isinstance(y, RaggedTensor) for y in x) and _has(x))
         for x in values
     )

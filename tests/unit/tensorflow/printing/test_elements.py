@@ -4,10 +4,11 @@ import numpy as np
 
 from pronghorn import layers
 from pronghorn.data import Dataset, RaggedTensor
-from pronghorn.tensorflow.alias import TensorFlowAlias
+from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
 from pronghorn.tensorflow.printing import tensors
 
 tf = TensorFlowAlias("tensorflow")
+strings, io = submodule("tensorflow.strings"), submodule("tensorflow.io")
 
 
 def test_shapes_of_elements_are_tensorflows():
@@ -28,3 +29,26 @@ def test_strings_of_layers_are_bytes():
     assert lookup(1).numpy() == b"a" and lookup(np.zeros((0, 2), "int64")).shape == (0, 2)
     assert [x.numpy() for x in Dataset.from_tensor_slices([1, 2]).map(lookup)] == [b"a", b"b"]
     assert lookup(RaggedTensor.of([[1, 2], []])).to_list() == [[b"a", b"b"], []]
+
+
+def test_lists_of_single_strings():
+    (word,) = Dataset.from_tensor_slices(["be"])
+    for one in (word, tf.constant("be")):
+        assert layers.StringLookup(vocabulary=["be"])([one, one]).tolist() == [1, 1]
+        assert layers.TextVectorization(vocabulary=["be"])([one]).tolist() == [[2]]
+        assert layers.Hashing(50)([one]).tolist() == layers.Hashing(50)(["be"]).tolist()
+        assert strings.upper([one, "a"]).tolist() == [b"BE", b"A"]
+        assert tf.concat([[one], ["z"]], 0).tolist() == tf.convert_to_tensor([one, "z"]).tolist() == [b"be", b"z"]
+
+
+def test_arrays_of_objects_are_strings():
+    words = np.array([b"a", b"b"], object)
+    assert tf.gather(words, [1]).tolist() == [b"b"] and tf.reshape(words, [-1, 1]).tolist() == [[b"a"], [b"b"]]
+    assert tf.concat([words, words], 0).shape == (4,) and tf.unique(words).y.tolist() == [b"a", b"b"]
+
+
+def test_variables_of_strings_are_arrays_of_strings():
+    words = tf.Variable(["a", "zz"])
+    assert tf.convert_to_tensor(words).tolist() == tf.Variable(words).numpy().tolist() == [b"a", b"zz"]
+    assert layers.StringLookup(vocabulary=["a"])(words).tolist() == [1, 0]
+    assert io.parse_tensor(io.serialize_tensor(words), tf.string).tolist() == [b"a", b"zz"]
