@@ -131,6 +131,7 @@ class Dataset(MoreSteps, NamesNearest):
 
         def elements() -> Iterator[Any]:
             for number, element in enumerate(generator(*(args or ()))):
+                element = map_leaves(_kept, element)
                 yield map_leaves(array, element) if specs is None else as_described(element, specs, number)
 
         found = Dataset(elements)
@@ -504,6 +505,11 @@ class PlainElements(Elements):
 
     def __next__(self) -> Any:
         return map_leaves(as_plain, super().__next__())
+
+
+def _kept(leaf: Any) -> Any:
+    """A leaf that stays as it is, whatever a generator does with its array later."""
+    return leaf.copy() if isinstance(leaf, np.ndarray) and leaf.flags.writeable else leaf
 
 
 def _open_batch(leaf: Any, batch: int | None) -> Any:

@@ -44,6 +44,13 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
     return Tensor(_to_array(x, dtype))
 
 
+def apart(found: Any, x: Any) -> Any:
+    """What was made of ``x``, with memory of its own where that is an array that somebody may write into again."""
+    if isinstance(x, np.ndarray) and x.flags.writeable and type(found) is Tensor and isinstance(found.data, np.ndarray):
+        return Tensor(found.data.copy()) if np.may_share_memory(found.data, x) else found
+    return found
+
+
 def _to_array(x: Any, dtype: str | None) -> np.ndarray:
     kind = type(x)
     if kind is float:

@@ -30,8 +30,9 @@ _MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Tensor:
     """``x`` as a Tensor.
 
-    Of another library's array with values it is made too, with no copy where the memory can be shared. An array of the
-    library that is the engine, and one that its library traces or differentiates, stays an array of that library.
+    NumPy's arrays are copied, since their owner may write into them again. Of another library's array with values it is
+    made too, with no copy where the memory can be shared. An array of the library that is the engine, and one that its
+    library traces or differentiates, stays an array of that library.
 
     Args:
         x: an array, a number, a Variable, or a nest of lists of these.
@@ -50,7 +51,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         x = _rows(x, dtype, ragged)
         if _is_rows(x):
             return x
-    return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
+    return B.apart(B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype)), x)
 
 
 def _is_rows(x: Any) -> bool:

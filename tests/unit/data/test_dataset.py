@@ -271,3 +271,18 @@ def test_missing_names_are_answered_with_the_nearest():
     with pytest.raises(AttributeError) as caught:
         Dataset.foo  # noqa: B018
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"output_types": "float32"}, {"output_types": ("float64"), "output_shapes": (2,)}]
+)
+def test_a_generator_may_use_its_array_again(said):
+    def rows():
+        row = np.zeros(2, "float32")
+        for number in range(4):
+            row[:] = number
+            yield row
+
+    data = Dataset.from_generator(rows, **said)
+    assert [x.tolist() for x in data.batch(2)] == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]]
+    assert [x.tolist() for x in data.prefetch(3)] == [x.tolist() for x in data] == [[i, i] for i in range(4)]
