@@ -46,10 +46,11 @@ def find(
 
     Raises:
         ValueError: for arguments that do not fit together, or if there are no files.
+        FileNotFoundError: if there is no such folder.
     """
     folder = os.fspath(directory)
     if not os.path.isdir(folder):
-        raise ValueError(f"{who}: there is no folder {folder}.")
+        raise FileNotFoundError(f"{who}: there is no folder {folder}.")
     if label_mode not in ("int", "categorical", "binary", None):
         raise ValueError(
             f"{who}: the `label_mode` argument must be 'int', 'categorical', 'binary' or None; got "
@@ -71,7 +72,7 @@ def find(
         return _with_list(paths, labels, label_mode, endings, folder, who)
     found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
     names = found if class_names is None else list(class_names)
-    if class_names is not None and set(names) != set(found):
+    if not set(names) <= set(found):
         raise ValueError(
             f"{who}: `class_names` has other names than the folders in {folder}, {found}; got class_names={names}."
         )

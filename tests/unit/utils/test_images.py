@@ -210,7 +210,7 @@ def test_folder_split_for_validation(folder):
         ({"labels": [1, 2]}, "2 labels for the 5 files"),
         ({"labels": "guess"}, "labels='guess'"),
         ({"label_mode": "hot"}, "label_mode='hot'"),
-        ({"class_names": ["cats"]}, "other names than the folders"),
+        ({"class_names": ["cats", "birds"]}, "other names than the folders"),
         ({"validation_split": 0.5}, "pass both or neither"),
         ({"validation_split": 2.0, "subset": "both"}, "validation_split=2.0"),
         ({"validation_split": 0.5, "subset": "training"}, "provide a `seed`"),
@@ -224,10 +224,16 @@ def test_folder_arguments_are_checked(folder, arguments, message):
         utils.image_dataset_from_directory(folder, **arguments)
 
 
+def test_some_of_the_folders(folder):
+    data = utils.image_dataset_from_directory(folder, class_names=["dogs"], image_size=(4, 4), shuffle=False)
+    assert data.class_names == ["dogs"] and {Path(path).parent.name for path in data.file_paths} == {"dogs"}
+    assert next(iter(data))[1].tolist() == [0] * len(data.file_paths)
+
+
 def test_empty_and_missing_folders(tmp_path):
     with pytest.raises(ValueError, match=r"No images found.*ends with \.bmp"):
         utils.image_dataset_from_directory(tmp_path)
-    with pytest.raises(ValueError, match="there is no folder"):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
         utils.image_dataset_from_directory(tmp_path / "x")
 
 

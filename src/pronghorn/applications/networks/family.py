@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pronghorn import layers, models, utils
 from pronghorn.applications import pretrained
 from pronghorn.applications.networks import blocks
@@ -236,7 +238,7 @@ def _check(asked: Asked) -> None:
         )
     if not asked.include_top:
         return
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+    if isinstance(classes, bool) or not isinstance(classes, int | np.integer) or classes < 1:
         raise asked.fail(f"classes must be a positive number; got {classes!r}.")
     if asked.pretrained and classes != 1000:
         raise asked.fail(

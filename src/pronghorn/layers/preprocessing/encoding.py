@@ -38,7 +38,7 @@ def encode(
     vectors = ops.one_hot(indices, depth, dtype=dtype)
     axis = 1 if len(indices.shape) > 1 else 0
     if mode == "multi_hot":
-        return ops.max(vectors, axis=axis)
+        return ops.max(vectors, axis=axis, initial=0)  # of rows without categories, too
     if count_weights is not None:
         weights = ops.cast(count_weights, dtype)
         vectors = vectors * ops.expand_dims(ops.reshape(weights, indices.shape), -1)

@@ -182,3 +182,11 @@ def test_empty_tokens_are_saved_wherever_they_stand(tmp_path, tokens):
     again = layers.StringLookup()
     again.load_assets(tmp_path)
     assert list(again.get_vocabulary()) == ["[UNK]", *tokens]
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count"])
+def test_rows_without_words(mode):
+    lookup = layers.StringLookup(vocabulary=["a", "b"], output_mode=mode)
+    assert lookup(np.zeros((2, 0), str)).tolist() == [[0, 0, 0]] * 2 and lookup(np.zeros(0, str)).tolist() == [0] * 3
+    vectors = layers.TextVectorization(vocabulary=["a", "b"], output_mode=mode)
+    assert vectors([""]).tolist() == [[0, 0, 0]] and vectors([[""], ["b"]]).tolist() == [[0, 0, 0], [0, 0, 1]]
