@@ -21,8 +21,11 @@ class Array(np.ndarray):
     """
 
     def numpy(self) -> Any:
-        """Return a plain NumPy array, or a NumPy number for an array without axes."""
-        return self.view(np.ndarray)[()]
+        """Return a copy as a plain NumPy array, or a NumPy number for an array without axes.
+
+        What a program writes into it changes neither the data set nor the array that it was made of.
+        """
+        return self.view(np.ndarray).copy()[()]
 
     def set_shape(self, shape: Any) -> None:
         """Say what the shape is.

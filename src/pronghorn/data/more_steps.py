@@ -418,16 +418,16 @@ class MoreSteps:
     # -- results ------------------------------------------------------------------------------------------------------
     def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: str | None = None) -> Any:
         """Return what a function of a state and an element makes of all elements."""
-        state = initial_state
+        state = result(initial_state)
         for element in self:
-            state = reduce_func(state, element)
+            state = result(reduce_func(state, element))
         return state
 
     def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """Return what a function of a state and an element gives besides the next state."""
 
         def scanned() -> Iterator[Any]:
-            state = initial_state
+            state = result(initial_state)
             for element in self:
                 state, output = scan_func(state, element)
                 yield result(output)

@@ -12,6 +12,7 @@ from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec, dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import mapping
+from pronghorn.graph.tensor import Tensor
 
 
 def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:
@@ -167,9 +168,11 @@ def result(value: Any) -> Any:
 def _plain(leaf: Any) -> Any:
     if isinstance(leaf, list):
         return leaf if any(isinstance(part, RaggedTensor) for part in leaf) else array(leaf)
+    if isinstance(leaf, bool | int | float | np.generic):
+        return as_element(array(leaf))
     if isinstance(leaf, Array | RaggedTensor) or not hasattr(leaf, "numpy"):
         return leaf
-    return leaf.numpy()
+    return np.asarray(leaf) if isinstance(leaf, Tensor) else leaf.numpy()
 
 
 def spec_of(leaf: Any) -> Any:

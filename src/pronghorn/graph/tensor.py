@@ -94,13 +94,13 @@ class Tensor(ArrayMethods):
         return isinstance(self.data, Value)
 
     def numpy(self) -> Any:
-        """The values as a NumPy array; of one without axes a NumPy number, which can be a dictionary's key.
+        """The values as a NumPy array, a copy; of one without axes a NumPy number, which can be a dictionary's key.
 
         Raises:
             TraceError: while the function that makes this array is being traced.
         """
         values = self._values("array")
-        return values if values.ndim else values[()]
+        return values.copy() if values.ndim else values[()]
 
     def _values(self, use: str) -> np.ndarray:
         """The values; the error that there are none yet says what to write instead of this use of them."""

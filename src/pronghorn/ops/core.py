@@ -302,10 +302,21 @@ def _scatter(x: Tensor, indices: Any, updates: Tensor, mode: str) -> Tensor:
     depth = int(indices.shape[-1])
     leading, rest = x.shape[:depth], x.shape[depth:]
     flat = P.reshape(x, shape=(product(leading), *rest))
-    rows = linear_index([_coordinate(indices, i) for i in range(depth)], leading)
+    coordinates = [_coordinate(indices, i) for i in range(depth)]
+    rows = _none_outside(linear_index(coordinates, leading), coordinates, leading)
     updates = B.broadcast_to(updates, (*rows.shape, *rest))
     rows, updates = _one_axis(rows, updates, rest)
     return P.reshape(P.scatter(flat, rows, updates, mode=mode), shape=x.shape)
+
+
+def _none_outside(rows: Tensor, coordinates: Sequence[Tensor], extents: Shape) -> Tensor:
+    """Places, and -1, which counts for nothing, for points outside along an axis behind the first."""
+    for coordinate, extent in zip(coordinates[1:], extents[1:]):
+        place = wrap_index(coordinate, extent)
+        size = B.broadcast_to(B.convert(B.extent_scalar(extent, place.dtype), place.dtype), place.shape)
+        outside = P.or_(P.lt(place, B.zeros_like(place)), P.ge(place, size))
+        rows = P.select(outside, P.sub(B.zeros_like(rows), B.full_like(rows, 1)), rows)
+    return rows
 
 
 def _one_axis(rows: Tensor, updates: Tensor, rest: Shape) -> tuple[Tensor, Tensor]:

@@ -286,3 +286,26 @@ def test_a_generator_may_use_its_array_again(said):
     data = Dataset.from_generator(rows, **said)
     assert [x.tolist() for x in data.batch(2)] == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]]
     assert [x.tolist() for x in data.prefetch(3)] == [x.tolist() for x in data] == [[i, i] for i in range(4)]
+
+
+def test_what_is_written_into_elements_changes_nothing_else():
+    source = np.zeros((2, 2), "float32")
+    for data in (
+        Dataset.from_tensor_slices(source),
+        Dataset.from_tensors(source),
+        Dataset.from_tensor_slices(source).cache(),
+    ):
+        for _ in range(2):
+            for element in data:
+                element.numpy()[:] = 1
+            for element in data.as_numpy_iterator():
+                element[:] = 1
+    assert not source.any() and not any(x.any() for x in data)
+
+
+def test_pythons_numbers_in_elements():
+    (batch,) = Dataset.range(2).map(lambda x: (x, 1, 1.5, True, 2**40, [1, 2])).batch(2)
+    assert [x.dtype for x in batch] == ["int64", "int32", "float32", "bool", "int64", "int32"]
+    count = Dataset.range(3).reduce(0, lambda state, x: state + 1)
+    assert count.numpy() == 3 and count.dtype == "int32"
+    assert [x.dtype for x in Dataset.range(2).scan(0, lambda state, x: (state + 1, state))] == ["int32"] * 2

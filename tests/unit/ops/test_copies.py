@@ -21,3 +21,9 @@ def test_what_nobody_can_write_is_shared():
     assert np.shares_memory(ops.convert_to_tensor(fixed).data, fixed)
     tensor = ops.ones((3,))
     assert ops.convert_to_tensor(tensor) is tensor
+
+
+def test_numpy_gives_a_copy():
+    tensor = ops.ones((2,))
+    tensor.numpy()[:] = 7
+    assert tensor.tolist() == [1, 1] and isinstance(ops.ones(()).numpy(), np.float32)

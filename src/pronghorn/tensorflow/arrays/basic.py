@@ -146,6 +146,8 @@ def gather(
         ValueError: for indices that are known to be out of range.
     """
     params, indices = ops.convert_to_tensor(params), ops.convert_to_tensor(indices)
+    if axis is not None and not -params.ndim <= axis < params.ndim:
+        raise ValueError(f"gather: axis={axis} is out of range for params of {params.ndim} axes.")
     axis = batch_dims if axis is None else axis % params.ndim
     if not batch_dims:
         _check_places(indices, params.shape[axis])
