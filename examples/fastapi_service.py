@@ -16,13 +16,14 @@ import queue
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Annotated
 
 import keras
 import numpy as np
 import uvicorn
 from fastapi import FastAPI
 from keras import layers
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--serve", action="store_true", help="serve until it is stopped")
@@ -90,10 +91,13 @@ batcher = Batcher(model)
 # 3. The service.
 
 
-class Image(BaseModel):
-    """28 rows of 28 bytes."""
+Row = Annotated[list[float], Field(min_length=28, max_length=28)]
 
-    pixels: list[list[float]]
+
+class Image(BaseModel):
+    """28 rows of 28 bytes; others are refused here, before they meet other clients' images in a batch."""
+
+    pixels: Annotated[list[Row], Field(min_length=28, max_length=28)]
 
 
 app = FastAPI()

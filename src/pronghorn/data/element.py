@@ -42,6 +42,12 @@ class Array(np.ndarray):
     def __getitem__(self, key: Any) -> Any:
         return as_element(super().__getitem__(key))
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            "An element of a data set cannot be assigned to, as no tensor can: that would change the array behind it. "
+            "Write into a copy: y = x.numpy(); y[key] = value."
+        )
+
     def __truediv__(self, other: Any) -> Any:
         """Quotients of integers below 32 bits are float32, as TensorFlow's are; NumPy's would be float64 or float16."""
         if _is_short(self) and (_is_short(other) or type(other) is int):
@@ -66,6 +72,33 @@ class Array(np.ndarray):
         if self.ndim:
             raise TypeError(f"an array of shape {self.shape} is not hashable; convert it with tuple(x.tolist())")
         return hash(self.item())
+
+
+def _out_of_place(name: str) -> Callable[[Any, Any], Any]:
+    """`x += y` as `x = x + y`, as of tensors: NumPy's own would write into the array that the data set was made of."""
+
+    def operator(self: Any, other: Any) -> Any:
+        return getattr(self, f"__{name}__")(other)
+
+    return operator
+
+
+for _name in (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+):
+    setattr(Array, f"__i{_name}__", _out_of_place(_name))
 
 
 def _is_short(value: Any) -> bool:

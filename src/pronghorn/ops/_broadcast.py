@@ -41,14 +41,10 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
         return extent if dtype in (None, "int32") else P.cast(extent, dtype=dtype)
     if isinstance(x, (list, tuple)) and _has_tensor(x):
         return _stack_nested(x, dtype)
-    return Tensor(_to_array(x, dtype))
-
-
-def apart(found: Any, x: Any) -> Any:
-    """What was made of ``x``, with memory of its own where that is an array that somebody may write into again."""
-    if isinstance(x, np.ndarray) and x.flags.writeable and type(found) is Tensor and isinstance(found.data, np.ndarray):
-        return Tensor(found.data.copy()) if np.may_share_memory(found.data, x) else found
-    return found
+    array = _to_array(x, dtype)
+    if state.tapes and array is x and array.flags.writeable and not state.traces:
+        array = array.copy()  # a tape wants it later, when its owner may have written into it
+    return Tensor(array)
 
 
 def _to_array(x: Any, dtype: str | None) -> np.ndarray:

@@ -7,11 +7,15 @@ arguments becomes a node of the model that is being described.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import numpy as np
+
 from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
+from pronghorn.graph.active import state
 from pronghorn.graph.messages import short_messages
+from pronghorn.graph.tensor import Tensor
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
@@ -21,13 +25,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 def symbolic_aware(fn: F) -> F:
     """Make ``fn`` describe its result where one of its arguments, at any depth, is a KerasTensor.
 
-    Where one is an array of another library, it runs on the engine of that library."""
+    Where one is an array of another library, it runs on the engine of that library. What it gives shares no memory with
+    NumPy's arrays that it is given: their owner may write into them again."""
 
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
         if _describes(args) or (kwargs and _describes(kwargs)):
             return describe(op, fn.__name__, args, kwargs)
-        return compute(*args, **kwargs)
+        found = compute(*args, **kwargs)
+        if state.traces or not (arrays := [*_arrays(args), *_arrays(kwargs)]):
+            return found
+        return _apart(found, arrays)
 
     compute = on_its_engine(fn)
     return as_it_is(op)  # type: ignore[return-value]
@@ -48,3 +56,24 @@ def _describes(nest: Any) -> bool:
         if isinstance(item, (list, tuple, dict)) and item and _describes(item):
             return True
     return False
+
+
+def _arrays(nest: Any) -> Iterator[np.ndarray]:
+    """NumPy's arrays among arguments, at any depth, into which somebody may write."""
+    for item in nest.values() if isinstance(nest, dict) else nest:
+        if isinstance(item, np.ndarray):
+            if item.flags.writeable:
+                yield item
+        elif isinstance(item, (list, tuple)) and item and not isinstance(item[0], (int, float)):
+            yield from _arrays(item)
+
+
+def _apart(found: Any, arrays: list[np.ndarray]) -> Any:
+    """A result, with copies in place of what are views of arrays."""
+    if isinstance(found, Tensor):
+        is_view = isinstance(found.data, np.ndarray) and any(np.may_share_memory(found.data, x) for x in arrays)
+        return Tensor(found.data.copy()) if is_view else found
+    if isinstance(found, (list, tuple)):
+        parts = [_apart(part, arrays) for part in found]
+        return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
+    return found

@@ -51,7 +51,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         x = _rows(x, dtype, ragged)
         if _is_rows(x):
             return x
-    return B.apart(B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype)), x)
+    return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
 
 
 def _is_rows(x: Any) -> bool:

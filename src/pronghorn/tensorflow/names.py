@@ -312,7 +312,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "distribute.cluster_resolver": {"program.distribute": "TPUClusterResolver"},
     "autograph": {"program.functions": "set_verbosity:nothing to_code:no_name"},
     "autograph.experimental": {"program.functions": "do_not_convert:as_it_is set_loop_options:nothing"},
-    "compat": {"program.functions": "as_bytes as_str as_text:as_str path_to_str:as_str"},
+    "compat": {"program.functions": "as_bytes as_str as_str_any as_text:as_str path_to_str:as_str"},
+    "compat.v2": {"program.functions": "enable_v2_behavior:nothing"},
     "compat.v1": {
         "program.variables": "assign assign_add assign_sub",
         "program.functions": (

@@ -309,3 +309,19 @@ def test_pythons_numbers_in_elements():
     count = Dataset.range(3).reduce(0, lambda state, x: state + 1)
     assert count.numpy() == 3 and count.dtype == "int32"
     assert [x.dtype for x in Dataset.range(2).scan(0, lambda state, x: (state + 1, state))] == ["int32"] * 2
+
+
+def test_elements_are_not_changed_in_place():
+    source = np.zeros((2, 2), "float32")
+
+    def changed(x):
+        x += 1
+        x *= 2
+        return x
+
+    data = Dataset.from_tensor_slices(source).map(changed)
+    for _ in range(2):
+        assert [x.tolist() for x in data] == [[2, 2], [2, 2]]
+    with pytest.raises(TypeError, match="cannot be assigned to"):
+        next(iter(data))[0] = 1
+    assert not source.any()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import pronghorn
 from pronghorn import ops
 
 
@@ -13,6 +14,41 @@ def test_an_array_may_be_written_again(make):
         buffer[:] = number
         found.append(make(buffer[:, 1:]))
     assert [x.tolist() for x in found] == [[[i, i], [i, i]] for i in range(3)]
+
+
+VIEWS = {
+    "broadcast_to": lambda x: ops.broadcast_to(x, (2, 2)),
+    "cast": lambda x: ops.cast(x, "float32"),
+    "concatenate": lambda x: ops.concatenate([x]),
+    "diagonal": ops.diagonal,
+    "expand_dims": lambda x: ops.expand_dims(x, 0),
+    "flip": ops.flip,
+    "reshape": lambda x: ops.reshape(x, (4,)),
+    "slice": lambda x: ops.slice(x, (0, 0), (1, 2)),
+    "split": lambda x: ops.split(x, 2),
+    "stack": lambda x: ops.stack([x]),
+    "stop_gradient": ops.stop_gradient,
+    "transpose": ops.transpose,
+    "unstack": ops.unstack,
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_are_copies(name):
+    buffer = np.ones((2, 2), "float32")
+    found = VIEWS[name](buffer)
+    buffer[:] = 7
+    assert all((np.asarray(x) == 1).all() for x in (found if isinstance(found, list) else [found]))
+
+
+def test_a_tape_keeps_what_it_needs():
+    buffer, weight = np.ones((1, 2), "float32"), pronghorn.Variable(np.ones((2, 1), "float32"))
+    with pronghorn.GradientTape() as tape:
+        loss = 0.0
+        for number in range(1, 4):
+            buffer[:] = number
+            loss = loss + ops.sum(ops.matmul(buffer, weight))
+    assert tape.gradient(loss, weight).tolist() == [[6], [6]]
 
 
 def test_what_nobody_can_write_is_shared():

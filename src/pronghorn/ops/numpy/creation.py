@@ -26,7 +26,7 @@ def array(x: Any, dtype: Any = None) -> Tensor:
     >>> array([1, 2]).numpy()
     array([1, 2], dtype=int32)
     """
-    return B.apart(B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype)), x)
+    return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
 
 
 @symbolic_aware

@@ -205,6 +205,15 @@ def as_str(bytes_or_text: Any, encoding: str = "utf-8") -> str:
     return encoded(as_plain(bytes_or_text)).decode(encoding)
 
 
+def as_str_any(value: Any, encoding: str = "utf-8") -> str:
+    """`tf.compat.as_str_any`: bytes are decoded, anything else is written as Python writes it.
+
+    >>> as_str_any(b"a"), as_str_any(3)
+    ('a', '3')
+    """
+    return as_str(value, encoding) if isinstance(value, bytes) else str(value)
+
+
 def to_float(x: Any, name: str | None = None) -> Any:
     """`tf.compat.v1.to_float`."""
     return ops.cast(x, "float32")
