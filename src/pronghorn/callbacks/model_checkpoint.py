@@ -78,48 +78,21 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq = save_freq
         self._batches_since_saving = 0
         self._last_batch = 0
-        self._epoch = 0
+        self._current_epoch = 0
 
     def _label(self) -> str:
         return f"{super()._label()} in {os.path.basename(self.filepath)}"
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self._is_due(batch):
-            self._save(self._epoch, batch, logs)
+        if self._should_save_on_batch(batch):
+            self._save_model(self._current_epoch, batch, logs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch = epoch
+        self._current_epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
-
-    def _is_due(self, batch: int) -> bool:
-        if self.save_freq == "epoch":
-            return False
-        # Batches count on through epochs, in which their numbers start anew.
-        done = batch + 1 if batch <= self._last_batch else batch - self._last_batch
-        self._batches_since_saving += done
-        self._last_batch = batch
-        if self._batches_since_saving >= int(self.save_freq):
-            self._batches_since_saving = 0
-            return True
-        return False
-
-    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
-        logs = logs or {}
-        if self.save_best_only and not self._is_best(epoch, logs):
-            return
-        path = self._file_path(epoch, batch, logs)
-        if self.verbose > 0:
-            io.write(f"\nEpoch {epoch + 1}: saving to {path}")
-        with together.written_by_first(path):
-            if is_first():
-                _prepare(Path(path))
-        if self.save_weights_only:
-            self.model.save_weights(path, overwrite=True)
-        else:
-            self.model.save(path, overwrite=True)
+            self._save_model(epoch, None, logs)
 
     def _is_best(self, epoch: int, logs: Logs) -> bool:
         value = self.monitored(logs)
@@ -138,7 +111,35 @@ class ModelCheckpoint(MonitorCallback):
         self.best = value
         return True
 
-    def _file_path(self, epoch: int, batch: int | None, logs: Logs) -> str:
+    # Weights & Biases' callback, which is one of this kind, calls the next three by these names.
+    def _should_save_on_batch(self, batch: int) -> bool:
+        if self.save_freq == "epoch":
+            return False
+        # Batches count on through epochs, in which their numbers start anew.
+        done = batch + 1 if batch <= self._last_batch else batch - self._last_batch
+        self._batches_since_saving += done
+        self._last_batch = batch
+        if self._batches_since_saving >= int(self.save_freq):
+            self._batches_since_saving = 0
+            return True
+        return False
+
+    def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        logs = logs or {}
+        if self.save_best_only and not self._is_best(epoch, logs):
+            return
+        path = self._get_file_path(epoch, batch, logs)
+        if self.verbose > 0:
+            io.write(f"\nEpoch {epoch + 1}: saving to {path}")
+        with together.written_by_first(path):
+            if is_first():
+                _prepare(Path(path))
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+
+    def _get_file_path(self, epoch: int, batch: int | None, logs: Logs) -> str:
         results = {name: value for name, value in (logs or {}).items() if name not in ("epoch", "batch")}
         try:
             numbers = {"epoch": epoch + 1, **results}

@@ -15,7 +15,7 @@ from pronghorn.data import storing
 from pronghorn.data.batching import checked_size, gathered
 from pronghorn.data.element import as_plain
 from pronghorn.data.options import Options
-from pronghorn.data.structure import call, holds, map_leaves, result
+from pronghorn.data.structure import call, holds, map_leaves, result, state_of
 
 if TYPE_CHECKING:
     from pronghorn.data.dataset import Dataset
@@ -418,18 +418,19 @@ class MoreSteps:
     # -- results ------------------------------------------------------------------------------------------------------
     def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: str | None = None) -> Any:
         """Return what a function of a state and an element makes of all elements."""
-        state = result(initial_state)
+        state = state_of(initial_state)
         for element in self:
-            state = result(reduce_func(state, element))
+            state = state_of(reduce_func(state, element))
         return state
 
     def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """Return what a function of a state and an element gives besides the next state."""
 
         def scanned() -> Iterator[Any]:
-            state = result(initial_state)
+            state = state_of(initial_state)
             for element in self:
                 state, output = scan_func(state, element)
+                state = state_of(state)
                 yield result(output)
 
         return self._new(scanned, self._length)

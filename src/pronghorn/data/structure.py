@@ -165,10 +165,18 @@ def result(value: Any) -> Any:
     return map_leaves(_plain, value)
 
 
+def state_of(value: Any) -> Any:
+    """What a user's function gave as a state: Python's and NumPy's numbers become elements, tensors stay."""
+    return map_leaves(lambda leaf: as_element(array(leaf)) if isinstance(leaf, _NUMBERS) else leaf, value)
+
+
+_NUMBERS = (bool, int, float, np.generic)
+
+
 def _plain(leaf: Any) -> Any:
     if isinstance(leaf, list):
         return leaf if any(isinstance(part, RaggedTensor) for part in leaf) else array(leaf)
-    if isinstance(leaf, bool | int | float | np.generic):
+    if isinstance(leaf, _NUMBERS):
         return as_element(array(leaf))
     if isinstance(leaf, Array | RaggedTensor) or not hasattr(leaf, "numpy"):
         return leaf

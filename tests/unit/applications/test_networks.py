@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import inspect
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -333,3 +334,10 @@ def test_the_networks_own_layers_are_found():
 def test_get_source_inputs_is_what_models_start_from():
     images = layers.Input((32, 32, 3))
     assert utils.get_source_inputs(layers.Rescaling(0.5)(images)) == [images]
+
+
+def test_networks_are_pickled_by_name():
+    for name in applications.__all__:
+        value = getattr(applications, name)
+        if callable(value):
+            assert pickle.loads(pickle.dumps(value)) is value

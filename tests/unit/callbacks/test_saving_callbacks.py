@@ -9,7 +9,7 @@ import urllib.parse
 import numpy as np
 import pytest
 
-from pronghorn import callbacks
+from pronghorn import callbacks, layers, models
 from pronghorn.callbacks import event_file
 
 
@@ -234,3 +234,28 @@ def test_pictures_can_be_read(tmp_path):
     np.testing.assert_array_equal(np.asarray(image.open(tmp_path / "a.png")), picture)
     assert [p.shape for p in pictures_of(np.ones((5, 2)))] == [(2, 5)]
     assert pictures_of(np.ones((0, 3))) == []
+
+
+def test_the_names_that_a_callback_of_its_kind_asks_for(tmp_path):
+    """Weights & Biases' callback saves and names files by these."""
+    seen = []
+
+    class Logged(callbacks.ModelCheckpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            if self._should_save_on_batch(batch):
+                self._save_model(epoch=self._current_epoch, batch=batch, logs=logs)
+                seen.append(self._get_file_path(epoch=self._current_epoch, batch=batch, logs=logs))
+
+    model = models.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((8, 2), "float32")
+    model.fit(
+        x,
+        x[:, :1],
+        epochs=2,
+        batch_size=2,
+        verbose=0,
+        callbacks=[Logged(tmp_path / "{epoch}-{batch}.keras", save_freq=2)],
+    )
+    assert [path.rpartition("/")[2] for path in seen] == ["1-2.keras", "1-4.keras", "2-2.keras", "2-4.keras"]
+    assert {path.name for path in tmp_path.iterdir()} == {path.rpartition("/")[2] for path in seen}

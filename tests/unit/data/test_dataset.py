@@ -308,6 +308,8 @@ def test_pythons_numbers_in_elements():
     assert [x.dtype for x in batch] == ["int64", "int32", "float32", "bool", "int64", "int32"]
     count = Dataset.range(3).reduce(0, lambda state, x: state + 1)
     assert count.numpy() == 3 and count.dtype == "int32"
+    total = Dataset.from_tensor_slices([1.5, 3.0]).reduce(ops.zeros((2,)), lambda state, x: ops.add(state, x))
+    assert total.numpy().tolist() == [4.5, 4.5] and isinstance(total, type(ops.ones(())))
     assert [x.dtype for x in Dataset.range(2).scan(0, lambda state, x: (state + 1, state))] == ["int32"] * 2
 
 

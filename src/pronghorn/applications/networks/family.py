@@ -169,6 +169,7 @@ class Family:
             return self._build(Asked(architecture, own=own, **given))
 
         function.__name__ = function.__qualname__ = architecture
+        function.__module__ = "pronghorn.applications"  # where pickle finds it
         function.__signature__ = signature  # type: ignore[attr-defined]
         lines = [f"        {name}: {_ARGUMENTS[name]}" for name in (*self.arguments, "name")]
         function.__doc__ = "\n".join(
