@@ -233,6 +233,16 @@ def entries_of(array: np.ndarray) -> list[Any]:
     return [x.item() if isinstance(x, np.ndarray) and not x.ndim else x for x in array.ravel().tolist()]
 
 
+def as_objects(values: Any) -> np.ndarray:
+    """Return strings as an array of objects: of an array's strings, or of nested lists' (see `entries_of`)."""
+    array = np.asarray(values, object)
+    if isinstance(values, np.ndarray):
+        return array
+    found = np.empty(array.size, object)
+    found[:] = entries_of(array)
+    return found.reshape(array.shape)
+
+
 def as_text(value: Any) -> Text:
     """Return strings or bytes, one or nested lists or an array of them, as a `Text`.
 

@@ -6,9 +6,8 @@ import inspect
 import math
 from typing import Any, Self
 
-import numpy as np
-
 from pronghorn import ops, tree
+from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
@@ -328,7 +327,7 @@ def _text_of_rank(x: Any, rank: int) -> Any:
     if isinstance(x, KerasTensor | str | bytes):
         return x
     if not hasattr(x, "shape"):
-        x = np.asarray(x, object)
+        x = as_objects(x)
     if len(x.shape) == rank - 1:
         return x[..., None]
     return x[..., 0] if len(x.shape) == rank + 1 and x.shape[-1] == 1 else x

@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
-
 from pronghorn import dtype_policies, ops, tree
+from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import strings
 from pronghorn.graph.messages import short_messages
@@ -274,7 +273,7 @@ class Sequential(Model):
         if not self.layers:
             raise ValueError(f"Sequential {self.name!r} has no layers; add some before it is called.")
         if strings.holds_text(inputs):
-            inputs = inputs if isinstance(inputs, strings.StringArray) else np.asarray(inputs, object)
+            inputs = inputs if isinstance(inputs, strings.StringArray) else as_objects(inputs)
             if not self.built and inputs.shape:
                 self.build((None, *inputs.shape[1:]))
         elif self._functional is None and not calls.has_tensors(inputs):

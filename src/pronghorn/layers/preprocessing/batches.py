@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.data.element import entries_of
+from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
@@ -27,11 +27,7 @@ def to_array(data: Any) -> np.ndarray:
     if isinstance(data, (Tensor, Variable)):
         return data.numpy()
     array = np.asarray(without_framework(data))
-    if array.dtype == object and isinstance(data, list | tuple):
-        found = np.empty(array.size, object)
-        found[:] = entries_of(array)
-        return found.reshape(array.shape)
-    return array
+    return as_objects(data) if array.dtype == object and isinstance(data, list | tuple) else array
 
 
 def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pronghorn import layers
+from pronghorn import layers, models
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
 from pronghorn.tensorflow.printing import tensors
@@ -37,6 +37,8 @@ def test_lists_of_single_strings():
         assert layers.StringLookup(vocabulary=["be"])([one, one]).tolist() == [1, 1]
         assert layers.TextVectorization(vocabulary=["be"])([one]).tolist() == [[2]]
         assert layers.Hashing(50)([one]).tolist() == layers.Hashing(50)(["be"]).tolist()
+        model = models.Sequential([layers.Input((), dtype="string"), layers.StringLookup(vocabulary=["be"])])
+        assert np.asarray(model([one, one])).tolist() == [1, 1]
         assert strings.upper([one, "a"]).tolist() == [b"BE", b"A"]
         assert tf.concat([[one], ["z"]], 0).tolist() == tf.convert_to_tensor([one, "z"]).tolist() == [b"be", b"z"]
 
