@@ -32,3 +32,15 @@ def test_three_coordinates():
     points = np.array([[0, 1, 1], [0, 2, 0], [0, 0, 2], [1, 1, 0]])
     found = np.asarray(ops.scatter(points, np.float32([1, 2, 3, 4]), (2, 2, 2)))
     assert found.sum() == 5 and found[0, 1, 1] == 1 and found[1, 1, 0] == 4
+
+
+def test_places_outside_are_the_nearest():
+    x = ops.reshape(ops.arange(6.0), (2, 3))
+    rows, columns = np.array([0, 1, 0, 5]), np.array([3, -1, -9, 0])
+
+    def taken(x, rows, columns):
+        return x[rows, columns]
+
+    assert pronghorn.jit(taken)(x, rows, columns).tolist() == [2, 5, 0, 3]
+    with pytest.raises(IndexError, match="out of range"):
+        taken(x, ops.array(rows), ops.array(columns))

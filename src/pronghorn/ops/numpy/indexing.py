@@ -186,9 +186,19 @@ def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     others = [i for i in range(x.ndim) if i not in arrays]
     x = permute(x, others[:front] + arrays + others[front:])
     extents = x.shape[front : front + len(arrays)]
-    rows = linear_index(indices, extents)
+    rows = linear_index([*map(_inside, indices, extents)], extents)  # what is outside would be a point of another row
     flat = P.reshape(x, shape=(*x.shape[:front], product(extents), *x.shape[front + len(arrays) :]))
     return P.take(flat, rows, axis=front)
+
+
+def _inside(index: Tensor, size: Extent) -> Tensor:
+    """Places along an axis, the nearest for those outside, as Keras on JAX takes them."""
+    if not index.is_traced and isinstance(size, int):
+        array = np.asarray(index)
+        if array.size == 0 or (array.min() >= 0 and array.max() < size):
+            return index
+    extent = B.broadcast_to(B.convert(B.extent_scalar(size, index.dtype), index.dtype), index.shape)
+    return P.max(P.min(index, P.sub(extent, B.full_like(extent, 1))), B.zeros_like(index))
 
 
 def _as_index(k: Any, size: Extent, shape: Shape) -> Tensor:

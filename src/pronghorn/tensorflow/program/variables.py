@@ -103,6 +103,8 @@ class Variable(pronghorn.Variable):
     [[1.0, 9.0], [3.0, 4.0]]
     """
 
+    __array_priority__ = 100  # so that ndarray @ variable comes to us, and tapes see it
+
     def __new__(cls, initial_value: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a variable of numbers, or one of strings, which has a class of its own."""
         if holds_text(initial_value):

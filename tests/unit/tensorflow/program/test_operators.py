@@ -95,3 +95,10 @@ def test_data_sets_by_tensorflows_names():
     assert int(iter(numbers).next()) == 1
     with pytest.raises(StopIteration):
         Dataset.range(0).as_numpy_iterator().next()
+
+
+def test_an_array_left_of_a_variable_is_seen_by_tapes():
+    x, w = np.ones((3, 2), "float32"), tf.Variable([[1.0], [1.0]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum((x @ w + np.float32(2) * w[0]) * x[:, :1])
+    assert tape.gradient(loss, w).numpy().tolist() == [[9.0], [3.0]]
