@@ -74,31 +74,17 @@ class Array(np.ndarray):
         return hash(self.item())
 
 
-def _out_of_place(name: str) -> Callable[[Any, Any], Any]:
-    """`x += y` as `x = x + y`, as of tensors: NumPy's own would write into the array that the data set was made of."""
-
-    def operator(self: Any, other: Any) -> Any:
-        return getattr(self, f"__{name}__")(other)
-
-    return operator
+def _out_of_place(self: Any, other: Any) -> Any:
+    """Have `x += y` be `x = x + y`, as of tensors: NumPy's own would write into the array behind the data set."""
+    return NotImplemented
 
 
-for _name in (
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "matmul",
-    "and",
-    "or",
-    "xor",
-    "lshift",
-    "rshift",
-):
-    setattr(Array, f"__i{_name}__", _out_of_place(_name))
+_IN_PLACE = (
+    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"),
+    *("and", "or", "xor", "lshift", "rshift"),
+)
+for _name in _IN_PLACE:
+    setattr(Array, f"__i{_name}__", _out_of_place)
 
 
 def _is_short(value: Any) -> bool:

@@ -313,8 +313,7 @@ def _none_outside(rows: Tensor, coordinates: Sequence[Tensor], extents: Shape) -
     """Places, and -1, which counts for nothing, for points outside along an axis behind the first."""
     for coordinate, extent in zip(coordinates[1:], extents[1:]):
         place = wrap_index(coordinate, extent)
-        size = B.broadcast_to(B.convert(B.extent_scalar(extent, place.dtype), place.dtype), place.shape)
-        outside = P.or_(P.lt(place, B.zeros_like(place)), P.ge(place, size))
+        outside = P.or_(P.lt(place, B.zeros_like(place)), P.ge(place, extent_like(extent, place)))
         rows = P.select(outside, P.sub(B.zeros_like(rows), B.full_like(rows, 1)), rows)
     return rows
 
@@ -341,8 +340,7 @@ def linear_index(coordinates: Sequence[Tensor], extents: Shape) -> Tensor:
         return B.full((), 0, "int32")
     total = wrap_index(coordinates[0], extents[0])
     for coordinate, extent in zip(coordinates[1:], extents[1:]):
-        size = B.broadcast_to(B.convert(B.extent_scalar(extent, total.dtype), total.dtype), total.shape)
-        total = P.add(P.mul(total, size), B.cast(wrap_index(coordinate, extent), total.dtype))
+        total = P.add(P.mul(total, extent_like(extent, total)), B.cast(wrap_index(coordinate, extent), total.dtype))
     return total
 
 
@@ -358,8 +356,12 @@ def wrap_index(index: Tensor, extent: Any) -> Tensor:
         return index
     if dtypes.itemsize(index.dtype) < 4:
         index = P.cast(index, dtype="int32")
-    size = B.broadcast_to(B.convert(B.extent_scalar(extent, index.dtype), index.dtype), index.shape)
-    return P.select(P.lt(index, B.zeros_like(index)), P.add(index, size), index)
+    return P.select(P.lt(index, B.zeros_like(index)), P.add(index, extent_like(extent, index)), index)
+
+
+def extent_like(extent: Any, index: Tensor) -> Tensor:
+    """An extent in the type and shape of indices."""
+    return B.broadcast_to(B.convert(B.extent_scalar(extent, index.dtype), index.dtype), index.shape)
 
 
 @symbolic_aware

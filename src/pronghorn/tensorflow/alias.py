@@ -76,9 +76,8 @@ class _Namespace(ModuleType):
             value = getattr(importlib.import_module(module_name), attribute)
             if module_name == "pronghorn.ops" and self._path != "experimental.numpy":
                 value = called_as_there(value)
-            if name in _OF_ANYTHING:
-                pass
-            elif self._path in names.OF_ARRAYS and callable(value) and not isinstance(value, type):
+            takes_arrays = self._path in names.OF_ARRAYS and name not in _OF_ANYTHING
+            if takes_arrays and callable(value) and not isinstance(value, type):
                 value = with_ragged(name, with_text(name, keeping_doubles(value)))
             if self._path in _RAISING and callable(value) and not isinstance(value, type):
                 value = with_causes(value)

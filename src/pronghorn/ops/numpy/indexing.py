@@ -16,7 +16,7 @@ from pronghorn.graph.dim import Dim, Extent, Shape, comparable, identical, produ
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.core import linear_index, wrap_index
+from pronghorn.ops.core import extent_like, linear_index, wrap_index
 from pronghorn.ops.numpy.reductions import sum as sum_
 from pronghorn.ops.numpy.shaping import permute, ravel
 from pronghorn.symbolic.describing import is_described, unknown_extent
@@ -197,8 +197,8 @@ def _inside(index: Tensor, size: Extent) -> Tensor:
         array = np.asarray(index)
         if array.size == 0 or (array.min() >= 0 and array.max() < size):
             return index
-    extent = B.broadcast_to(B.convert(B.extent_scalar(size, index.dtype), index.dtype), index.shape)
-    return P.max(P.min(index, P.sub(extent, B.full_like(extent, 1))), B.zeros_like(index))
+    last = P.sub(extent_like(size, index), B.full_like(index, 1))
+    return P.max(P.min(index, last), B.zeros_like(index))
 
 
 def _as_index(k: Any, size: Extent, shape: Shape) -> Tensor:
