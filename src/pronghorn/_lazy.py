@@ -86,6 +86,16 @@ def public_names(module: ModuleType) -> list[str]:
     return [name for name in dir(module) if not name.startswith("_")]
 
 
+def modules_of(module: ModuleType) -> list[str]:
+    """Return the names of a package's table that are modules; nothing is imported.
+
+    >>> import pronghorn.ops
+    >>> modules_of(pronghorn.ops)
+    ['image', 'linalg', 'nn', 'numpy']
+    """
+    return sorted(name for name, target in _table(module).items() if not _split("", name, target)[1])
+
+
 class LazyModule(ModuleType):
     """A module that resolves the names in its table on first use.
 
@@ -153,14 +163,24 @@ def attach(
         unlisted: more of the table, which `dir` and completion do not offer.
     """
     module = sys.modules[package]
-    names = {**(table or {}), **{name: f".{name}:" for name in submodules}}
     own = _own_dict(module)
+    executed = sys._getframe(1).f_globals
+    if executed is not own and executed.get("__name__") == package:
+        return _refer(executed, module)
+    names = {**(table or {}), **{name: f".{name}:" for name in submodules}}
     own["_lazy_table"] = {**names, **(unlisted or {})}
     own["_lazy_unlisted"] = frozenset(unlisted or ())
     own.setdefault("__path__", [])  # else `from module import x` never asks the finder below
     if names:
         own.setdefault("__all__", sorted(names))
     module.__class__ = LazyModule
+
+
+def _refer(executed: dict[str, Any], module: ModuleType) -> None:
+    """Have a second module of a name, made by `importlib.util.module_from_spec`, give what the first one has."""
+    executed["__getattr__"] = lambda name: getattr(module, name)
+    executed["__dir__"] = lambda: dir(module)
+    executed["__all__"] = listed_names(module)
 
 
 # A module's true dictionary: `LazyModule.__dict__` below it is a property that loads everything.

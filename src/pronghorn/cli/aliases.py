@@ -25,6 +25,7 @@ from pronghorn._version import KERAS_API_VERSION
 from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 from pronghorn.cli import older_names, private_names
+from pronghorn.cli.import_protocols import AnyNameLoader, list_what_is_public, listed_path
 from pronghorn.tensorflow.names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
@@ -73,8 +74,8 @@ class KerasAlias(ModuleType):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "Keras, provided by Pronghorn.")
-        self.__path__: list[str] = []
-        self.__file__ = str(Path(__file__).parents[1] / "__init__.py")  # scripts print it, and `inspect` reads it
+        self.__path__ = listed_path(pronghorn, _modules_of_keras)
+        self.__file__ = pronghorn.__file__  # scripts print it, and `inspect` reads it
         self.__version__ = KERAS_API_VERSION
 
     def version(self) -> str:
@@ -93,10 +94,34 @@ class KerasAlias(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if self.__name__ == "tensorflow.keras" and older_names.has(name):
             return importlib.import_module(f"tensorflow.keras.{name}")
-        return getattr(pronghorn, name)
+        value = getattr(pronghorn, name)
+        if not isinstance(value, ModuleType):
+            return value
+        if name not in _lazy.modules_of(pronghorn):  # a stage of our own, which happens to have been imported
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        # In a process without our hook, where this came by pickle, the import would find another Keras.
+        return importlib.import_module(f"{self.__name__}.{name}") if sys.modules.get(self.__name__) is self else value
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(pronghorn), "src"})
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        own = _OWN_NAMES.__get__(self)
+        if "_complete" not in own:
+            own["_complete"] = True  # first, since what follows may ask again
+            for name in self.__all__:
+                own.setdefault(name, getattr(self, name))
+        return own
+
+
+#: A module's true dictionary: that of an alias is a property, and has every name.
+_OWN_NAMES = ModuleType.__dict__["__dict__"]
+
+
+def _modules_of_keras() -> list[str]:
+    """The modules in Keras's package."""
+    return sorted({*_lazy.modules_of(pronghorn), "_tf_keras", "src"} - _BESIDES)
 
 
 def _keras(name: str) -> ModuleType:
@@ -118,7 +143,7 @@ class _Package(importlib.metadata.Distribution):
         return Path(__file__).parent / path
 
 
-class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _AliasFinder(importlib.abc.MetaPathFinder, AnyNameLoader):
     """Finds `keras`, `tensorflow` and what is below them.
 
     Args:
@@ -127,15 +152,20 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, tops: Sequence[str]) -> None:
         self.tops = tuple(tops)
-        self._own_specs: dict[str, Any] = {}  # of modules of ours, which an import under another name sets anew
+        # What modules of ours have, and the import system sets anew under another name: name, package and spec.
+        self._kept: dict[str, tuple[str, str | None, ModuleSpec | None]] = {}
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if fullname in self.tops:
-            return ModuleSpec(fullname, self, is_package=True)
+            spec = ModuleSpec(fullname, self, is_package=True)
+            if fullname in _PREFIXES:
+                _describe(spec, pronghorn.__file__, listed_path(pronghorn, _modules_of_keras))
+            return spec
         if fullname.startswith(tuple(f"{top}." for top in self.tops)) and not fullname.endswith("."):
             # Who imports what is not there is told what is nearest; who asks whether it is there hears that it is not.
-            is_there = sys._getframe(2).f_globals.get("__name__") != "importlib.util" or _has_module(fullname)
-            return ModuleSpec(fullname, self, is_package=True) if is_there else None
+            if sys._getframe(2).f_globals.get("__name__") == "importlib.util":
+                return sys.modules[fullname].__spec__ if _has_module(fullname) else None
+            return ModuleSpec(fullname, self, is_package=True)
         if fullname == _NO_TENSORFLOW and "tensorflow" in self.tops:
             return ModuleSpec(fullname, self)
         return None
@@ -159,16 +189,27 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if spec.name == _NO_TENSORFLOW:
             return None
         module = _module_for(spec.name)
-        if module.__spec__ is not None:
-            self._own_specs[spec.name] = module.__spec__
+        list_what_is_public(module)
+        _describe(spec, getattr(module, "__file__", None), getattr(module, "__path__", None))
+        present = module.__spec__
+        # A module of several names tells of `keras.layers` rather than of one of the others.
+        is_first = present is None or present.loader is not self
+        is_better = is_first or spec.name.startswith("keras.") > present.name.startswith("keras.")  # type: ignore[union-attr]
+        self._kept[spec.name] = module.__name__, module.__package__, spec if is_better else present
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__spec__.name if module.__spec__ else module.__name__
         if name == "keras":
             _heed_the_program()
-        if name in self._own_specs:
-            module.__spec__ = self._own_specs.pop(name)
+        if name in self._kept:
+            module.__name__, module.__package__, module.__spec__ = self._kept[name]
+
+
+def _describe(spec: ModuleSpec, file: str | None, path: Sequence[str] | None) -> None:
+    """Have a spec tell where a module's source is, and where to look for what is below it."""
+    spec.origin, spec.has_location = file, file is not None
+    spec.submodule_search_locations = None if path is None else list(path)
 
 
 def _has_module(fullname: str) -> bool:
@@ -200,7 +241,9 @@ def _module_for(fullname: str) -> ModuleType:
     value = None if path in _MOVED else getattr(parent, name, None)
     shown = _lazy.display_name(parent_name)
     if isinstance(value, ModuleType):
-        return value
+        if not isinstance(parent, _lazy.LazyModule) or name in _lazy.modules_of(parent):
+            return value
+        value = None  # one of our own, which happens to have been imported
     if value is not None:
         raise ModuleNotFoundError(f"{shown}.{name} is no module; write: from {shown} import {name}", name=fullname)
     raise _lazy.not_there(fullname, f"cannot import name {name!r} from {shown!r}{_lazy.missing_clause(parent, name)}")
