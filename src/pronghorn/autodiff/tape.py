@@ -320,12 +320,19 @@ class GradientTape:
         wanted: list[Tensor] = []
         spans = []  # each source's arrays: a variable has one for each time that it was read
         for source in sources:
-            arrays = self._reads.get(source, []) if isinstance(source, GraphVariable) else [as_tensor(source)]
+            arrays = self._reads.get(source, []) if isinstance(source, GraphVariable) else self._like(as_tensor(source))
             arrays = [t for t in arrays if id(t) in self._tracked]
             spans.append((len(wanted), len(wanted) + len(arrays)))
             wanted += arrays
         found = pull_back(list(self._records), targets, cotangents, wanted)
         return [_sum_of(found[a:b]) for a, b in spans]
+
+    def _like(self, source: Tensor) -> list[Tensor]:
+        """A source that is no variable; `variable.value` stands for the variable while that has this value."""
+        if id(source) in self._tracked:
+            return [source]
+        same = (reads for reads in self._reads.values() if any(read.data is source.data for read in reads))
+        return next(same, [source])
 
     def _differentiate_graph(
         self, targets: list[Tensor], cotangents: list[Tensor], sources: Sequence[Any]

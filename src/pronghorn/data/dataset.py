@@ -23,6 +23,7 @@ from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.names import NamesNearest
 from pronghorn.data.structure import (
     array,
+    array_of_ones_own,
     as_described,
     call,
     count_of,
@@ -75,12 +76,12 @@ class Dataset(MoreSteps, NamesNearest):
     # -- making one ---------------------------------------------------------------------------------------------------
     @staticmethod
     def from_tensor_slices(tensors: Any, name: str | None = None) -> Dataset:
-        """Return the rows of arrays that are equally long.
+        """Return the rows of arrays that are equally long, as they are now: what is written there later does not count.
 
         Raises:
             ValueError: if they are not.
         """
-        arrays = map_leaves(array, tensors)
+        arrays = map_leaves(array_of_ones_own, tensors)
         lengths = {count_of(leaf) for leaf in leaves(arrays)}
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: the arrays have different lengths: {sorted(lengths)}.")
@@ -91,13 +92,14 @@ class Dataset(MoreSteps, NamesNearest):
                 yield row(arrays, index)
 
         found = Dataset(rows, length)
-        found._spec = map_leaves(spec_of_rows, arrays) if length else None
+        found._spec = map_leaves(spec_of_rows, arrays)
         return found
 
     @staticmethod
     def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
         """Return one element."""
-        return Dataset(lambda: iter([map_leaves(array, tensors)]), 1)
+        arrays = map_leaves(array_of_ones_own, tensors)
+        return Dataset(lambda: iter([arrays]), 1)
 
     @staticmethod
     def from_generator(
@@ -213,7 +215,13 @@ class Dataset(MoreSteps, NamesNearest):
         """
         if self._spec is not None:
             return self._spec
-        spec = map_leaves(spec_of, next(iter(self)))
+        first = next(iter(self), None)
+        if first is None:
+            raise ValueError(
+                "element_spec: the data set has no elements that would show what they are like. One made by "
+                "from_generator(..., output_signature=...) or from_tensor_slices knows without them."
+            )
+        spec = map_leaves(spec_of, first)
         if self._batch_size is None:
             return spec
         extents = [leaf.shape[0] for leaf in leaves(spec) if len(leaf.shape)]

@@ -332,7 +332,9 @@ class MoreSteps:
     def counter(cls, start: int = 0, step: int = 1, dtype: Any = "int64", name: str | None = None) -> Dataset:
         """Return numbers without end."""
         numbers = start, start + step * 2**62, step
-        return cls.range(*numbers, output_type=dtype)  # type: ignore[attr-defined,no-any-return]
+        endless: Dataset = cls.range(*numbers, output_type=dtype)  # type: ignore[attr-defined]
+        endless._length = math.inf
+        return endless
 
     def rejection_resample(
         self,

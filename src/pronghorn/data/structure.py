@@ -80,6 +80,20 @@ def array(value: Any) -> Any:
     return found.astype("float32")
 
 
+def array_of_ones_own(value: Any) -> Any:
+    """A value as an array that nobody else writes into; one that is mapped from a file stays there.
+
+    >>> given = np.zeros(2)
+    >>> own = array_of_ones_own(given)
+    >>> given[:] = 1
+    >>> own.tolist()
+    [0.0, 0.0]
+    """
+    found = array(value)
+    is_shared = isinstance(found, np.ndarray) and (found is value or found.base is not None) and found.flags.writeable
+    return found.copy() if is_shared and not isinstance(value, np.memmap) else found
+
+
 def _has_dtype(value: Any) -> bool:
     """Whether a value says what its type is, or the first one in nested lists does."""
     while isinstance(value, list | tuple) and value and not hasattr(value, "dtype"):
@@ -199,7 +213,9 @@ def spec_of_rows(leaf: Any) -> Any:
     """A description of an array's rows. Those of a `RaggedTensor` stay rows that differ, also as arrays."""
     if isinstance(leaf, RaggedTensor):
         return RaggedTensorSpec(leaf.shape[1:], leaf.dtype, leaf.ragged_rank - 1)
-    return SparseTensorSpec(leaf.shape[1:], leaf.dtype) if is_sparse(leaf) else spec_of(leaf[0])
+    if is_sparse(leaf):
+        return SparseTensorSpec(leaf.shape[1:], leaf.dtype)
+    return TensorSpec(leaf.shape[1:], spec_of(leaf).dtype)
 
 
 def spec_of_batches(spec: Any, extent: int | None) -> Any:

@@ -81,7 +81,7 @@ class _Namespace(ModuleType):
                 value = with_ragged(name, with_text(name, keeping_doubles(value)))
             if self._path in _RAISING and callable(value) and not isinstance(value, type):
                 value = with_causes(value)
-        elif f"{self._path}.{name}".strip(".") in _children():
+        elif f"{self._path.removeprefix('compat.v1.')}.{name}".strip(".") in _children():
             value = importlib.import_module(f"{self.__name__}.{name}")
         elif self._path in ("compat.v1", "compat.v2") and hasattr(root := importlib.import_module("tensorflow"), name):
             value = getattr(root, name)

@@ -299,18 +299,15 @@ def check(owner: str, name: str, value: Any, kind: Kind, none: bool = False) -> 
         )
 
 
-_NAMES = frozenset(key.rpartition(".")[2] for key in KINDS)
-
-
 class CheckedArguments:
-    """Base of what has its constructor's arguments checked by `KINDS`."""
+    """Base of what has its constructor's arguments checked by `KINDS`, and its integers made Python's."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         init = cls.__dict__.get("__init__")
         if inspect.isfunction(init) and cls.__module__.startswith("pronghorn."):
             code = init.__code__
-            if not _NAMES.isdisjoint(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]):
+            if code.co_argcount + code.co_kwonlyargcount > 1:
                 cls.__init__ = _checking(cls, init)  # type: ignore[misc]
 
 
@@ -341,9 +338,23 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
                 check(type(self).__name__, name, args[position - 1], kind, none)
             elif name in kwargs:
                 check(type(self).__name__, name, kwargs[name], kind, none)
-        init(self, *args, **kwargs)
+        init(self, *map(with_own_integers, args), **{name: with_own_integers(kwargs[name]) for name in kwargs})
 
     return __init__
+
+
+def with_own_integers(value: Any) -> Any:
+    """A value with Python's integers for NumPy's, in lists and tuples too, so that configurations have plain numbers.
+
+    >>> with_own_integers((np.int64(5), -1, [np.int8(2)])), with_own_integers(np.int32(3))
+    ((5, -1, [2]), 3)
+    """
+    if isinstance(value, np.integer):
+        return int(value)
+    if type(value) not in (tuple, list) or not any(isinstance(e, (np.integer, tuple, list)) for e in value):
+        return value
+    own = [with_own_integers(e) for e in value]
+    return value if all(a is b for a, b in zip(own, value)) else type(value)(own)
 
 
 def arguments(values: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:

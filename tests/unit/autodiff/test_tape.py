@@ -361,3 +361,17 @@ def test_the_watched_variables_are_known_after_the_gradient_too():
         y = P.mul(v.value, v.value)
     tape.gradient(y, v)
     assert tape.watched_variables() == (v,)
+
+
+def test_the_value_of_a_variable_stands_for_it():
+    import pronghorn as keras
+
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    values = [v.value for v in layer.trainable_variables]
+    with GradientTape() as tape:
+        loss = keras.ops.sum(layer(keras.ops.ones((1, 3))) ** 2)
+    kernel, bias = tape.gradient(loss, values)
+    y = np.ones((1, 3)) @ np.asarray(values[0])
+    np.testing.assert_allclose(kernel, np.ones((3, 1)) * 2 * y, rtol=1e-5)
+    np.testing.assert_allclose(bias, 2 * y[0], rtol=1e-5)

@@ -327,3 +327,27 @@ def test_elements_are_not_changed_in_place():
     with pytest.raises(TypeError, match="cannot be assigned to"):
         next(iter(data))[0] = 1
     assert not source.any()
+
+
+@pytest.mark.parametrize("make", [Dataset.from_tensor_slices, Dataset.from_tensors])
+def test_what_is_written_into_the_array_later_does_not_count(make):
+    rows = np.zeros((2, 2), "float32")
+    data = make({"own": rows, "view": rows[:, :1], "ints": rows.view("int32")})
+    rows[:] = 5
+    for element in data:
+        assert not any(np.any(leaf) for leaf in element.values())
+
+
+def test_arrays_in_files_stay_there(tmp_path):
+    mapped = np.memmap(tmp_path / "rows", "float32", "w+", shape=(4, 2))
+    (element,) = Dataset.from_tensors(mapped)
+    assert np.may_share_memory(np.asarray(element), mapped)
+
+
+def test_what_elements_are_like_where_there_are_none():
+    none = np.zeros((0, 3), "float32")
+    assert Dataset.from_tensor_slices(none).element_spec == TensorSpec((3,), "float32")
+    assert Dataset.from_tensor_slices(np.zeros((0,), object)).element_spec == TensorSpec((), "string")
+    with pytest.raises(ValueError, match="no elements"):
+        Dataset.from_tensor_slices(none).map(lambda x: x + 1).element_spec  # noqa: B018
+    assert int(Dataset.counter().batch(2).cardinality()) == int(Dataset.counter().cardinality()) == -1

@@ -148,3 +148,26 @@ def test_long_values_are_cut():
     assert len(shown(np.zeros((50, 50)))) <= 120
     with pytest.raises(ValueError, match=r"f: Invalid value for argument `x`.*\.\.\."):
         check("f", "x", "y" * 1000, arguments.NUMBER)
+
+
+def test_integers_of_numpy_are_as_good_as_pythons():
+    n = np.int64
+    made = [
+        (layers.Reshape((n(5), -1)), (2, 10), (2, 5, 2)),
+        (layers.Reshape(np.array([5, 2])), (2, 10), (2, 5, 2)),
+        (layers.RepeatVector(n(3)), (2, 2), (2, 3, 2)),
+        (layers.ZeroPadding2D(((n(1), 0), (2, n(1)))), (1, 2, 2, 1), (1, 3, 5, 1)),
+        (layers.Cropping1D(n(1)), (1, 4, 2), (1, 2, 2)),
+        (layers.Permute((n(2), n(1))), (1, 4, 2), (1, 2, 4)),
+        (layers.Conv2D(n(3), (n(3), 3), strides=n(2)), (1, 5, 5, 1), (1, 2, 2, 3)),
+        (layers.MultiHeadAttention(n(2), n(2), output_shape=n(3)), (1, 2, 4), (1, 2, 3)),
+        (layers.Dropout(0.5, noise_shape=(None, n(1))), (2, 2), (2, 2)),
+    ]
+    for layer, given, wanted in made:
+        x = np.zeros(given, "float32")
+        y = layer(x, x) if isinstance(layer, layers.MultiHeadAttention) else layer(x)
+        assert tuple(y.shape) == wanted, layer
+        again = type(layer).from_config(layer.get_config())
+        assert "int64" not in repr(again.get_config()), layer
+    with pytest.raises(ValueError, match="Reshape"):
+        layers.Reshape((n(-2), 2))

@@ -11,6 +11,7 @@ from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec, known_shape
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.utils.arguments import with_own_integers
 
 
 class Flatten(Layer):
@@ -67,7 +68,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
-        self.target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        self.target_shape = (target_shape,) if isinstance(target_shape, int) else with_own_integers(tuple(target_shape))
         if self.target_shape.count(-1) > 1:
             raise ValueError(
                 f"Reshape: at most one unknown dimension (-1) is possible, got target_shape={self.target_shape}."

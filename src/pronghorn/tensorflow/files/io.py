@@ -216,6 +216,11 @@ def _written(image: Any, kind: str, **options: Any) -> Text:
             f"tf.io.encode_{kind}: the image must be uint8 (height, width, channels); got {pixels.dtype}, shape "
             f"{pixels.shape}."
         )
+    if pixels.dtype == np.uint16 and (kind, pixels.shape[-1]) != ("png", 1):
+        raise ValueError(
+            f"tf.io.encode_{kind}: 16 bits are written for one channel, as PNG; got {pixels.dtype}, shape "
+            f"{pixels.shape}. Encode one channel after the other, or cast the image to uint8."
+        )
     stream = io.BytesIO()
     _pillow().fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(stream, kind, **options)
     return text_of([stream.getvalue()], ())

@@ -93,6 +93,11 @@ def records(path: str, compression: Any = None) -> Iterator[bytes]:
             yield data
 
 
+def tf_record_iterator(path: Any, options: TFRecordOptions | None = None) -> Iterator[bytes]:
+    """`tf.compat.v1.io.tf_record_iterator`, by which TensorBoard's slower loader reads."""
+    return records(os.fspath(as_plain(path)), options and options.compression_type)
+
+
 def _next_record(stream: Any, path: str) -> bytes | None:
     """The next record, or None behind the last."""
     try:

@@ -312,3 +312,24 @@ def test_names_of_tensorflow_1_lead_to_todays(name, mend):
     for module in (tf, submodule("tensorflow.compat.v1")):
         with pytest.raises(AttributeError, match=mend):
             getattr(module, name)
+
+
+def test_records_of_the_older_kind(tmp_path):
+    for kind in "", "GZIP":
+        path = str(tmp_path / f"x{kind}")
+        with io.TFRecordWriter(path, kind) as writer:
+            writer.write(b"one")
+            writer.write(b"")
+        older = submodule("tensorflow.compat.v1.io")
+        assert list(older.tf_record_iterator(path, io.TFRecordOptions(kind))) == [b"one", b""]
+    assert older.gfile.exists(path)
+    assert list(submodule("tensorflow.compat.v1.python_io").tf_record_iterator(tmp_path / "x")) == [b"one", b""]
+    with pytest.raises(errors.DataLossError):
+        list(older.tf_record_iterator(path))
+
+
+def test_sixteen_bits_of_several_channels_are_refused_by_name():
+    deep = np.full((2, 2, 1), 300, "uint16")
+    assert (np.asarray(io.decode_png(io.encode_png(deep), dtype="uint16")) == 300).all()
+    with pytest.raises(ValueError, match="encode_png"):
+        io.encode_png(np.zeros((2, 2, 3), "uint16"))
