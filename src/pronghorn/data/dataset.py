@@ -517,7 +517,7 @@ class PlainElements(Elements):
 
 def _kept(leaf: Any) -> Any:
     """A leaf that stays as it is, whatever a generator does with its array later."""
-    return leaf.copy() if isinstance(leaf, np.ndarray) and leaf.flags.writeable else leaf
+    return leaf.copy() if isinstance(leaf, np.ndarray) and (leaf.flags.writeable or leaf.base is not None) else leaf
 
 
 def _open_batch(leaf: Any, batch: int | None) -> Any:

@@ -351,3 +351,15 @@ def test_what_elements_are_like_where_there_are_none():
     with pytest.raises(ValueError, match="no elements"):
         Dataset.from_tensor_slices(none).map(lambda x: x + 1).element_spec  # noqa: B018
     assert int(Dataset.counter().batch(2).cardinality()) == int(Dataset.counter().cardinality()) == -1
+
+
+def test_a_generator_may_hand_out_a_view_that_it_cannot_write_into():
+    def rows():
+        buffer = np.zeros(2, "float32")
+        view = buffer.view()
+        view.flags.writeable = False
+        for number in range(3):
+            buffer[:] = number
+            yield view
+
+    assert [element.tolist() for element in list(Dataset.from_generator(rows))] == [[0, 0], [1, 1], [2, 2]]

@@ -16,7 +16,7 @@ from pronghorn import ops
 from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
-from pronghorn.data.element import as_plain, as_text, encoded
+from pronghorn.data.element import Text, as_plain, as_text, encoded
 from pronghorn.graph.active import current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.tensorflow.arrays.basic import gather
@@ -38,6 +38,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     (2, 1)
     """
     if dtype == "string" or holds_text(value):
+        if isinstance(value, np.ndarray) and type(value) is not Text:  # an array or variable, which may change
+            value = np.array(value)
         return as_text(value) if shape is None else as_text(np.broadcast_to(np.asarray(as_text(value)), shape))
     if dtype is None and isinstance(value, complex):
         dtype = "complex128"

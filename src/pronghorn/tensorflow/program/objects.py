@@ -326,7 +326,7 @@ def numpy_function(
     """`tf.numpy_function`: what one of NumPy arrays gives, in the types that are said; without one, a decorator."""
     if func is None:
         return _decorator(numpy_function, Tout)
-    return _typed(func(*[as_plain(x) if isinstance(x, np.ndarray) else np.array(x) for x in inp]), Tout)
+    return _typed(func(*[as_plain(x.copy()) if isinstance(x, np.ndarray) else np.array(x) for x in inp]), Tout)
 
 
 def _decorator(run: Callable[..., Any], Tout: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -97,7 +97,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "expand_dims": _shaped(np.expand_dims),
     "fill": lambda dims, value, name=None: as_text(np.full(tuple(map(int, dims)), as_text(value).item(), object)),
     "gather": _gather,
-    "identity": lambda input, name=None: as_text(input),
+    "identity": lambda input, name=None: as_text(np.array(input)),
     "not_equal": _compared(False),
     "pad": _pad,
     "rank": lambda input, name=None: Extent(as_text(input).ndim),

@@ -24,3 +24,14 @@ def test_functions_of_python_are_decorated():
 
     assert doubled(tf.constant([1, 2])).numpy().tolist() == [2, 4]
     assert doubled(tf.constant([1, 2])).dtype == "int64"
+
+
+def test_a_function_of_arrays_changes_its_own():
+    given = np.zeros(2, "float32")
+
+    def more(x):
+        x += 1
+        return x
+
+    assert tf.numpy_function(more, [given], tf.float32).numpy().tolist() == [1, 1]
+    assert given.tolist() == [0, 0]

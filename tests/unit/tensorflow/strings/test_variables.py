@@ -31,3 +31,12 @@ def test_refuse_other_types_and_shapes():
         tf.Variable("a").assign(1)
     with pytest.raises(ValueError, match=r"has shape \(1,\), the value \(2,\)"):
         tf.Variable(["a"]).assign(["x", "y"])
+
+
+def test_tensors_made_of_them_stay_as_they_were():
+    words = tf.Variable(["a", "b"])
+    array = np.array([b"a", b"b"], object)
+    made = [tf.identity(words), tf.convert_to_tensor(words), tf.constant(array), tf.identity(array)]
+    words.assign(["x", "y"])
+    array[:] = b"z"
+    assert [tensor.numpy().tolist() for tensor in made] == [[b"a", b"b"]] * 4
