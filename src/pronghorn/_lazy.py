@@ -14,6 +14,7 @@ names are nearest, for `package.name` as well as for `from package import name`.
 
 from __future__ import annotations
 
+import dis
 import importlib
 import importlib.machinery
 import sys
@@ -233,9 +234,16 @@ def not_there(fullname: str, message: str) -> ImportError:
     frame: FrameType | None = sys._getframe(1)
     while frame and frame.f_globals.get("__name__", "").startswith(("importlib", f"{_ROOT}.")):
         if frame.f_code.co_name == "_handle_fromlist":
+            if not _is_import_statement(frame.f_back):  # `__import__(x, fromlist=[y])` leaves out what is not there
+                return ModuleNotFoundError(message, name=frame.f_locals.get("from_name"))
             return ImportError(message, name=fullname.rpartition(".")[0])
         frame = frame.f_back
     return ModuleNotFoundError(message, name=fullname)
+
+
+def _is_import_statement(frame: FrameType | None) -> bool:
+    """Whether a frame is at the statement `import`, rather than in a call of the function behind it."""
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "IMPORT_NAME"
 
 
 class _NearestNameFinder:

@@ -313,7 +313,8 @@ def _take_out_real_ones(tops: Sequence[str]) -> None:
 
 def _is_stand_in(module: Any) -> bool:
     file = getattr(module, "__file__", None)
-    return bool(file) and Path(file).resolve().parent == FOR_CHILDREN
+    is_of_another_installation = "pronghorn_child" in getattr(module, "__dict__", {})
+    return is_of_another_installation or (bool(file) and Path(file).resolve().parent == FOR_CHILDREN)
 
 
 def install_in_children() -> None:

@@ -90,7 +90,9 @@ def array_of_ones_own(value: Any) -> Any:
     [0.0, 0.0]
     """
     found = array(value)
-    is_shared = isinstance(found, np.ndarray) and (found is value or found.base is not None) and found.flags.writeable
+    # A view that may not be written to, such as pandas gives, shows what is written by another.
+    is_shared = isinstance(found, np.ndarray) and (found.flags.writeable or found.base is not None)
+    is_shared = is_shared and (found is value or found.base is not None)
     return found.copy() if is_shared and not isinstance(value, np.memmap) else found
 
 

@@ -92,6 +92,8 @@ class Layer(QuantizationRequests, StatefulOperation):
     ((2, 3), 3)
     """
 
+    _takes_own_integers = True
+
     #: Whether ``call`` on arrays looks at their values or runs code of the user's, so that it is not to be compiled.
     _looks_at_values = False
 

@@ -299,15 +299,22 @@ def check(owner: str, name: str, value: Any, kind: Kind, none: bool = False) -> 
         )
 
 
+_NAMES = frozenset(key.rpartition(".")[2] for key in KINDS)
+
+
 class CheckedArguments:
-    """Base of what has its constructor's arguments checked by `KINDS`, and its integers made Python's."""
+    """Base of what has its constructor's arguments checked by `KINDS`."""
+
+    #: Whether NumPy's integers among the arguments are made Python's: not where an argument's type means something.
+    _takes_own_integers = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         init = cls.__dict__.get("__init__")
         if inspect.isfunction(init) and cls.__module__.startswith("pronghorn."):
             code = init.__code__
-            if code.co_argcount + code.co_kwonlyargcount > 1:
+            names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            if not _NAMES.isdisjoint(names) or (names and cls._takes_own_integers):
                 cls.__init__ = _checking(cls, init)  # type: ignore[misc]
 
 
@@ -324,7 +331,7 @@ def _kinds_of(cls: type) -> dict[str, tuple[int, Kind, bool]]:
     return found
 
 
-def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+def _checking(cls: type[CheckedArguments], init: Callable[..., None]) -> Callable[..., None]:
     kinds: dict[str, tuple[int, Kind, bool]] | None = None  # read when first needed, since most classes never are
 
     @functools.wraps(init)
@@ -338,7 +345,10 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
                 check(type(self).__name__, name, args[position - 1], kind, none)
             elif name in kwargs:
                 check(type(self).__name__, name, kwargs[name], kind, none)
-        init(self, *map(with_own_integers, args), **{name: with_own_integers(kwargs[name]) for name in kwargs})
+        if cls._takes_own_integers:
+            args = tuple(map(with_own_integers, args))
+            kwargs = {name: with_own_integers(value) for name, value in kwargs.items()}
+        init(self, *args, **kwargs)
 
     return __init__
 

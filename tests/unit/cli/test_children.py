@@ -1,6 +1,7 @@
 """Other processes, and processes that had the real Keras already."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,40 @@ def test_a_child_of_another_environment_has_its_own(name, tmp_path):
     code = f"import {name}; print({name}.real)"
     done = _python("-S", "-c", code, PYTHONPATH=path)  # without the packages that are installed, Pronghorn among them
     assert done.stdout.strip() == "True", done.stderr
+
+
+THREADS = """
+import subprocess, sys
+code = '''
+import threading
+found = []
+def load():
+    import keras
+    found.append((keras.layers.Dense, keras.__version__))
+threads = [threading.Thread(target=load) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(found), len(set(found)))
+'''
+subprocess.run([sys.executable, "-c", code])
+"""
+
+
+def test_threads_of_a_child_that_import_at_the_same_time(tmp_path):
+    (tmp_path / "script.py").write_text(THREADS)
+    done = _python("-m", "pronghorn", "run", str(tmp_path / "script.py"))
+    assert (done.stdout, done.stderr) == ("8 1\n", "")
+
+
+def test_a_child_with_another_installation(tmp_path):
+    other = shutil.copytree(SOURCE, tmp_path / "other", ignore=shutil.ignore_patterns("__pycache__"))
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, subprocess, sys\n"
+        f"os.environ['PYTHONPATH'] += os.pathsep + {str(other)!r}\n"
+        f"os.environ['PYTHONPATH'] = os.environ['PYTHONPATH'].replace({SOURCE + os.pathsep!r}, '')\n"
+        "code = 'import keras.layers as a, tensorflow.keras.layers as b, pronghorn; print(a is b, pronghorn.__file__)'\n"
+        "subprocess.run([sys.executable, '-c', code])\n"
+    )
+    done = _python("-m", "pronghorn", "run", str(script))
+    assert (done.stdout.split(), done.stderr) == (["True", str(other / "pronghorn" / "__init__.py")], "")

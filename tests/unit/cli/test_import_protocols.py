@@ -149,3 +149,19 @@ def test_vars():
         print(hasattr(keras, "yours"), keras.layers is vars(keras)["layers"])
         """
     ) == ["True set()", "True True", "3 4", "False True"]
+
+
+def test_the_function_behind_import_leaves_out_what_is_not_there():
+    assert lines(
+        """
+        for name in "keras", "keras.layers", "pronghorn.layers", "tensorflow.keras":
+            print(__import__(name, fromlist=["nothing", "layers"]).__name__)
+        try:
+            from keras.layers import Dens
+        except ImportError as error:
+            print(error)
+        """
+    ) == [
+        *("keras", "pronghorn.layers", "pronghorn.layers", "tensorflow.keras"),
+        "cannot import name 'Dens' from 'keras.layers'; nearest: Dense",
+    ]

@@ -332,7 +332,9 @@ def test_elements_are_not_changed_in_place():
 @pytest.mark.parametrize("make", [Dataset.from_tensor_slices, Dataset.from_tensors])
 def test_what_is_written_into_the_array_later_does_not_count(make):
     rows = np.zeros((2, 2), "float32")
-    data = make({"own": rows, "view": rows[:, :1], "ints": rows.view("int32")})
+    read = rows.view()
+    read.flags.writeable = False
+    data = make({"own": rows, "view": rows[:, :1], "ints": rows.view("int32"), "read": read})
     rows[:] = 5
     for element in data:
         assert not any(np.any(leaf) for leaf in element.values())

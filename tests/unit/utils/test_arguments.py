@@ -171,3 +171,10 @@ def test_integers_of_numpy_are_as_good_as_pythons():
         assert "int64" not in repr(again.get_config()), layer
     with pytest.raises(ValueError, match="Reshape"):
         layers.Reshape((n(-2), 2))
+
+
+def test_types_of_values_stay_where_they_mean_something():
+    for kind in "int8", "uint8", "int32", "int64":
+        number = np.dtype(kind).type(5)
+        for value in number, [number], (number,):
+            assert pronghorn.Variable(value).dtype == kind
