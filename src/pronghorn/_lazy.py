@@ -14,10 +14,12 @@ names are nearest, for `package.name` as well as for `from package import name`.
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import importlib
 import importlib.machinery
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from types import FrameType, ModuleType
 from typing import Any
@@ -133,18 +135,34 @@ class LazyModule(ModuleType):
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         loaded = _own_dict(self)
-        if not loaded.get("_lazy_complete"):
-            loaded["_lazy_complete"] = True  # first, since loading may ask again
-            for name in _table(self):
-                try:
-                    getattr(self, name)
-                except (ImportError, AttributeError):
-                    continue  # an optional dependency is not installed: the name still says so when it is used
+        if "_lazy_complete" not in loaded:
+            load_all(self, _table(self))
+            loaded["_lazy_complete"] = True
         table = _table(self)
         if not table:
             return loaded
         # What imports happened to bind here, such as the modules that define the public names, is not public.
         return {name: value for name, value in loaded.items() if name in table or name[:2] == "__"}
+
+
+_loading = threading.local()
+
+
+def load_all(module: ModuleType, names: Iterable[str]) -> None:
+    """Ask for all names of a module, once in each thread: what that imports may ask for them again.
+
+    A name whose optional dependency is not installed is left out: it says so when it is used.
+    """
+    busy = _loading.__dict__.setdefault("modules", set())
+    if id(module) in busy:
+        return
+    busy.add(id(module))
+    try:
+        for name in names:
+            with contextlib.suppress(ImportError, AttributeError):
+                getattr(module, name)
+    finally:
+        busy.discard(id(module))
 
 
 def attach(

@@ -7,11 +7,13 @@ the nearest names.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.metadata
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
@@ -109,9 +111,12 @@ class KerasAlias(ModuleType):
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         own = _OWN_NAMES.__get__(self)
         if "_complete" not in own:
-            own["_complete"] = True  # first, since what follows may ask again
-            for name in self.__all__:
-                own.setdefault(name, getattr(self, name))
+            names = self.__all__
+            _lazy.load_all(self, names)
+            for name in names:
+                with contextlib.suppress(ImportError, AttributeError):
+                    own.setdefault(name, getattr(self, name))
+            own["_complete"] = True
         return own
 
 
@@ -267,6 +272,15 @@ def install() -> None:
         ImportError: the engine that the environment names is not installed.
         EngineError: it is, but does not work.
     """
+    with _installing:
+        _install()
+
+
+#: Threads of a child process may begin by importing `keras` and `tensorflow` at the same time.
+_installing = threading.RLock()
+
+
+def _install() -> None:
     _lazy.display_root = "keras"
     _lazy.moved.update(_MOVED | older_names.MOVED)
     if any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
@@ -296,7 +310,7 @@ def _take_out_real_ones(tops: Sequence[str]) -> None:
     below = tuple(f"{top}." for top in tops)
     real = [
         name
-        for name, module in sys.modules.items()
+        for name, module in list(sys.modules.items())
         if (name in tops or name.startswith(below)) and not _is_stand_in(module)
     ]
     for name in real:

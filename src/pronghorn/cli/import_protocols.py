@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -38,9 +39,9 @@ class _PublicModules:
         self.entry = entry
 
     def find_spec(self, fullname: str, target: Any = None) -> ModuleSpec | None:
-        """Find what has our own name; `keras.compiler` is not there, though there is a folder of that name."""
+        """Find what has our own name, or is listed; `keras.compiler` is neither, though there is such a folder."""
         if not fullname.startswith(f"{_OWN}."):
-            return None
+            return importlib.util.find_spec(fullname) if fullname.rpartition(".")[2] in _LISTED[self.entry]() else None
         return PathFinder.find_spec(fullname, [self.entry.rstrip(os.sep)], target)
 
     def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:

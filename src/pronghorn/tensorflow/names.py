@@ -325,6 +325,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "program.sessions": "ConfigProto GPUOptions InteractiveSession:Session Session",
         "math.random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
+    "python.util": {},
+    "python.util.deprecation": {"program.functions": "silence"},  # TensorBoard reads by it
     "compat.v1.io": {"files.records": "tf_record_iterator"},
     "compat.v1.python_io": {"files.records": "TFRecordOptions TFRecordWriter tf_record_iterator"},
     "compat.v1.nn": {

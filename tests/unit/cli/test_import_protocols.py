@@ -97,8 +97,8 @@ def test_modules_that_are_listed():
         print([module.name for module in pkgutil.iter_modules(keras.datasets.__path__)])
         names = [module.name for module in pkgutil.walk_packages(keras.__path__, "keras.")]
         print(names)
-        for name in names:
-            importlib.import_module(name)
+        for finder, name, _ in pkgutil.walk_packages(keras.__path__, "keras."):
+            assert finder.find_spec(name).loader.load_module(name) is importlib.import_module(name), name
         """
     )
     assert "'_tf_keras', 'activations', 'applications', 'backend', 'callbacks'" in every and "'src'" in every
@@ -165,3 +165,17 @@ def test_the_function_behind_import_leaves_out_what_is_not_there():
         *("keras", "pronghorn.layers", "pronghorn.layers", "tensorflow.keras"),
         "cannot import name 'Dens' from 'keras.layers'; nearest: Dense",
     ]
+
+
+def test_vars_in_threads():
+    assert lines(
+        """
+        import threading, keras
+        found = []
+        ask = lambda: found.append(("Model" in vars(keras), len(vars(keras)), "Dense" in vars(keras.layers)))
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        print(all(model and dense and count > 50 for model, count, dense in found))
+        """
+    ) == ["True"]

@@ -26,7 +26,7 @@ def become(name):
 
 
 def _of_what_it_became(own, name, attribute):
-    present = sys.modules.get(name)
-    if present is None or present is own:
+    present = importlib.import_module(name)
+    if present is own:
         raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
     return getattr(present, attribute)

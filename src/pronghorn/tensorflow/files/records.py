@@ -93,9 +93,37 @@ def records(path: str, compression: Any = None) -> Iterator[bytes]:
             yield data
 
 
-def tf_record_iterator(path: Any, options: TFRecordOptions | None = None) -> Iterator[bytes]:
-    """`tf.compat.v1.io.tf_record_iterator`, by which TensorBoard's slower loader reads."""
-    return records(os.fspath(as_plain(path)), options and options.compression_type)
+class tf_record_iterator:
+    """`tf.compat.v1.io.tf_record_iterator`: a file's records, and those that are written later when it is asked again.
+
+    TensorBoard's slower loader follows a training by it.
+
+    Raises:
+        DataLossError: for a record that is damaged or not whole yet; the next call tries it again.
+    """
+
+    def __init__(self, path: Any, options: TFRecordOptions | None = None) -> None:
+        self._path = os.fspath(as_plain(path))
+        self._stream = _opened(self._path, options and options.compression_type)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        place = self._stream.tell() if self._stream.seekable() else None
+        try:
+            data = _next_record(self._stream, self._path)
+        except DataLossError:
+            if place is not None:
+                self._stream.seek(place)
+            raise
+        if data is None:
+            raise StopIteration
+        return data
+
+    def __del__(self) -> None:
+        if hasattr(self, "_stream"):
+            self._stream.close()
 
 
 def _next_record(stream: Any, path: str) -> bytes | None:

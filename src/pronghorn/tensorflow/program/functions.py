@@ -171,6 +171,12 @@ fatal, warn = error, warning
 
 
 @contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """`tensorflow.python.util.deprecation.silence`: nothing here is about to go."""
+    yield
+
+
+@contextlib.contextmanager
 def control_dependencies(control_inputs: Any = None) -> Iterator[None]:
     """`tf.control_dependencies`: what is written first happens first here."""
     yield

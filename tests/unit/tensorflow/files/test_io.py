@@ -328,6 +328,24 @@ def test_records_of_the_older_kind(tmp_path):
         list(older.tf_record_iterator(path))
 
 
+def test_records_that_are_written_meanwhile(tmp_path):
+    path = tmp_path / "x"
+    with io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"one")
+    one = path.read_bytes()
+    found = submodule("tensorflow.compat.v1.io").tf_record_iterator(str(path))
+    assert next(found) == b"one"
+    assert list(found) == []
+    for part in one[:5], one[5:15]:
+        path.write_bytes(path.read_bytes() + part)
+        with pytest.raises(errors.DataLossError):
+            next(found)
+    path.write_bytes(path.read_bytes() + one[15:])
+    assert list(found) == [b"one"]
+    with submodule("tensorflow.python.util.deprecation").silence():
+        pass
+
+
 def test_sixteen_bits_of_several_channels_are_refused_by_name():
     deep = np.full((2, 2, 1), 300, "uint16")
     assert (np.asarray(io.decode_png(io.encode_png(deep), dtype="uint16")) == 300).all()
