@@ -59,10 +59,10 @@ def _describes(nest: Any) -> bool:
 
 
 def _arrays(nest: Any) -> Iterator[np.ndarray]:
-    """NumPy's arrays among arguments, at any depth, into which somebody may write."""
+    """NumPy's arrays among arguments, at any depth, into which somebody may write: a view's array is another's, too."""
     for item in nest.values() if isinstance(nest, dict) else nest:
         if isinstance(item, np.ndarray):
-            if item.flags.writeable:
+            if item.flags.writeable or item.base is not None:
                 yield item
         elif isinstance(item, (list, tuple)) and item and not isinstance(item[0], (int, float)):
             yield from _arrays(item)

@@ -33,10 +33,13 @@ VIEWS = {
 }
 
 
+@pytest.mark.parametrize("readable", ["written to", "a view to be read"])
 @pytest.mark.parametrize("name", VIEWS)
-def test_views_are_copies(name):
+def test_views_are_copies(name, readable):
     buffer = np.ones((2, 2), "float32")
-    found = VIEWS[name](buffer)
+    given = buffer.view()
+    given.flags.writeable = readable == "written to"
+    found = VIEWS[name](given)
     buffer[:] = 7
     assert all((np.asarray(x) == 1).all() for x in (found if isinstance(found, list) else [found]))
 

@@ -13,7 +13,7 @@ from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.active import is_plain_code
 from pronghorn.graph.strings import holds_text
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.tensor import OPERATORS, Tensor
 from pronghorn.tensorflow.arrays.basic import gather_nd
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import DType, IndexedSlices, Reference, type_of
@@ -305,5 +305,6 @@ class Variable(pronghorn.Variable):
         return self.scatter_nd_add(indices, ops.negative(ops.convert_to_tensor(updates)))
 
 
-for _name, _method in DIVISION.items():
+# Of integers `& | ^ ~` are bitwise, as of tensors: with Keras's variables they are logic.
+for _name, _method in {**OPERATORS, **DIVISION}.items():
     setattr(Variable, _name, _method)

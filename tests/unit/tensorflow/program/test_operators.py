@@ -102,3 +102,12 @@ def test_an_array_left_of_a_variable_is_seen_by_tapes():
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum((x @ w + np.float32(2) * w[0]) * x[:, :1])
     assert tape.gradient(loss, w).numpy().tolist() == [[9.0], [3.0]]
+
+
+def test_bits_of_integer_variables_beside_arrays_tensors_and_numbers():
+    v, a, t = tf.Variable([2, 2]), np.array([1, 6], "int32"), tf.constant([3, 3])
+    answers = [a & v, v & a, v | a, a ^ v, 3 & v, v ^ 3, ~v, v & t, v & v, v << 1]
+    wanted = [[0, 2], [0, 2], [3, 6], [3, 4], [2, 2], [1, 1], [-3, -3], [2, 2], [2, 2], [4, 4]]
+    assert [answer.numpy().tolist() for answer in answers] == wanted
+    flags = tf.Variable([True, False])
+    assert [(flags & True).numpy().tolist(), (~flags).numpy().tolist()] == [[True, False], [False, True]]
