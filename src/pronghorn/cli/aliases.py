@@ -110,13 +110,13 @@ class KerasAlias(ModuleType):
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         own = _OWN_NAMES.__get__(self)
-        if "_complete" not in own:
+        if "__complete__" not in own:
             names = self.__all__
             _lazy.load_all(self, names)
             for name in names:
                 with contextlib.suppress(ImportError, AttributeError):
                     own.setdefault(name, getattr(self, name))
-            own["_complete"] = True
+            own["__complete__"] = True
         return own
 
 
