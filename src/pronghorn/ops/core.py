@@ -345,17 +345,17 @@ def linear_index(coordinates: Sequence[Tensor], extents: Shape) -> Tensor:
 
 
 def wrap_index(index: Tensor, extent: Any) -> Tensor:
-    """Indices with the negative ones counted from the end."""
+    """Indices with the negative ones counted from the end; of less than 32 bits, which extents outgrow, as int32."""
     if index.dtype == "bool" or dtypes.is_float(index.dtype):
         raise ValueError(f"Indices must be integers, got an array of {index.dtype}.")
+    if dtypes.itemsize(index.dtype) < 4:
+        index = P.cast(index, dtype="int32")
     if not index.is_traced and isinstance(extent, builtins.int):
         array = index.numpy()
         if array.size == 0 or array.min() >= 0:
             return index
     if index.dtype in dtypes.UNSIGNED:
         return index
-    if dtypes.itemsize(index.dtype) < 4:
-        index = P.cast(index, dtype="int32")
     return P.select(P.lt(index, B.zeros_like(index)), P.add(index, extent_like(extent, index)), index)
 
 

@@ -44,3 +44,22 @@ def test_places_outside_are_the_nearest():
     assert pronghorn.jit(taken)(x, rows, columns).tolist() == [2, 5, 0, 3]
     with pytest.raises(IndexError, match="out of range"):
         taken(x, ops.array(rows), ops.array(columns))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"])
+def test_places_of_few_bits_reach_everywhere(dtype):
+    x = np.arange(3 * 300, dtype="int32").reshape(3, 300)
+    rows, columns = np.array([2], dtype), np.array([100], dtype)
+    points = np.stack([rows, columns], -1)
+
+    def found(x, rows, columns, points):
+        written = ops.scatter_update(x, points, ops.array([-1]))
+        return ops.convert_to_tensor(x)[rows, columns], written, ops.scatter(points, ops.array([7.0]), (3, 300))
+
+    for read, written, alone in (
+        found(x, rows, columns, points),
+        pronghorn.jit(found)(*map(ops.array, (x, rows, columns, points))),
+    ):
+        assert np.asarray(read).tolist() == [700]
+        assert np.argwhere(np.asarray(written) == -1).tolist() == [[2, 100]]
+        assert np.argwhere(np.asarray(alone)).tolist() == [[2, 100]]

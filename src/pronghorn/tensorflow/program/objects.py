@@ -16,6 +16,7 @@ from pronghorn import ops, tree
 from pronghorn.data.element import Text, as_plain, as_text
 from pronghorn.data.storing import path_of, write_arrays
 from pronghorn.layers import Layer
+from pronghorn.tensorflow.strings.variables import TextVariable
 
 
 # -- modules ----------------------------------------------------------------------------------------------------------
@@ -24,7 +25,7 @@ def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
     if id(value) in seen:
         return
     seen.add(id(value))
-    if isinstance(value, pronghorn.Variable):
+    if isinstance(value, pronghorn.Variable | TextVariable):
         yield value
     elif isinstance(value, Module):
         for _, attribute in sorted(vars(value).items()):
@@ -195,6 +196,20 @@ class _Status:
     assert_consumed = assert_existing_objects_matched = expect_partial
 
 
+def _stored(variable: Any) -> np.ndarray:
+    """What stands in the file for a variable; of strings their bytes in hexadecimal, since zeros at ends count."""
+    array = np.asarray(variable)
+    if not isinstance(variable, TextVariable):
+        return array
+    return np.array([text.hex() for text in array.ravel().tolist()], str).reshape(array.shape)
+
+
+def _of_file(array: np.ndarray, variable: Any) -> np.ndarray:
+    if not isinstance(variable, TextVariable):
+        return array
+    return np.array([bytes.fromhex(text) for text in array.ravel().tolist()], object).reshape(array.shape)
+
+
 class Checkpoint:
     """`tf.train.Checkpoint`: the variables of models, optimizers and modules in a file, by what they are called here.
 
@@ -217,7 +232,7 @@ class Checkpoint:
     def write(self, file_prefix: Any, options: Any = None) -> str:
         """Write the variables into a file."""
         path = path_of(file_prefix)
-        arrays = {name: np.asarray(variable) for name, variable in self._variables().items()}
+        arrays = {name: _stored(variable) for name, variable in self._variables().items()}
         write_arrays(f"{path}.index", arrays)
         return path
 
@@ -246,7 +261,7 @@ class Checkpoint:
                         f"tf.train.Checkpoint: {path} has no {name} of shape {tuple(variable.shape)}. Build models and "
                         "optimizers (optimizer.build(model.trainable_variables)) before the variables are restored."
                     )
-                variable.assign(file[name])
+                variable.assign(_of_file(file[name], variable))
         return _Status()
 
     def restore(self, save_path: Any, options: Any = None) -> _Status:

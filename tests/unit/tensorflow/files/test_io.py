@@ -351,3 +351,14 @@ def test_sixteen_bits_of_several_channels_are_refused_by_name():
     assert (np.asarray(io.decode_png(io.encode_png(deep), dtype="uint16")) == 300).all()
     with pytest.raises(ValueError, match="encode_png"):
         io.encode_png(np.zeros((2, 2, 3), "uint16"))
+
+
+def test_checkpoints_keep_strings(tmp_path):
+    words, one = tf.Variable(["a", "", "b\0"]), tf.Variable("é")
+    checkpoint = train.Checkpoint(words=words, inner=[one, tf.Variable(2)])
+    path = checkpoint.write(str(tmp_path / "x"))
+    words.assign(["x", "y", "z"])
+    one.assign("x")
+    checkpoint.read(path)
+    assert words.numpy().tolist() == [b"a", b"", b"b\0"]
+    assert one.numpy() == "é".encode()
