@@ -105,7 +105,7 @@ class KerasAlias(ModuleType):
         return importlib.import_module(f"{self.__name__}.{name}") if sys.modules.get(self.__name__) is self else value
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *dir(pronghorn), "src"})
+        return sorted({*super().__dir__(), *_lazy.public_names(pronghorn), "src"})
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
@@ -170,7 +170,11 @@ class _AliasFinder(importlib.abc.MetaPathFinder, AnyNameLoader):
             # Who imports what is not there is told what is nearest; who asks whether it is there hears that it is not.
             if sys._getframe(2).f_globals.get("__name__") == "importlib.util":
                 return sys.modules[fullname].__spec__ if _has_module(fullname) else None
-            return ModuleSpec(fullname, self, is_package=True)
+            spec = ModuleSpec(fullname, self, is_package=True)
+            present = sys.modules.get(fullname)
+            if present is not None:  # `reload` sets what the spec says
+                _describe(spec, getattr(present, "__file__", None), getattr(present, "__path__", None))
+            return spec
         if fullname == _NO_TENSORFLOW and "tensorflow" in self.tops:
             return ModuleSpec(fullname, self)
         return None

@@ -179,3 +179,19 @@ def test_vars_in_threads():
         print(all(model and dense and count > 50 for model, count, dense in found))
         """
     ) == ["True"]
+
+
+@pytest.mark.parametrize("prefix", ["keras", "tensorflow.keras", "pronghorn"])
+def test_names_are_there_after_a_reload(prefix):
+    assert lines(
+        f"""
+        for name in "layers", "optimizers", "metrics", "applications", "losses", "datasets", "ops":
+            module = importlib.import_module("{prefix}." + name)
+            path = module.__path__
+            assert importlib.reload(module) is module and module.__path__ == path, name
+            for each in dir(module):
+                getattr(module, each)
+        root = importlib.reload(importlib.import_module("{prefix}"))
+        print(all(hasattr(root, name) for name in dir(root)))
+        """
+    ) == ["True"]
