@@ -56,6 +56,8 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
     #: What a kind of optimizer has besides, in the order of the configuration.
     setting_names: tuple[str, ...] = ()
 
+    _takes_own_integers = True
+
     def __init__(
         self,
         learning_rate: Any,

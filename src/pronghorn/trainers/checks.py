@@ -40,7 +40,7 @@ def check_flags(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) ->
     """Raise an error for values of `compile`'s flags that contradict each other or make no sense."""
     if jit_compile is True and run_eagerly:
         raise ValueError("compile: jit_compile=True and run_eagerly=True contradict each other; leave one out.")
-    if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+    if not is_integer(steps_per_execution) or steps_per_execution < 1:
         raise ValueError(f"compile: steps_per_execution must be an integer of 1 or more, got {steps_per_execution!r}.")
 
 

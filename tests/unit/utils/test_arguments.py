@@ -178,3 +178,12 @@ def test_types_of_values_stay_where_they_mean_something():
         number = np.dtype(kind).type(5)
         for value in number, [number], (number,):
             assert pronghorn.Variable(value).dtype == kind
+
+
+def test_integers_of_numpy_count_steps():
+    two = np.int64(2)
+    optimizer = optimizers.SGD(0.1, gradient_accumulation_steps=two)
+    assert type(optimizer.get_config()["gradient_accumulation_steps"]) is int
+    model = pronghorn.Sequential([layers.Dense(1)])
+    model.compile(optimizer, "mse", steps_per_execution=two)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.active import is_plain_code
 from pronghorn.graph.strings import holds_text
-from pronghorn.graph.tensor import OPERATORS, Tensor
+from pronghorn.graph.tensor import LOGICAL_OPERATORS, OPERATORS, Tensor
 from pronghorn.tensorflow.arrays.basic import gather_nd
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import DType, IndexedSlices, Reference, type_of
@@ -305,6 +306,16 @@ class Variable(pronghorn.Variable):
         return self.scatter_nd_add(indices, ops.negative(ops.convert_to_tensor(updates)))
 
 
-# Of integers `& | ^ ~` are bitwise, as of tensors: with Keras's variables they are logic.
-for _name, _method in {**OPERATORS, **DIVISION}.items():
+def _bits_or_logic(name: str) -> Callable[..., Any]:
+    """`& | ^ ~`: bitwise, as of tensors, and logic of booleans, whatever is beside them. Keras's variables have logic."""
+    bits, logic = OPERATORS[name], LOGICAL_OPERATORS[name]
+
+    def method(self: Variable, *other: Any) -> Any:
+        return (logic if self.dtype == "bool" else bits)(self, *other)
+
+    return method
+
+
+_BITS = {name: _bits_or_logic(name) for name in OPERATORS if OPERATORS[name] is not LOGICAL_OPERATORS[name]}
+for _name, _method in {**_BITS, **DIVISION}.items():
     setattr(Variable, _name, _method)

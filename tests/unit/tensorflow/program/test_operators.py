@@ -111,3 +111,5 @@ def test_bits_of_integer_variables_beside_arrays_tensors_and_numbers():
     assert [answer.numpy().tolist() for answer in answers] == wanted
     flags = tf.Variable([True, False])
     assert [(flags & True).numpy().tolist(), (~flags).numpy().tolist()] == [[True, False], [False, True]]
+    for other in np.array([2, 0]), np.array([0.5, 0]):
+        assert [(flags & other).numpy().tolist(), (other | flags).numpy().tolist()] == [[True, False], [True, False]]
