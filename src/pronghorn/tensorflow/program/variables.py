@@ -307,7 +307,7 @@ class Variable(pronghorn.Variable):
 
 
 def _bits_or_logic(name: str) -> Callable[..., Any]:
-    """`& | ^ ~`: bitwise, as of tensors, and logic of booleans, whatever is beside them. Keras's variables have logic."""
+    """`& | ^ ~`: bitwise as of tensors, logic of booleans, whatever is beside them; Keras's variables have logic."""
     bits, logic = OPERATORS[name], LOGICAL_OPERATORS[name]
 
     def method(self: Variable, *other: Any) -> Any:
