@@ -35,6 +35,8 @@ class Callback(CheckedArguments):
     _kept: tuple[str, ...] | None = None
     _makes_backups = False
 
+    _takes_own_integers = True
+
     def __init__(self) -> None:
         self.params: Any = None
         self._model: Any = None

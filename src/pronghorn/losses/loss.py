@@ -33,6 +33,8 @@ class Loss(CheckedArguments):
     1.5
     """
 
+    _takes_own_integers = True
+
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         self.name = name or auto_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)

@@ -42,6 +42,8 @@ class Metric(CheckedArguments):
     5.0
     """
 
+    _takes_own_integers = True
+
     def __init__(self, dtype: Any = None, name: str | None = None):
         object.__setattr__(self, "_variables", [])
         object.__setattr__(self, "_metrics", [])

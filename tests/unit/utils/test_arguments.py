@@ -185,5 +185,9 @@ def test_integers_of_numpy_count_steps():
     optimizer = optimizers.SGD(0.1, gradient_accumulation_steps=two)
     assert type(optimizer.get_config()["gradient_accumulation_steps"]) is int
     model = pronghorn.Sequential([layers.Dense(1)])
+    stops = callbacks.EarlyStopping("loss", patience=two)
     model.compile(optimizer, "mse", steps_per_execution=two)
-    model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0, callbacks=[stops])
+    model = pronghorn.Sequential([layers.Dense(3, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=[metrics.Precision(top_k=two), metrics.MeanIoU(two)])
+    model.fit(np.ones((8, 2)), np.ones((8, 3)), verbose=0)
