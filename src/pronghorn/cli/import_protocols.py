@@ -26,8 +26,9 @@ from pronghorn import _lazy
 
 _OWN = "pronghorn"
 
-#: A folder, with a separator at its end that no other entry of a path has, to the names of its public modules.
-_LISTED: dict[str, Callable[[], Sequence[str]]] = {}
+#: A folder, with a separator at its end that no other entry of a path has, to what Keras calls it, and what gives the
+#: names of its public modules.
+_LISTED: dict[str, tuple[str, Callable[[], Sequence[str]]]] = {}
 
 
 class _PublicModules:
@@ -41,12 +42,14 @@ class _PublicModules:
     def find_spec(self, fullname: str, target: Any = None) -> ModuleSpec | None:
         """Find what has our own name, or is listed; `keras.compiler` is neither, though there is such a folder."""
         if not fullname.startswith(f"{_OWN}."):
-            return importlib.util.find_spec(fullname) if fullname.rpartition(".")[2] in _LISTED[self.entry]() else None
+            package, names = _LISTED[self.entry]
+            name = fullname.rpartition(".")[2]
+            return importlib.util.find_spec(f"{package}.{name}") if name in names() else None
         return PathFinder.find_spec(fullname, [self.entry.rstrip(os.sep)], target)
 
     def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
         """What `pkgutil.iter_modules` gives: pairs of a name and whether it is a package, as all are in Keras."""
-        return ((prefix + name, True) for name in _LISTED[self.entry]())
+        return ((prefix + name, True) for name in _LISTED[self.entry][1]())
 
 
 def listed_path(module: ModuleType, names: Callable[[], Sequence[str]] | None = None) -> list[str]:
@@ -57,7 +60,8 @@ def listed_path(module: ModuleType, names: Callable[[], Sequence[str]] | None = 
         names: gives the names of the modules, where they are not those of the package's table.
     """
     folder = os.path.dirname(str(module.__file__)) + os.sep
-    _LISTED[folder] = names or (lambda: _lazy.modules_of(module))
+    package = f"keras{module.__name__.removeprefix(_OWN)}"
+    _LISTED[folder] = package, names or (lambda: _lazy.modules_of(module))
     if _PublicModules not in sys.path_hooks:
         sys.path_hooks.insert(0, _PublicModules)  # before the one that takes any folder
     sys.path_importer_cache.pop(folder, None)

@@ -99,6 +99,12 @@ def test_modules_that_are_listed():
         print(names)
         for finder, name, _ in pkgutil.walk_packages(keras.__path__, "keras."):
             assert finder.find_spec(name).loader.load_module(name) is importlib.import_module(name), name
+        for finder, name, _ in pkgutil.iter_modules(keras.__path__):
+            assert finder.find_spec(name).name == f"keras.{name}", name
+        mine = sys.modules["mine"] = type(sys)("mine")
+        mine.__path__ = list(keras.__path__)
+        import mine.layers
+        assert mine.layers is keras.layers
         """
     )
     assert "'_tf_keras', 'activations', 'applications', 'backend', 'callbacks'" in every and "'src'" in every
