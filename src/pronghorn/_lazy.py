@@ -125,7 +125,7 @@ class LazyModule(ModuleType):
         ModuleType.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*listed_names(self), *(name for name in _own_dict(self) if name[:2] == "__")})
+        return sorted({*listed_names(self), *(name for name in own_dict(self) if name[:2] == "__")})
 
     def __reduce__(self) -> Any:
         return importlib.import_module, (
@@ -134,9 +134,8 @@ class LazyModule(ModuleType):
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        loaded = _own_dict(self)
-        if "_lazy_complete" not in loaded:
-            load_all(self, _table(self))
+        loaded = own_dict(self)
+        if "_lazy_complete" not in loaded and load_all(self, _table(self)) is not None:
             loaded["_lazy_complete"] = True
         table = _table(self)
         if not table:
@@ -148,21 +147,23 @@ class LazyModule(ModuleType):
 _loading = threading.local()
 
 
-def load_all(module: ModuleType, names: Iterable[str]) -> None:
-    """Ask for all names of a module, once in each thread: what that imports may ask for them again.
+def load_all(module: ModuleType, names: Iterable[str]) -> dict[str, Any] | None:
+    """Return what names of a module stand for, or None where this thread is about it: what it imports may ask, too.
 
     A name whose optional dependency is not installed is left out: it says so when it is used.
     """
     busy = _loading.__dict__.setdefault("modules", set())
     if id(module) in busy:
-        return
+        return None
     busy.add(id(module))
+    found = {}
     try:
         for name in names:
             with contextlib.suppress(ImportError, AttributeError):
-                getattr(module, name)
+                found[name] = getattr(module, name)
     finally:
         busy.discard(id(module))
+    return found
 
 
 def attach(
@@ -182,7 +183,7 @@ def attach(
         unlisted: more of the table, which `dir` and completion do not offer.
     """
     module = sys.modules[package]
-    own = _own_dict(module)
+    own = own_dict(module)
     executed = sys._getframe(1).f_globals
     if executed is not own and executed.get("__name__") == package:
         return _refer(executed, module)
@@ -206,17 +207,18 @@ def _refer(executed: dict[str, Any], module: ModuleType) -> None:
 _MODULE_DICT = ModuleType.__dict__["__dict__"]
 
 
-def _own_dict(module: ModuleType) -> dict[str, Any]:
+def own_dict(module: ModuleType) -> dict[str, Any]:
+    """Return what is bound in a module, as it is: its `__dict__` may be a property that loads everything."""
     return _MODULE_DICT.__get__(module)
 
 
 def _table(module: ModuleType) -> dict[str, str]:
-    return _own_dict(module)["_lazy_table"]
+    return own_dict(module)["_lazy_table"]
 
 
 def listed_names(module: ModuleType) -> list[str]:
     """Return the names that `dir` and completion offer, without those with two underscores; nothing is imported."""
-    own = _own_dict(module)
+    own = own_dict(module)
     if "__all__" in own:
         return list(own["__all__"])
     return [name for name, value in own.items() if _is_public(module, name, value)]

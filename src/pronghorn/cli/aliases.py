@@ -7,7 +7,6 @@ the nearest names.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.abc
 import importlib.metadata
@@ -109,19 +108,10 @@ class KerasAlias(ModuleType):
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        own = _OWN_NAMES.__get__(self)
-        if "__complete__" not in own:
-            names = self.__all__
-            _lazy.load_all(self, names)
-            for name in names:
-                with contextlib.suppress(ImportError, AttributeError):
-                    own.setdefault(name, getattr(self, name))
-            own["__complete__"] = True
+        own = _lazy.own_dict(self)
+        if "__complete__" not in own and (found := _lazy.load_all(self, self.__all__)) is not None:
+            own.update({**found, **own, "__complete__": True})  # what a program has set stays
         return own
-
-
-#: A module's true dictionary: that of an alias is a property, and has every name.
-_OWN_NAMES = ModuleType.__dict__["__dict__"]
 
 
 def _modules_of_keras() -> list[str]:

@@ -40,6 +40,7 @@ from pronghorn.data.structure import (
     spec_of_rows,
 )
 from pronghorn.data.tensor_spec import SparseTensorSpec, TensorSpec
+from pronghorn.graph.tensor import may_change
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
@@ -517,7 +518,7 @@ class PlainElements(Elements):
 
 def _kept(leaf: Any) -> Any:
     """A leaf that stays as it is, whatever a generator does with its array later."""
-    return leaf.copy() if isinstance(leaf, np.ndarray) and (leaf.flags.writeable or leaf.base is not None) else leaf
+    return leaf.copy() if isinstance(leaf, np.ndarray) and may_change(leaf) else leaf
 
 
 def _open_batch(leaf: Any, batch: int | None) -> Any:

@@ -12,7 +12,7 @@ from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec, dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import mapping
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.tensor import Tensor, may_change
 
 
 def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:
@@ -90,9 +90,7 @@ def array_of_ones_own(value: Any) -> Any:
     [0.0, 0.0]
     """
     found = array(value)
-    # A view that may not be written to, such as pandas gives, shows what is written by another.
-    is_shared = isinstance(found, np.ndarray) and (found.flags.writeable or found.base is not None)
-    is_shared = is_shared and (found is value or found.base is not None)
+    is_shared = isinstance(found, np.ndarray) and (found is value or found.base is not None) and may_change(found)
     return found.copy() if is_shared and not isinstance(value, np.memmap) else found
 
 

@@ -182,6 +182,17 @@ class Tensor(ArrayMethods):
         return format(self._values("number").item(), spec)
 
 
+def may_change(array: np.ndarray) -> bool:
+    """Whether somebody may write into an array: its owner, or that of the array which it is a view of.
+
+    >>> array = np.zeros(2)
+    >>> array.flags.writeable = False
+    >>> may_change(array), may_change(array[:1]), may_change(np.zeros(2))
+    (False, True, True)
+    """
+    return array.flags.writeable or array.base is not None
+
+
 def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
     """``x`` as a Tensor; Python numbers become ``dtype`` (by default int32, float32 or bool)."""
     if isinstance(x, Tensor):

@@ -17,7 +17,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.active import state
 from pronghorn.graph.dim import Dim, Extent, Shape, equal_extents, identical
 from pronghorn.graph.foreign import without_framework
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.tensor import Tensor, may_change
 
 _INT32 = np.iinfo(np.int32)
 
@@ -42,7 +42,7 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
     if isinstance(x, (list, tuple)) and _has_tensor(x):
         return _stack_nested(x, dtype)
     array = _to_array(x, dtype)
-    if state.tapes and array is x and (array.flags.writeable or array.base is not None) and not state.traces:
+    if state.tapes and array is x and may_change(array) and not state.traces:
         array = array.copy()  # a tape wants it later, when its owner may have written into it
     return Tensor(array)
 

@@ -15,7 +15,7 @@ import numpy as np
 from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.graph.active import state
 from pronghorn.graph.messages import short_messages
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.tensor import Tensor, may_change
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
@@ -59,10 +59,10 @@ def _describes(nest: Any) -> bool:
 
 
 def _arrays(nest: Any) -> Iterator[np.ndarray]:
-    """NumPy's arrays among arguments, at any depth, into which somebody may write: a view's array is another's, too."""
+    """NumPy's arrays among arguments, at any depth, into which somebody may write."""
     for item in nest.values() if isinstance(nest, dict) else nest:
         if isinstance(item, np.ndarray):
-            if item.flags.writeable or item.base is not None:
+            if may_change(item):
                 yield item
         elif isinstance(item, (list, tuple)) and item and not isinstance(item[0], (int, float)):
             yield from _arrays(item)

@@ -59,7 +59,7 @@ def test_nearest_ignores_capital_letters():
     assert _lazy.nearest("xyzzy", ["Conv2D", "Dense"]) == []
 
 
-@pytest.mark.parametrize("name", sorted(_lazy._own_dict(pronghorn)["_lazy_table"]))
+@pytest.mark.parametrize("name", sorted(_lazy.own_dict(pronghorn)["_lazy_table"]))
 def test_each_name_of_the_top_level_resolves(name):
     assert getattr(pronghorn, name) is not None
 
