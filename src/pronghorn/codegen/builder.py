@@ -146,13 +146,15 @@ class Loop:
     """What :meth:`FunctionBuilder.loop_carry` yields.
 
     ``index`` is the i64 induction variable, ``carried`` the values at the start of an iteration; the body appends the
-    values for the next iteration to ``following``; after the loop ``results`` holds the final ones.
+    values for the next iteration to ``following``, and may set ``onward``, the next index if that is not a step on;
+    after the loop ``results`` holds the final values.
     """
 
     index: str
     carried: list[str]
     following: list[str]
     results: list[str]
+    onward: Operand | None = None
 
 
 class FunctionBuilder:
@@ -344,6 +346,10 @@ class FunctionBuilder:
         self._entry.append(f"  {pointer} = getelementptr inbounds {ty}, ptr %{table}, i64 {slot}")
         self._entry.append(f"  {value} = load {ty}, ptr {pointer}, align 8, !invariant.load !{{}}")
         return value
+
+    def entry_store(self, ty: str, value: Operand, pointer: str) -> None:
+        """What a stack slot holds at first, stored in the entry block."""
+        self._entry.append(f"  store {ty} {value}, ptr {pointer}")
 
     def entry_mul(self, value: str, factor: int) -> str:
         """A run-time number times ``factor``, in the entry block."""
@@ -556,7 +562,9 @@ class FunctionBuilder:
             raise ValueError(f"The loop carries {len(initial)} values, its body gave {len(state.following)}.")
         self.branch(latch)
         self.place(latch)
-        following = self.let(f"add nuw nsw i64 {index}, {step}")
+        following = state.onward
+        if following is None:
+            following = self.let(f"add nuw nsw i64 {index}, {step}")
         self.branch_if(self.cmp("slt", "i64", following, stop), head, done)
         phis = [f"  {index} = phi i64 [ {start}, %{before} ], [ {following}, %{latch} ]"]
         for name, (ty, first), last in zip(carried, initial, state.following, strict=True):

@@ -52,6 +52,8 @@ from pronghorn.runtime.host import Target
 Planned = TypeVar("Planned", Plan, PairPlan | None)
 FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan
 AnyPlan = FloatPlan | PairPlan
+BEFORE = {**PACKED, "runs": "runs"}
+"""The kernels before the main one, by their roles, and the buffers that they write."""
 
 
 def emit_contract(module: ModuleBuilder, kernel: ContractionKernel, tables: Tables, target: Target) -> list[Launch]:
@@ -150,7 +152,7 @@ def _float_plan(
         made = _pooling_plan(kernel, part, spec, kernel.pool, target)
         if made is not None:
             return made, PoolEpilogue(kernel, kernel.pool, tables, partial(coordinates, kernel, part))
-    usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart))
+    usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart, skip_zeros=True))
     return plan_winograd(spec, target, usual) or usual, None
 
 
@@ -258,12 +260,12 @@ def _launch(
 
     info = made.kernels[index]
     reads, writes = kernel.reads | set(scratch), set(kernel.writes)
-    if info.role in PACKED:
+    if info.role in BEFORE:
         reads = {packed[info.role]} if info.role in packed else {part.b, part.a}
-        writes = {v for v, s in zip(scratch, made.scratch) if s.purpose == PACKED[info.role]}
+        writes = {v for v, s in zip(scratch, made.scratch) if s.purpose == BEFORE[info.role]}
     elif info.role == "main" and made.chunks:
         reads = {part.a, part.b} | set(scratch)
-        writes = {v for v, s in zip(scratch, made.scratch) if s.purpose not in PACKED.values()}
+        writes = {v for v, s in zip(scratch, made.scratch) if s.purpose not in BEFORE.values()}
     return Launch(
         name,
         info.units,

@@ -79,9 +79,18 @@ def machine_for(name):
 
 
 def run(
-    native, problem, target, cuts=(1.0,), epilogue=None, tile_epilogue=None, multiples=None, extra=(), planner=plan
+    native,
+    problem,
+    target,
+    cuts=(1.0,),
+    epilogue=None,
+    tile_epilogue=None,
+    multiples=None,
+    extra=(),
+    planner=plan,
+    keep=None,
 ):
-    """Plans, compiles and runs; ``cuts`` are the fractions at which the units are cut.
+    """Plans, compiles and runs; ``cuts`` are the fractions at which the units are cut, ``keep`` gets the scratch.
 
     All arrays lie against pages that must not be touched, once before them and once behind, and what is not part of
     them, or not written yet, is NaN.
@@ -109,6 +118,8 @@ def run(
             for begin, end in reversed(list(itertools.pairwise(edges))):
                 function(table, dims, begin, end)
         results.append(c)
+    if keep is not None:
+        keep.update({buffer.purpose: array for buffer, array in zip(the_plan.scratch, scratch, strict=True)})
     np.testing.assert_array_equal(*(result.view("u1") for result in results))
     return results[0], the_plan
 

@@ -24,6 +24,7 @@ from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WidePlan,
 from pronghorn.codegen.contraction.winograd.gradient_kernels import accumulate, emit_chunk_sums, emit_sums
 from pronghorn.codegen.contraction.winograd.kernels import emit_filters, emit_tiles
 from pronghorn.codegen.contraction.winograd.wide_kernels import emit_all_tiles, emit_wide
+from pronghorn.codegen.contraction.zero_rows import emit_runs
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Count
@@ -72,6 +73,8 @@ def emit(
             emit_pack(module, kernel_name, plan, machine, tables, scratch["packed B"])
         elif kernel.role == "pack_a":
             emit_pack(module, kernel_name, plan.of_rows(), machine, tables, scratch["packed A"])
+        elif kernel.role == "runs":
+            emit_runs(module, kernel_name, plan, tables, scratch["runs"])
         elif kernel.role == "combine":
             emit_combine(module, kernel_name, plan, machine, tables, scratch["partial sums"], epilogue)
         else:

@@ -21,6 +21,7 @@ from pronghorn.codegen.contraction.tiling import (
     choose_tile,
     choose_vector,
 )
+from pronghorn.codegen.contraction.zeros import RUN_BLOCK, RUN_STEPS, Zeros, skipped
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, evaluate, least, product
@@ -87,7 +88,7 @@ class Scratch:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One of a plan's kernels: ``role`` is pack, main or combine.
+    """One of a plan's kernels: ``role`` is pack, runs, main or combine.
 
     ``units`` is how many units of work there are; ``cycles`` what one of them takes.
     """
@@ -104,7 +105,8 @@ class Plan:
     ``spec`` may have A and B exchanged and axes merged. ``levels`` are the loops from the outside, of which the first
     ``unit_levels`` make the units; ``depth`` the summed axes from the outermost. Levels over summed axes take a chunk's
     sum in blocks: each adds to what the one before left in the partial sums. ``pack_rows``: A is copied, too.
-    ``far_rows`` and ``far_results``: A and C are larger than the second-level cache.
+    ``far_rows`` and ``far_results``: A and C are larger than the second-level cache. ``zeros``: which rows of zeros are
+    looked for.
     """
 
     spec: Contraction
@@ -122,6 +124,7 @@ class Plan:
     pack_rows: bool = False
     far_rows: bool = False
     far_results: bool = False
+    zeros: Zeros = "none"
 
     @property
     def panel(self) -> int:
@@ -156,13 +159,17 @@ class Plan:
 
 
 def plan(
-    spec: Contraction, machine: Machine, multiples: Mapping[str, int] | None = None, apart: Sequence[str] = ()
+    spec: Contraction,
+    machine: Machine,
+    multiples: Mapping[str, int] | None = None,
+    apart: Sequence[str] = (),
+    skip_zeros: bool = False,
 ) -> Plan:
     """Plans a contraction for a machine.
 
     ``multiples`` (for an epilogue over whole tiles) maps up to two row axes of fixed extent to factors that the tile's
     extent along them must be a multiple of; the extents must be multiples too. Raises ValueError where that fails.
-    ``apart`` names axes that are not merged with others.
+    ``apart`` names axes that are not merged with others. ``skip_zeros``: products with rows of zeros may be left out.
     """
     multiples = dict(multiples or {})
     for axis in spec.axes:
@@ -188,8 +195,11 @@ def plan(
     levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
     unit_levels, work = _unit_levels(levels, tile, chunks)
     made = (spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks)
-    far = [_bytes_along(spec, of) > machine.l2_bytes for of in "ac"]
-    partial = Plan(*made, (), (), multiples, both, *far)
+    far_rows, far_results = (_bytes_along(spec, of) > machine.l2_bytes for of in "ac")
+    zeros: Zeros = "none"
+    if skip_zeros and not multiples:
+        zeros = skipped(spec, choice.axis, [name for name, _ in tile.rows], depth, tile.cycles)
+    partial = Plan(*made, (), (), multiples, both, far_rows, far_results, zeros)
     main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)
 
@@ -534,8 +544,8 @@ def for_few_rows(many: Plan) -> Plan | None:
     if all(isinstance(extent, int) for extent in rows):
         return None
     kernels = tuple(kernel for kernel in many.kernels if kernel.role == "main")
-    scratch = tuple(buffer for buffer in many.scratch if buffer.purpose != "packed B")
-    return replace(many, pack=False, kernels=kernels, scratch=scratch)
+    scratch = tuple(buffer for buffer in many.scratch if buffer.purpose not in ("packed B", "runs"))
+    return replace(many, pack=False, kernels=kernels, scratch=scratch, zeros="none")
 
 
 def _with_kernels(partial: Plan, main: Kernel) -> Plan:
@@ -548,6 +558,10 @@ def _with_kernels(partial: Plan, main: Kernel) -> Plan:
         outer = tuple(Count(axis.extent) for axis in (*of.outer_b(), *of.depth_b()))
         scratch.append(Scratch(purpose, of.packed_dtype, _elements(of.panel, panels, *outer)))
         kernels.insert(0, Kernel(role, Units.of(*pack_counts(of)), PACK_CYCLES * of.panel / partial.panel))
+    if partial.zeros == "steps":
+        (step,) = partial.depth
+        scratch.append(Scratch("runs", "int64", Count(step.extent, RUN_STEPS).most))
+        kernels.insert(0, Kernel("runs", Units.of(Count(step.extent, RUN_BLOCK)), RUNS_CYCLES))
     if partial.chunks:
         buffer, combine = partial_sums(partial)
         scratch.append(buffer)
@@ -566,7 +580,7 @@ def partial_sums(plan: Plan) -> tuple[Scratch, Kernel]:
 
 
 PACK_DEPTH = 64  # steps of the innermost summed axis that one unit of packing takes
-PACK_CYCLES, COMBINE_CYCLES = 12_000.0, 1_500.0  # of a unit
+PACK_CYCLES, COMBINE_CYCLES, RUNS_CYCLES = 12_000.0, 1_500.0, 1_500.0  # of a unit
 
 
 def pack_counts(plan: Plan) -> tuple[Count, ...]:

@@ -27,6 +27,7 @@ from pronghorn.codegen.contraction.nest import (
 from pronghorn.codegen.contraction.pack import packed_strides
 from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
+from pronghorn.codegen.contraction.zero_rows import any_nonzero, run_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import MOST_TILE_CODE
@@ -133,6 +134,7 @@ class Context:
         else:
             self.b_base = self._base(spec.b.slot, spec.b.dtype, spec.b.offset)
         self.c_base = base_pointer(fb, scratch["partial sums"] if plan.chunks else spec.c.slot)
+        self.runs = base_pointer(fb, scratch["runs"]) if plan.zeros == "steps" else ""
         self.c_origin = 0 if plan.chunks else slots.extent(spec.c.offset)
         if plan.chunks:
             strides, self.chunk_stride = partial_strides(fb, slots, plan)
@@ -202,7 +204,11 @@ class TileWriter:
         self.c_start = fb.opaque_number(self._start_in_c())
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
-        sums = self._sum(depth, a, b, [self._initial(self.rows[row], v) for row, v in keys])
+        initial = [self._initial(self.rows[row], v) for row, v in keys]
+        if self.plan.zeros == "tiles" and self.state.first is None:
+            sums = self._sum_unless_zero(depth[0], a, b, initial)
+        else:
+            sums = self._sum(depth, a, b, initial)
         if self.plan.dot:
             sums = [self._fold(value) for value in sums]
         self._finish(dict(zip(keys, sums, strict=True)))
@@ -242,14 +248,68 @@ class TileWriter:
         axis, inner = depth[0], depth[1:]
         if self.plan.dot and not inner:
             return self._lanes_along(axis, a, b, sums)
-        fb = self.fb
-        start, stop = self._range(axis)
-        with fb.loop_carry(start, stop, [(self.ty, value) for value in sums]) as loop:
+        if self.plan.zeros == "steps":
+            return self._sum_runs(axis, a, b, sums)
+        return self._sum_steps(axis, self._range(axis), inner, a, b, sums, before)
+
+    def _sum_steps(
+        self,
+        axis: Axis,
+        steps: tuple[Operand, Operand],
+        inner: list[Axis],
+        a: str,
+        b: str,
+        sums: list[str],
+        before: tuple[Operand, ...],
+    ) -> list[str]:
+        """The loop over some steps of a summed axis, with those of the ``inner`` ones inside."""
+        with self.fb.loop_carry(*steps, [(self.ty, value) for value in sums]) as loop:
             a_here, b_here = self._advance(axis, loop.index, a, b)
             if not inner:
                 self._ahead(before).ask(axis, loop.index, a_here, b_here)
             loop.following.extend(self._sum(inner, a_here, b_here, loop.carried, (*before, loop.index)))
         return loop.results
+
+    def _sum_runs(self, axis: Axis, a: str, b: str, sums: list[str]) -> list[str]:
+        """The sum over those steps of its one axis that add anything."""
+        fb = self.fb
+        start, stop = self._range(axis)
+        with fb.loop_carry(start, stop, [(self.ty, value) for value in sums]) as runs:
+            end, adds = run_at(fb, self.main.runs, runs.index, stop)
+            runs.onward = end
+            until = fb.select(adds, "i64", end, runs.index)
+            runs.following.extend(self._sum_steps(axis, (runs.index, until), [], a, b, runs.carried, ()))
+        return runs.results
+
+    def _sum_unless_zero(self, axis: Axis, a: str, b: str, sums: list[str]) -> list[str]:
+        """The sum along an axis, or, where the tile's rows of A are all zeros, what they give for one."""
+        fb, steps = self.fb, self._range(axis)
+        found = any_nonzero(fb, a, self.main.a_dtype, self.a_rows, steps, self.lanes)
+        with fb.if_else(found) as (yes, no):
+            with yes:
+                usual = self._sum_steps(axis, steps, [], a, b, sums, ())
+            with no:
+                every = self._sums_of_zeros(axis, steps, b) * len(self.rows)
+        return [fb.phi(self.ty, [(x, yes.end), (y, no.end)]) for x, y in zip(usual, every, strict=True)]
+
+    def _sums_of_zeros(self, axis: Axis, steps: tuple[Operand, Operand], b: str) -> list[str]:
+        """Sums of a row of zeros times B, which tell of infinities and NaNs there; a panel's are kept."""
+        fb, nothing = self.fb, zero(self.spec.sum_dtype, self.lanes)
+        kept, of = fb.alloca(self.ty, self.vectors, align=size_of(self.ty)), fb.alloca("ptr")
+        fb.entry_store("ptr", "null", of)
+        element, stride = storage_type(self.main.b_dtype), self.main.b[axis.name]
+        first = fb.gep(element, b, fb.mul(steps[0], stride))
+        with fb.if_(fb.cmp("ne", "ptr", fb.load("ptr", of), first)):
+            fb.store("ptr", first, of)
+            with fb.loop_carry(*steps, [(self.ty, nothing)] * self.vectors) as loop:
+                here = fb.gep(element, b, fb.mul(loop.index, stride))
+                loop.following += [
+                    self._multiply_add(nothing, self._b_element(here, self.b_rows[0], v, None, {}), total)
+                    for v, total in enumerate(loop.carried)
+                ]
+            for v, total in enumerate(loop.results):
+                fb.store(self.ty, total, fb.gep(self.ty, kept, v))
+        return [fb.load(self.ty, fb.gep(self.ty, kept, v)) for v in range(self.vectors)]
 
     def _ahead(self, before: tuple[Operand, ...]) -> Ahead:
         rows = self.row_axes, self.row_steps, self.a_rows, self.b_rows
