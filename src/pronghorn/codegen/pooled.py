@@ -28,7 +28,7 @@ from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives.contraction import input_grad_border
 from pronghorn.runtime.host import Target
 
-CHANNELS = 16  # output channels of a unit of the filter gradient: its input is looked through once for all of them
+CHANNELS = 16  # output channels of a unit of the filter gradient, if there are as many
 
 
 @dataclass
@@ -114,7 +114,6 @@ class Pooled:
         self.storage = storage_type(self.dtype)
         self.g = _geometry(kernel.node, self.operands)
         self.lanes = target.lanes("float32")
-        self.blocks = -(-self.g.channels_out // CHANNELS)
         self.fb = start_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
         self.ty = vec("float", self.lanes)
@@ -122,6 +121,12 @@ class Pooled:
         self.vectors = [  # offset in the input of each register of taps and channels
             tap + c for tap in self.g.taps for c in range(0, self.g.channels_in, self.lanes)
         ]
+        self.channels = self._channels_of_a_unit()
+        self.blocks = -(-self.g.channels_out // self.channels)
+
+    def _channels_of_a_unit(self) -> int:
+        """How many output channels a unit of the filter gradient has: its input is looked through once for all."""
+        return CHANNELS
 
     @contextmanager
     def _gradients(self, image: Operand, channel: Operand) -> Iterator[tuple[Operand, Operand, Operand]]:
@@ -197,7 +202,7 @@ class Pooled:
             last = fb.min(fb.add(first, size), images)
             begin = fb.gep(self.storage, x, fb.mul(first, g.image))
             infinite = self._not_finite(begin, fb.mul(fb.sub(last, first), g.image))
-            start = fb.mul(block, CHANNELS)
+            start = fb.mul(block, self.channels)
             row = fb.mul(fb.add(fb.mul(chunk, g.channels_out), start), len(self.vectors) * self.lanes)
             self._filter_rows(x, (first, last), start, fb.gep("float", out, row), infinite)
         fb.ret()
@@ -206,7 +211,7 @@ class Pooled:
         """Write what the images from one to another give to the rows of the output channels from ``start`` on."""
         fb, g = self.fb, self.g
         sums = [fb.alloca(self.ty) for _ in self.vectors]
-        with fb.loop(0, fb.min(CHANNELS, fb.sub(g.channels_out, start))) as number:
+        with fb.loop(0, fb.min(self.channels, fb.sub(g.channels_out, start))) as number:
             channel = fb.add(start, number)
             for s in sums:
                 fb.store(self.ty, literal(0.0, self.ty), s)
@@ -310,4 +315,4 @@ def emit_pooled(
         return writer.g.images, writer.cost() * writer.g.channels_out
     (partial,) = kernel.writes
     writer.filter_gradient(partial)
-    return POOLED_CHUNKS * writer.blocks, writer.cost() * 4 * min(CHANNELS, writer.g.channels_out)
+    return POOLED_CHUNKS * writer.blocks, writer.cost() * 4 * min(writer.channels, writer.g.channels_out)

@@ -20,6 +20,11 @@ MOST_UNROLLED = 32  # vectors of taps and channels that are written one after an
 class Scanned(Pooled):
     """Writes one kernel."""
 
+    def _channels_of_a_unit(self) -> int:
+        """As many as have their sums in a part of the second-level cache: the fewer units look through the input."""
+        fitting = self.target.l2_bytes // 4 // (4 * self._row)
+        return CHANNELS * max(1, min(fitting // CHANNELS, -(-self.g.channels_out // CHANNELS)))
+
     @property
     def _row(self) -> int:
         """Elements of all taps and input channels."""
@@ -96,7 +101,7 @@ class Scanned(Pooled):
 
     def _filter_rows(self, x: str, images: tuple[Operand, Operand], start: Operand, rows: str, infinite: str) -> None:
         fb, g = self.fb, self.g
-        last = fb.min(fb.add(start, CHANNELS), g.channels_out)
+        last = fb.min(fb.add(start, self.channels), g.channels_out)
         with fb.loop(0, fb.mul(fb.sub(last, start), self._row), self.lanes) as at:
             fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", rows, at))
         with fb.loop(*images) as image:

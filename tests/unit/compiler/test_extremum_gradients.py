@@ -6,6 +6,7 @@ import pytest
 from pronghorn import ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
+from pronghorn.backends.llvm.build import build
 from pronghorn.backends.numpy import run
 from pronghorn.compiler.pooled import LEAST_SCANNED, pooled_operands
 from pronghorn.compiler.stages import rewrite
@@ -61,6 +62,7 @@ def assert_equal(traced, *arrays, tolerance=0.0):
 CASES = {
     "words": ((23,), (5, 16, 20), {}),
     "many taps": ((40,), (9, 64, 3), {}),
+    "parts of the channels": ((30,), (9, 64, 60), {}),
     "image": ((7, 9), (3, 3, 16, 33), {}),
     "padded": ((6, 6), (3, 3, 16, 16), {"padding": "same"}),
     "strided": ((13, 11), (3, 2, 32, 5), {"strides": 2}),
@@ -120,6 +122,14 @@ def test_of_16_bits(dtype, monkeypatch):
     rng = np.random.default_rng(1)
     x = rng.permutation(3 * 17 * 16).reshape(3, 17, 16) % 7  # few ties, whose shares would be rounded
     assert_equal(traced, *(a.astype(dtypes.to_numpy(dtype)) for a in (x, whole_numbers((2, 16, 17)))))
+
+
+@pytest.mark.parametrize(("kernel", "units"), [((5, 64, 64), 16), ((1, 16, 7), 16), ((9, 64, 60), 2 * 16)])
+def test_the_input_is_looked_through_once_for_channels_whose_sums_are_near(kernel, units, monkeypatch):
+    monkeypatch.setenv("PRONGHORN_TARGET", "avx512-emulated")
+    emitted = build(traced_step((40,), kernel), frozenset(), host_target(), False).emitted
+    (launch,) = (launch for launch in emitted.launches if launch.label.endswith("conv_filter_grad"))
+    assert launch.units.typical == units
 
 
 def test_same_bits_on_any_number_of_threads():
