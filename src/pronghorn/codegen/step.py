@@ -13,6 +13,7 @@ from pronghorn.codegen.launch import Emitted, Launch, Timed
 from pronghorn.codegen.listing import Listed, Listing, StepState
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import Pooled, emit_pooled
+from pronghorn.codegen.runs import cut_runs
 from pronghorn.codegen.scanned import Scanned
 from pronghorn.codegen.signature import Signature
 from pronghorn.codegen.slots import KernelTables, Tables
@@ -258,11 +259,18 @@ class StepEmitter:
 
     def _launch_all(self, launches: Iterable[Launch]) -> None:
         """Launches in a row."""
-        for chain in chained(launches, self.tables.root, self.target.l2_bytes):
+        chains = chained(launches, self.tables.root, self.target.l2_bytes)
+        cuts = cut_runs(chains)
+        for number, chain in enumerate(chains):
+            if number in cuts.ends:
+                self._end_run()
+            if number in cuts.meetings:
+                self._barrier()
             if len(chain.launches) == 1:
                 self._launch(*chain.launches)
             else:
                 self._chain(chain)
+            chain.launches[0].barrier |= number in cuts.meetings
 
     def _chain(self, chain: Chain) -> None:
         own = chain.launch()

@@ -18,6 +18,7 @@ MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what 
 JOINING_CYCLES = 30_000  # of a second thread that joins a step
 GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of work should at least come near to
 LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
+RUN_CYCLES = 8_000  # of small kernels in a row: from here on another thread takes what has no need of them
 FEW_UNITS, MANY_UNITS = 8, 64  # of a kernel: with fewer, many threads have nothing to do; enough for as many cores
 FEWEST_CHAINED = 2  # units of a chain of kernels, whatever the batch, if its largest kernel has as many
 UNIT_ELEMENTS = 16  # where a kernel is one long loop: threads take many units at a time, chains only some

@@ -7,6 +7,9 @@ copies it. Where the input is a concatenation, its pieces are written next to on
 So are those of a concatenation that is stored, where they are computed element by element and have one shape: the
 gradients of a recurrent cell's gates, say. One loop computes them all, from what they share, where one over the whole
 would choose among them at every element.
+
+Where a concatenation has more pieces than two or three, such as the embeddings of many columns, each is written by a
+loop of its own: choosing among them takes as long as reading all of them, everywhere.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pronghorn.graph.ir import Aval, Graph, Node, Value, users_of
 from pronghorn.runtime.host import Target
 
 FEWEST_ELEMENTS = 4096  # for which a kernel that fills the border is worth its launch
+FEWEST_PIECES = 4  # of a concatenation, which are then written apart
 SHORTEST_ROW = 128  # elements side by side: shorter rows take longer to write than longer ones to copy
 LOOKED_THROUGH = frozenset({"reshape", "stop_gradient"})  # whose results are the same buffer
 JOINED = LOOKED_THROUGH | {"pad", "concatenate", "constant"}
@@ -72,18 +76,23 @@ class _Placing:
         self._put(whole, pieces, taken, tuple(self._borders(node)))
 
     def place_joined(self, node: Node) -> None:
-        """Place the pieces of a concatenation, where a loop over one of them can compute them all."""
+        """Place the pieces of a concatenation, where one loop can compute them all, or there are many."""
         (whole,) = node.outputs
         if whole in self.stored.places or whole in self.stored.frames or any(e == 0 for e in whole.shape):
             return
         pieces = list(_pieces_of(node, (0,) * len(whole.shape), self.stored))
+        if self._are_joined(pieces):
+            self._put(whole, pieces, [value for value, _ in pieces], ())
+        elif len(pieces) >= FEWEST_PIECES and typical(product(whole.shape)) >= FEWEST_ELEMENTS:
+            self._put(whole, pieces, [], ())
+
+    def _are_joined(self, pieces: list[tuple[Value, tuple[Extent, ...]]]) -> bool:
+        """Whether one loop can compute all pieces where they are to lie."""
         if len(pieces) > MOST_STORES or len({value.shape for value, _ in pieces}) > 1:
-            return  # each would be written by code of its own
+            return False  # each would be written by code of its own
         if not all(value.node is not None and value.node.prim.elementwise for value, _ in pieces):
-            return
-        taken = [value for value, _ in pieces if value not in self.fixed and value not in self.stored.frames]
-        if len(taken) == len(pieces):
-            self._put(whole, pieces, taken, ())
+            return False
+        return all(value not in self.fixed and value not in self.stored.frames for value, _ in pieces)
 
     def _put(
         self,

@@ -215,14 +215,51 @@ def test_pieces_that_are_joined_are_one_loop():
     assert len(kernel.stores) == 3
 
 
-def test_many_joined_pieces_are_not_written_each_by_code_of_its_own():
-    def joined(count):
-        return trace(lambda x: [ops.concatenate([ops.tanh(x * n) for n in range(2, 2 + count)], axis=1)], avals).graph
+def kernels_of(fn, *avals):
+    return lower(rewrite(trace(fn, avals).graph, host_target()), host_target()).kernels
 
-    avals = [Aval((BATCH, 16), "float32")]
-    for count, stores in ((8, 8), (9, 1)):
-        (kernel,) = lower(rewrite(joined(count), host_target()), host_target()).kernels
-        assert len(kernel.stores) == stores
+
+def test_many_pieces_are_written_each_by_a_loop_of_its_own():
+    def joined(count):
+        return lambda x: [ops.concatenate([ops.tanh(x * n) for n in range(2, 2 + count)], axis=1)]
+
+    for count, loops, stores in ((8, 1, 8), (9, 9, 1)):
+        kernels = kernels_of(joined(count), Aval((BATCH, 16), "float32"))
+        assert [len(k.stores) for k in kernels] == [stores] * loops
+        assert {k.domain for k in kernels} == {(BATCH, 16)}
+
+
+def embedded(rows, *tables):
+    """What tables have for each column of numbers, beside one another."""
+    return [ops.concatenate([ops.take(table, rows[:, n], axis=0) for n, table in enumerate(tables)], axis=-1)]
+
+
+def test_pieces_that_are_looked_up_are_not_chosen_among_at_every_element():
+    rows, table = Aval((BATCH, 20), "int32"), Aval((1000, 16), "float32")
+    for count, loops in ((3, 1), (4, 4), (20, 20)):
+        assert len(kernels_of(embedded, rows, *[table] * count)) == loops
+    assert len(kernels_of(embedded, rows, *[Aval((1000, 2), "float32")] * 20)) == 1  # too little for so many loops
+
+
+def pieces_of_all_kinds(rows, x, table):
+    """Along each axis: rows of a table, parts, sums, a piece twice, nothing, and others that are joined themselves."""
+    found, sums = ops.take(table, rows, axis=0), ops.sum(x, axis=-1, keepdims=True)
+    inner = ops.concatenate([x[..., :3] * 2.0, sums, x[..., 1:1]], axis=-1)
+    wide = ops.concatenate([found, x, inner, sums, x, ops.flip(found, -1), found], axis=-1)
+    tall = ops.concatenate([x, x * 2.0, ops.sum(x, axis=1, keepdims=True), x[:, :1], x[:, 1:1], ops.flip(x, 1)], axis=1)
+    long = ops.concatenate([x, x + 1.0, found[..., : x.shape[-1]], x, x[:0]], axis=0)
+    return [wide, ops.sum(wide, axis=0), tall, long]
+
+
+@pytest.mark.parametrize("batch", [5, 1, 0])
+def test_many_pieces_have_the_same_bits(batch, monkeypatch):
+    monkeypatch.setattr("pronghorn.compiler.placing.FEWEST_ELEMENTS", 1)
+    shapes = [((BATCH, 4), "int32"), ((BATCH, 4, 7), "float32"), ((9, 19), "float32")]
+    made = trace(pieces_of_all_kinds, [Aval(*s) for s in shapes])
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-9, 9, [batch if d is BATCH else d for d in shape]).astype(dtype) for shape, dtype in shapes]
+    for got, expected in zip(Executable(made)(*inputs), run(made.graph, inputs), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_a_variable_that_becomes_joined_pieces_is_not_changed_before_it_is_read():
