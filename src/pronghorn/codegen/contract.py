@@ -15,7 +15,10 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.contraction import (
     FEW_ROWS,
     PACKED,
+    AnyPlan,
     Array,
+    ChannelwiseGradient,
+    ChannelwisePlan,
     Contraction,
     FilterGradientPlan,
     PairPlan,
@@ -29,6 +32,7 @@ from pronghorn.codegen.contraction import (
     multiplies_pairs,
     pairs_for_few_rows,
     plan,
+    plan_channelwise,
     plan_pairs,
     plan_winograd,
 )
@@ -49,9 +53,9 @@ from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
-Planned = TypeVar("Planned", Plan, PairPlan | None)
-FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan
-AnyPlan = FloatPlan | PairPlan
+Channelwise = ChannelwisePlan | ChannelwiseGradient
+Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None)
+FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan | Channelwise
 BEFORE = {**PACKED, "runs": "runs"}
 """The kernels before the main one, by their roles, and the buffers that they write."""
 
@@ -152,6 +156,9 @@ def _float_plan(
         made = _pooling_plan(kernel, part, spec, kernel.pool, target)
         if made is not None:
             return made, PoolEpilogue(kernel, kernel.pool, tables, partial(coordinates, kernel, part))
+    channelwise = _plan_with_epilogue(kernel, part, lambda apart: plan_channelwise(spec, target, apart))
+    if channelwise is not None:
+        return channelwise, None
     usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart, skip_zeros=True))
     return plan_winograd(spec, target, usual) or usual, None
 

@@ -199,16 +199,33 @@ def input_gradient(n, h, w, cin, cout, kh, kw, dilation=1, **options):
     )
 
 
-def depthwise(n, h, w, channels, kh, kw, **options):
-    oh, ow = h - kh + 1, w - kw + 1
+def depthwise(n, h, w, channels, kh, kw, stride=1, dilation=1, flipped=False, **options):
+    """``flipped``: the taps go backwards through the image, as in a gradient by the input."""
+    oh, ow = ((size - (kernel - 1) * dilation - 1) // stride + 1 for size, kernel in ((h, kh), (w, kw)))
+    way = -dilation if flipped else dilation
     return Problem(
         [
             ("n", n, h * w * channels, 0, oh * ow * channels),
-            ("oh", oh, w * channels, 0, ow * channels),
-            ("ow", ow, channels, 0, channels),
+            ("oh", oh, stride * w * channels, 0, ow * channels),
+            ("ow", ow, stride * channels, 0, channels),
             ("c", channels, 1, 1, 1),
-            ("kh", kh, w * channels, kw * channels),
-            ("kw", kw, channels, channels),
+            ("kh", kh, way * w * channels, kw * channels),
+            ("kw", kw, way * channels, channels),
+        ],
+        **options,
+    )
+
+
+def depthwise_filter_gradient(n, h, w, channels, kh, kw, stride=1, dilation=1, **options):
+    oh, ow = ((size - (kernel - 1) * dilation - 1) // stride + 1 for size, kernel in ((h, kh), (w, kw)))
+    return Problem(
+        [
+            ("kh", kh, dilation * w * channels, 0, kw * channels),
+            ("kw", kw, dilation * channels, 0, channels),
+            ("c", channels, 1, 1, 1),
+            ("n", n, h * w * channels, oh * ow * channels),
+            ("oh", oh, stride * w * channels, ow * channels),
+            ("ow", ow, stride * channels, channels),
         ],
         **options,
     )
