@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.compiler.centered import sum_of_distances
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Shape
@@ -76,6 +77,9 @@ class Simplifier(Rewriter):
             params = with_graphs(params, lambda body: Simplifier(body).run())
         if node.prim.name == "select":
             return self._select(node, inputs)
+        nothing = sum_of_distances(node, inputs[0], self.shared, scalar_constant) if node.prim is P.reduce_sum else None
+        if nothing is not None:
+            return nothing
         return self.shared(node.prim, inputs, params, node)
 
     def _select(self, node: Node, inputs: list[Value]) -> list[Value]:
