@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from contraction_problems import TARGETS, matmul, run
+from contraction_problems import TARGETS, Problem, matmul, run
 
 from pronghorn.codegen.contraction import plan, zeros
 from pronghorn.codegen.contraction.zeros import RUN_BLOCK, RUN_STEPS
@@ -123,6 +123,18 @@ def test_a_long_sum_that_is_cut(native, target):
     problem.arrays[1].reshape(3001, -1)[2000, 5] = np.inf
     made = check(native, problem, kind, target)
     assert made.chunks is not None or target != "avx512-emulated"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_that_overlap(native, target):
+    """A convolution of one channel: the next row of A begins with the next element, so that narrow tiles pack A."""
+    problem = Problem([("m", 300, 1, 0, 150), ("n", 150, 0, 1, 1), ("k", 200, 1, 150)])
+    problem.arrays[0][40:300] = 0
+    usual, _ = run(native, problem, target)
+    got, made = run(native, problem, target, planner=skipping)
+    assert made.zeros == ("none" if made.pack_rows else "tiles")
+    np.testing.assert_array_equal(got.view("u1"), usual.view("u1"))
+    assert (problem.result(got)[40:95] == 0).all()
 
 
 def test_runs(native):

@@ -198,7 +198,7 @@ def plan(
     far_rows, far_results = (_bytes_along(spec, of) > machine.l2_bytes for of in "ac")
     zeros: Zeros = "none"
     if skip_zeros and not multiples:
-        zeros = skipped(spec, choice.axis, [name for name, _ in tile.rows], depth, tile.cycles)
+        zeros = skipped(spec, choice.axis, [name for name, _ in tile.rows], depth, tile.cycles, both)
     partial = Plan(*made, (), (), multiples, both, far_rows, far_results, zeros)
     main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)

@@ -31,7 +31,9 @@ LEAST_STEPS = 256  # of a sum over rows, as a rule
 LEAST_CYCLES = 40 * GRAIN_CYCLES  # of the whole contraction
 
 
-def skipped(spec: Contraction, vector: Axis, rows: Sequence[str], depth: Sequence[Axis], cycles: float) -> Zeros:
+def skipped(
+    spec: Contraction, vector: Axis, rows: Sequence[str], depth: Sequence[Axis], cycles: float, packed: bool
+) -> Zeros:
     """Which rows of zeros a contraction looks for.
 
     Args:
@@ -40,6 +42,7 @@ def skipped(spec: Contraction, vector: Axis, rows: Sequence[str], depth: Sequenc
         rows: the axes that a register tile extends along besides.
         depth: the axes that are summed over, outermost first.
         cycles: an estimate of what it takes.
+        packed: whether A is copied, so that a row's elements are no longer adjacent.
     """
     floats = spec.sum_dtype in FLOATS and spec.a.dtype in FLOATS and spec.b.dtype in FLOATS
     if not floats or cycles < LEAST_CYCLES or len(depth) != 1 or vector.a != 0 or vector is depth[0]:
@@ -48,7 +51,7 @@ def skipped(spec: Contraction, vector: Axis, rows: Sequence[str], depth: Sequenc
     free = [axis for axis in spec.axes if not axis.reduced]
     if step.a == 1 and isinstance(step.extent, int) and step.extent >= LEAST_TILE_STEPS:
         along = [axis for axis in free if axis.name in rows]
-        return "tiles" if along and all(axis.b == 0 for axis in along) else "none"
+        return "tiles" if along and not packed and all(axis.b == 0 for axis in along) else "none"
     own = [axis for axis in free if axis.a != 0], [axis for axis in free if axis.b != 0]
     if own[1] != [vector] or vector.b != 1 or len(own[0]) != 1 or own[0][0].a != 1 or 0 in (step.a, step.b):
         return "none"
