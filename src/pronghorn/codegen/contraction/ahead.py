@@ -37,6 +37,7 @@ class Ahead:
         state: what is known of this one.
         row_axes, row_steps: the axes that it extends along, and how far.
         a_rows, b_rows: its rows' places in A and B, from the first.
+        b_strides: those of the axes in B, as it reads it.
         vectors: how many it has of B.
         a_start, c_start: where it starts, in A and in C.
         before: of the loops around the innermost, outermost first, the index of each.
@@ -48,6 +49,7 @@ class Ahead:
     row_steps: Sequence[int]
     a_rows: Sequence[Operand]
     b_rows: Sequence[Operand]
+    b_strides: dict[str, Operand]
     vectors: int
     a_start: str
     c_start: Operand
@@ -74,7 +76,7 @@ class Ahead:
         lines = [(a, a_type, row) for row in dict.fromkeys((*rows, *known[-1:]))]
         if 8 * (self._loads() + len(lines) + len(columns)) > 7 * len(self.a_rows) * self.vectors:
             return 0
-        a_ahead, b_ahead = (self._some_steps(axis, index, strides) for strides in (main.a, main.b))
+        a_ahead, b_ahead = (self._some_steps(axis, index, strides) for strides in (main.a, self.b_strides))
         for pointer, dtype, place in lines:
             self._ask_for(pointer, dtype, fb.add(place, a_ahead))
         for column in columns:

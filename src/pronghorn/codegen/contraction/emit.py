@@ -247,6 +247,9 @@ class _Main:
         fb, step, extent = self.fb, level.step, self.context.extent[axis.name]
         begin, end = state.ranges[axis.name]
         whole = fb.add(begin, fb.mul(fb.div(fb.sub(end, begin), step), step))
+        if self.plan.pack_near:
+            inside(state.along(axis, begin, step).packing())
+            begin = fb.add(begin, step)
         with fb.loop(begin, whole, step) as start:
             inside(state.along(axis, start, step))
         if isinstance(extent, int):

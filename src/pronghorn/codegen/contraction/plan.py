@@ -46,6 +46,7 @@ FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
 MANY_PANELS = 64  # of B, which are units enough for many threads
 LEAST_PACKED = 128  # rows and columns from which copying both operands pays
+NEAR_TILES = 8  # that share what the first of them copies, at least
 LEAST_BLOCK = 48  # steps, or reading and writing the sums takes long
 CHUNK_BYTES, SMALL_CHUNK_BYTES = 768 * 1024, 384 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
@@ -106,7 +107,8 @@ class Plan:
     ``unit_levels`` make the units; ``depth`` the summed axes from the outermost. Levels over summed axes take a chunk's
     sum in blocks: each adds to what the one before left in the partial sums. ``pack_rows``: A is copied, too.
     ``far_rows`` and ``far_results``: A and C are larger than the second-level cache. ``zeros``: which rows of zeros are
-    looked for.
+    looked for. ``pack_near``: a panel of B is copied by the first of the tiles of a unit that read it, as it goes, into
+    a buffer on the stack, of so many steps (0: not so).
     """
 
     spec: Contraction
@@ -125,6 +127,7 @@ class Plan:
     far_rows: bool = False
     far_results: bool = False
     zeros: Zeros = "none"
+    pack_near: int = 0
 
     @property
     def panel(self) -> int:
@@ -192,14 +195,20 @@ def plan(
     blocks = turns or (() if both else _blocks(choice, tile, depth, chunks, machine))
     if chunks and not blocks and _tiles(choice, tile) >= FEWEST_TILES:
         chunks = _of_one_length(chunks, depth, spec, machine)
-    levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
-    unit_levels, work = _unit_levels(levels, tile, chunks)
-    made = (spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks)
-    far_rows, far_results = (_bytes_along(spec, of) > machine.l2_bytes for of in "ac")
     zeros: Zeros = "none"
     if skip_zeros and not multiples:
         zeros = skipped(spec, choice.axis, [name for name, _ in tile.rows], depth, tile.cycles, both)
-    partial = Plan(*made, (), (), multiples, both, far_rows, far_results, zeros)
+    near = 0
+    if pack and not both and chunks and not blocks and zeros != "tiles":
+        near = _packs_near(choice, tile, depth, machine)
+    if near:
+        levels = _levels_near(choice.axis, tile, spec, depth, near)
+    else:
+        levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
+    unit_levels, work = _unit_levels(levels, tile, chunks)
+    made = (spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks)
+    far_rows, far_results = (_bytes_along(spec, of) > machine.l2_bytes for of in "ac")
+    partial = Plan(*made, (), (), multiples, both, far_rows, far_results, zeros, near)
     main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)
 
@@ -320,6 +329,45 @@ def _chunk_bytes(machine: Machine) -> int:
 def _panel_steps(tile: Tile, spec: Contraction, machine: Machine) -> int:
     """How many steps of a panel of B a quarter of the second-level cache holds."""
     return machine.l2_bytes // 4 // (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)))
+
+
+def _packs_near(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], machine: Machine) -> int:
+    """How many steps of a panel of B a unit's first tile copies for the others, into the second-level cache; or 0.
+
+    A kernel before, which copies all of B, writes and reads it once more, from afar. A tile that reads rows of B where
+    they lie has loads and stores to spare while it multiplies. So that is for sums over the rows of both arrays.
+    """
+    spec, vector = choice.spec, choice.axis
+    free = [axis for axis in spec.axes if not axis.reduced]
+    rows = [axis for axis in free if axis.b == 0]
+    if len(depth) != 1 or len(rows) != 1 or len(free) != 2 or vector.b != 1 or spec.b.dtype != spec.sum_dtype:
+        return 0
+    if [name for name, _ in tile.rows] != [rows[0].name] or depth[0].a == 1 or depth[0].b == 0:
+        return 0
+    sizes = (rows[0].extent, vector.extent)
+    if not all(isinstance(size, int) for size in sizes) or sizes[0] < NEAR_TILES * tile.factor(rows[0].name):
+        return 0
+    return _panel_steps(tile, spec, machine)
+
+
+def _levels_near(vector: Axis, tile: Tile, spec: Contraction, depth: tuple[Axis, ...], steps: int) -> tuple[Level, ...]:
+    """The loops where a unit's first tile packs: chunks, panels, blocks of rows, parts of a chunk, rows.
+
+    Each block of rows has a whole tile, to be the first.
+    """
+    (rows,) = (axis for axis in spec.axes if axis.b == 0)
+    step = tile.factor(rows.name)
+    assert isinstance(rows.extent, int)
+    whole, blocks = rows.extent // step, -(-rows.extent // (step * 2 * NEAR_TILES))
+    while whole <= (blocks - 1) * (size := -(-rows.extent // (step * blocks))):
+        blocks -= 1
+    return (
+        Level(None, 1),
+        Level(vector, tile.vectors * tile.lanes),
+        Level(rows, size * step),
+        Level(depth[0], steps),
+        Level(rows, step),
+    )
 
 
 def _turns(
@@ -551,7 +599,7 @@ def for_few_rows(many: Plan) -> Plan | None:
 def _with_kernels(partial: Plan, main: Kernel) -> Plan:
     """Adds the kernels before and after the main one, and their buffers."""
     kernels, scratch = [main], []
-    packed = [("pack", "packed B", partial)] if partial.pack else []
+    packed = [("pack", "packed B", partial)] if partial.pack and not partial.pack_near else []
     packed += [("pack_a", "packed A", partial.of_rows())] if partial.pack_rows else []
     for role, purpose, of in packed:
         panels = Count(of.vector.extent, of.panel)

@@ -64,7 +64,8 @@ class State:
     """What is known on the way in: start coordinates, steps along each axis, and what limits them.
 
     ``limits`` has, for an axis whose tile may reach beyond its end, how many steps are left. ``ranges`` has the part of
-    an axis that is taken in a block, and ``first`` (an i1) says whether the block is the first of its chunk.
+    an axis that is taken in a block, and ``first`` (an i1) says whether the block is the first of its chunk. ``packs``:
+    the tile copies what it reads of B for those that follow.
     """
 
     start: dict[str, Operand] = field(default_factory=dict)
@@ -73,6 +74,11 @@ class State:
     chunk: Operand = 0
     ranges: dict[str, tuple[Operand, Operand]] = field(default_factory=dict)
     first: Operand | None = None
+    packs: bool = False
+
+    def packing(self) -> State:
+        """Of the tile that copies B."""
+        return replace(self, packs=True)
 
     def within(self, fb: FunctionBuilder, axis: Axis, block: tuple[Operand, Operand], first: Operand) -> State:
         """In a block of a summed axis; ``first``: whether it is the first."""
@@ -128,7 +134,9 @@ class Context:
             self._take_packed_rows(plan.of_rows(), scratch["packed A"])
         else:
             self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
-        if plan.pack:
+        if plan.pack_near:
+            self._pack_near(plan)
+        elif plan.pack:
             self.b |= packed_strides(fb, slots, plan)
             self.b_base = base_pointer(fb, scratch["packed B"])
         else:
@@ -150,6 +158,13 @@ class Context:
         self.a_dtype, self.a_base = rows.packed_dtype, base_pointer(self.fb, slot)
         self.a = self.a | packed_strides(self.fb, self.slots, rows)
         self.a_rows = {**self.a, rows.vector.name: 1}
+
+    def _pack_near(self, plan: Plan) -> None:
+        """Read B from a buffer for one panel, into which the tile that packs copies it from where it lies."""
+        b, element = plan.spec.b, storage_type(plan.spec.b.dtype)
+        self.b_apart, self.b_origin = self.b, self._base(b.slot, b.dtype, b.offset)
+        self.b = {name: plan.panel if name == plan.depth[0].name else 0 for name in self.b}
+        self.b_base = self.fb.alloca(element, plan.pack_near * plan.panel, align=64)
 
     def _base(self, slot: int, dtype: str, offset: Extent) -> str:
         return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.slots.extent(offset))
@@ -198,13 +213,12 @@ class TileWriter:
         self.a_rows = [self._row_offset(main.a_rows, row) for row in self.rows]
         self.b_rows = [self._row_offset(main.b, row) for row in self.rows]
         a = fb.gep(storage_type(main.a_dtype), main.a_base, self._offset(main.a))
-        b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
-        a, b = fb.opaque(a), fb.opaque(b)
+        a, b = fb.opaque(a), fb.opaque(self._start_in_b())
         self.a_start = a
         self.c_start = fb.opaque_number(self._start_in_c())
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
-        initial = [self._initial(self.rows[row], v) for row, v in keys]
+        initial = self._initial(keys)
         if self.plan.zeros == "tiles" and self.state.first is None:
             sums = self._sum_unless_zero(depth[0], a, b, initial)
         else:
@@ -212,6 +226,19 @@ class TileWriter:
         if self.plan.dot:
             sums = [self._fold(value) for value in sums]
         self._finish(dict(zip(keys, sums, strict=True)))
+
+    def _start_in_b(self) -> str:
+        """Where the tile's vectors of B begin, had the sum no steps before its own."""
+        fb, main, element = self.fb, self.main, storage_type(self.main.b_dtype)
+        self.b_strides, self.copy = main.b, ""
+        if not self.plan.pack_near:
+            return fb.gep(element, main.b_base, self._offset(main.b))
+        start, _ = self._range(self.plan.depth[0])
+        panel = fb.gep(element, main.b_base, fb.mul(-self.plan.panel, start), inbounds=False)
+        if not self.state.packs:
+            return panel
+        self.b_strides, self.copy = main.b_apart, fb.opaque(panel)
+        return fb.gep(element, main.b_origin, self._offset(main.b_apart))
 
     def _offset(self, strides: dict[str, Operand]) -> Operand:
         """Elements from an array's origin to the tile's first element."""
@@ -265,6 +292,9 @@ class TileWriter:
         """The loop over some steps of a summed axis, with those of the ``inner`` ones inside."""
         with self.fb.loop_carry(*steps, [(self.ty, value) for value in sums]) as loop:
             a_here, b_here = self._advance(axis, loop.index, a, b)
+            if self.copy:
+                element = storage_type(self.main.b_dtype)
+                self.copy_here = self.fb.gep(element, self.copy, self.fb.mul(loop.index, self.plan.panel))
             if not inner:
                 self._ahead(before).ask(axis, loop.index, a_here, b_here)
             loop.following.extend(self._sum(inner, a_here, b_here, loop.carried, (*before, loop.index)))
@@ -313,28 +343,34 @@ class TileWriter:
 
     def _ahead(self, before: tuple[Operand, ...]) -> Ahead:
         rows = self.row_axes, self.row_steps, self.a_rows, self.b_rows
-        return Ahead(self.main, self.state, *rows, self.vectors, self.a_start, self.c_start, before)
+        return Ahead(self.main, self.state, *rows, self.b_strides, self.vectors, self.a_start, self.c_start, before)
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
         return self.state.ranges.get(axis.name) or self.main.range_of(axis, self.state.chunk)
 
-    def _initial(self, row: Sequence[int], v: int) -> str:
-        """What a sum starts from: zero, or what the blocks before have left."""
+    def _initial(self, keys: list[tuple[int, int]]) -> list[str]:
+        """What the sums start from: zero, or what the blocks before have left."""
         nothing = zero(self.spec.sum_dtype, self.lanes)
         if self.state.first is None:
-            return nothing
+            return [nothing] * len(keys)
+        fb = self.fb
+        with fb.if_else(self.state.first) as (first, other), other:
+            left = [self._left(self.rows[row], v) for row, v in keys]
+        return [fb.phi(self.ty, [(nothing, first.end), (value, other.end)]) for value in left]
+
+    def _left(self, row: Sequence[int], v: int) -> str:
+        """What the blocks before have left of a sum."""
         fb = self.fb
         inside = [
             fb.min(step, fb.sub(self.state.limits[axis.name], 1)) if axis.name in self.state.limits else step
             for axis, step in zip(self.row_axes, row, strict=True)
         ]
-        left = fb.load(self.ty, fb.gep(self.scalar, self.main.c_base, self._place_offset(inside, v)))
-        return fb.let(f"select i1 {self.state.first}, {self.ty} {nothing}, {self.ty} {left}")
+        return fb.load(self.ty, fb.gep(self.scalar, self.main.c_base, self._place_offset(inside, v)))
 
     def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
         fb, main = self.fb, self.main
         a = fb.gep(storage_type(main.a_dtype), a, fb.mul(index, main.a[axis.name]))
-        b = fb.gep(storage_type(main.b_dtype), b, fb.mul(index, main.b[axis.name]))
+        b = fb.gep(storage_type(main.b_dtype), b, fb.mul(index, self.b_strides[axis.name]))
         # Left to see through the sums of all loops' steps, LLVM's loop strength reduction takes as long as all the rest
         # of code generation, and needs more registers.
         return (a, b) if axis is self.plan.depth[-1] else (fb.opaque(a), fb.opaque(b))
@@ -386,8 +422,11 @@ class TileWriter:
             dtype = self.main.b_dtype
             # Panels are padded with zeros to whole vectors: no mask needed, except behind a sum of whole vectors whose
             # number only shows at run time, where nothing is left and a panel has ended.
-            padded = self.plan.pack and not self.plan.dot
+            padded = self.plan.pack and not self.plan.dot and not self.copy
             loaded[key] = self._vector(self.fb.gep(storage_type(dtype), b, row), dtype, v, mask, padded)
+            if self.copy:
+                there = self.fb.gep(storage_type(dtype), self.copy_here, v * self.lanes)
+                self.fb.store(self.ty, loaded[key], there)
         return loaded[key]
 
     def _vector(self, pointer: str, dtype: str, v: int, mask: Operand | None, padded: bool = False) -> Operand:
