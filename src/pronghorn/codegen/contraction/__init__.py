@@ -3,18 +3,17 @@
 Describe the sum of products by axes and strides (:mod:`.spec`), plan it for a machine (:mod:`.plan`, which chooses the
 register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pack`, then :mod:`.emit` (the loops) with
 :mod:`.tile` (the register tile), then :mod:`.combine`. Some shapes have plans and kernels of their own
-(:mod:`.winograd`,
-:mod:`.channelwise`, :mod:`.pairs`); :mod:`.writing` writes those of any plan.
+(:mod:`.winograd`, :mod:`.channelwise`, :mod:`.pairs`), which :mod:`.emit` writes, too.
 """
 
 from pronghorn.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan, plan_channelwise
+from pronghorn.codegen.contraction.emit import AnyPlan, emit
 from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.pairs import PACKED, PairPlan, multiplies_pairs, pairs_for_few_rows, plan_pairs
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WidePlan, WinogradPlan, plan_winograd
-from pronghorn.codegen.contraction.writing import AnyPlan, emit
 
 __all__ = [
     "FEW_ROWS",

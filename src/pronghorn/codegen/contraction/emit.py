@@ -12,6 +12,9 @@ from dataclasses import replace
 
 from pronghorn.codegen.arguments import base_pointer
 from pronghorn.codegen.builder import ModuleBuilder, Operand
+from pronghorn.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan
+from pronghorn.codegen.contraction.channelwise import gradient_kernels as channelwise_gradient
+from pronghorn.codegen.contraction.channelwise.kernels import emit_results
 from pronghorn.codegen.contraction.combine import emit_combine
 from pronghorn.codegen.contraction.nest import split_unit
 from pronghorn.codegen.contraction.pack import emit_pack
@@ -29,13 +32,15 @@ from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Count
 
-__all__ = ["emit"]
+__all__ = ["AnyPlan", "emit"]
+
+AnyPlan = Plan | PairPlan | WinogradPlan | WidePlan | FilterGradientPlan | ChannelwisePlan | ChannelwiseGradient
 
 
 def emit(
     module: ModuleBuilder,
     name: str,
-    plan: Plan | PairPlan | WinogradPlan | WidePlan | FilterGradientPlan,
+    plan: AnyPlan,
     machine: HasFeatures,
     tables: Tables,
     epilogue: Epilogue | None = None,
@@ -55,6 +60,11 @@ def emit(
     """
     if len(scratch_slots) != len(plan.scratch):
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
+    if isinstance(plan, ChannelwisePlan):
+        emit_results(module, name, plan, machine, tables, epilogue, epilogue_code, beside)
+        return [name]
+    if isinstance(plan, ChannelwiseGradient):
+        return _emit_channelwise_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, FilterGradientPlan):
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WidePlan):
@@ -82,6 +92,21 @@ def emit(
                 epilogue, tile_epilogue, epilogue_code, beside
             )
         names.append(kernel_name)
+    return names
+
+
+def _emit_channelwise_gradient(
+    module: ModuleBuilder,
+    name: str,
+    plan: ChannelwiseGradient,
+    machine: HasFeatures,
+    tables: Tables,
+    epilogue: Epilogue | None,
+    slot: int,
+) -> list[str]:
+    names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
+    channelwise_gradient.emit_sums(module, names[0], plan, machine, tables, slot)
+    channelwise_gradient.emit_chunk_sums(module, names[1], plan, machine, tables, slot, epilogue)
     return names
 
 
