@@ -71,12 +71,13 @@ def check_shared_arguments(
         raise ValueError(f"{owner}: ema_momentum must lie between 0 and 1, got {ema_momentum}.")
     if use_ema and ema_overwrite_frequency is not None and not _is_count(ema_overwrite_frequency, 1):
         raise ValueError(
-            f"{owner}: ema_overwrite_frequency must be an integer of 1 or more, or None; got {ema_overwrite_frequency}."
+            f"{owner}: ema_overwrite_frequency must be an integer of 1 or more, or None; got "
+            f"{ema_overwrite_frequency!r}."
         )
     if gradient_accumulation_steps is not None and not _is_count(gradient_accumulation_steps, 2):
         raise ValueError(
             f"{owner}: gradient_accumulation_steps must be an integer of 2 or more, or None; got "
-            f"{gradient_accumulation_steps}."
+            f"{gradient_accumulation_steps!r}."
         )
 
 

@@ -248,6 +248,7 @@ def test_get_by_name():
         ({"use_ema": True, "ema_momentum": 2}, "ema_momentum"),
         ({"use_ema": True, "ema_overwrite_frequency": 0.5}, "ema_overwrite_frequency"),
         ({"gradient_accumulation_steps": 1}, "gradient_accumulation_steps"),
+        ({"gradient_accumulation_steps": "2"}, "got '2'"),
         ({"momentum": -1.0}, "momentum"),
     ],
 )
