@@ -117,15 +117,6 @@ def _before(cycles: Sequence[float], first: Sequence[int]) -> tuple[list[float],
 
 def _behind(cycles: Sequence[float], last: Sequence[int]) -> list[float]:
     """The cycles that two threads take for the launches from each one on."""
-    taken = [0.0] * (len(cycles) + 1)
-    total, longest = 0.0, 0.0
-    blocks: list[tuple[int, float]] = []  # the last launch of each, and its cycles
-    for i in range(len(cycles) - 1, -1, -1):
-        total, stop, block = total + cycles[i], i, cycles[i]
-        while blocks and last[i] > stop:
-            stop, after = blocks.pop()
-            block += after
-        blocks.append((stop, block))
-        longest = max(longest, block)
-        taken[i] = max(longest, total / 2)
-    return taken
+    turned = [len(cycles) - 1 - number for number in reversed(last)]  # counted from the end, last are first
+    taken, _ = _before(cycles[::-1], turned)
+    return taken[::-1]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pronghorn.codegen.arguments import base_pointer
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
@@ -16,6 +17,7 @@ __all__ = [
     "Coordinates",
     "Place",
     "ask_for",
+    "base_of",
     "linear",
     "load_elements",
     "split_unit",
@@ -35,6 +37,11 @@ def linear(fb: FunctionBuilder, terms: Iterable[tuple[Operand, Operand]]) -> Ope
 def ask_for(fb: FunctionBuilder, line: str, to_write: bool = False, locality: int = 3) -> None:
     """Has a line of memory brought near, of an address that need not be there; 3 is the first-level cache."""
     fb.call("llvm.prefetch.p0", "void", [("ptr", line), *(("i32", number) for number in (int(to_write), locality, 1))])
+
+
+def base_of(fb: FunctionBuilder, slots: Slots, array: Array) -> str:
+    """Where an array's first element lies."""
+    return fb.gep(storage_type(array.dtype), base_pointer(fb, array.slot), slots.extent(array.offset))
 
 
 def split_unit(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -> list[Operand]:

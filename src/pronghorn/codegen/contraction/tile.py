@@ -19,6 +19,7 @@ from pronghorn.codegen.contraction.combine import partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
+    base_of,
     linear,
     load_elements,
     store_elements,
@@ -31,7 +32,6 @@ from pronghorn.codegen.contraction.zero_rows import any_nonzero, run_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import MOST_TILE_CODE
-from pronghorn.graph.dim import Extent
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
 
@@ -133,14 +133,14 @@ class Context:
         if plan.pack_rows:
             self._take_packed_rows(plan.of_rows(), scratch["packed A"])
         else:
-            self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
+            self.a_base = base_of(fb, slots, spec.a)
         if plan.pack_near:
             self._pack_near(plan)
         elif plan.pack:
             self.b |= packed_strides(fb, slots, plan)
             self.b_base = base_pointer(fb, scratch["packed B"])
         else:
-            self.b_base = self._base(spec.b.slot, spec.b.dtype, spec.b.offset)
+            self.b_base = base_of(fb, slots, spec.b)
         self.c_base = base_pointer(fb, scratch["partial sums"] if plan.chunks else spec.c.slot)
         self.runs = base_pointer(fb, scratch["runs"]) if plan.zeros == "steps" else ""
         self.c_origin = 0 if plan.chunks else slots.extent(spec.c.offset)
@@ -161,13 +161,10 @@ class Context:
 
     def _pack_near(self, plan: Plan) -> None:
         """Read B from a buffer for one panel, into which the tile that packs copies it from where it lies."""
-        b, element = plan.spec.b, storage_type(plan.spec.b.dtype)
-        self.b_apart, self.b_origin = self.b, self._base(b.slot, b.dtype, b.offset)
+        element = storage_type(plan.spec.b.dtype)
+        self.b_apart, self.b_origin = self.b, base_of(self.fb, self.slots, plan.spec.b)
         self.b = {name: plan.panel if name == plan.depth[0].name else 0 for name in self.b}
         self.b_base = self.fb.alloca(element, plan.pack_near * plan.panel, align=64)
-
-    def _base(self, slot: int, dtype: str, offset: Extent) -> str:
-        return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.slots.extent(offset))
 
     def range_of(self, axis: Axis, chunk: Operand) -> tuple[Operand, Operand]:
         """The steps of a summed axis that belong to a chunk."""

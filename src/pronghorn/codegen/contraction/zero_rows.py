@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, mangle, size_of, vec
+from pronghorn.codegen.contraction.nest import base_of
 from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Array
 from pronghorn.codegen.contraction.zeros import RUN_BLOCK, RUN_STEPS
@@ -49,14 +50,27 @@ class _Bits:
         """Lane by lane."""
         return self.fb.intrinsic("llvm.umax", self.ty, a, b)
 
-    def largest_of(
+    def across(self, pointer: str, rows: Sequence[Operand], columns: tuple[Operand, Operand], before: str) -> str:
+        """The largest lane by lane, of what was found before and of some columns of rows that start so far behind a
+        pointer."""
+        fb, lanes, (start, stop) = self.fb, self.lanes, columns
+        length = fb.max(fb.sub(stop, start), 0)
+        whole = fb.add(start, fb.mul(fb.div(length, lanes), lanes))
+        with fb.loop_carry(start, whole, [(self.ty, before)], lanes) as loop:
+            loop.following.append(self._of_rows(pointer, rows, loop.index, loop.carried[0]))
+        return self._of_rows(pointer, rows, whole, loop.results[0], fb.mask_first(fb.rem(length, lanes), lanes))
+
+    def _of_rows(
         self, pointer: str, rows: Sequence[Operand], column: Operand, before: str, mask: Operand | None = None
     ) -> str:
-        """Lane by lane, of what was found before and of some columns of rows that start so far behind a pointer."""
         here = self.fb.gep(self.element, pointer, column)
         for row in dict.fromkeys(rows):
             before = self.larger(before, self.load(self.fb.gep(self.element, here, row), mask))
         return before
+
+    def first(self, pointer: str, length: Operand) -> str:
+        """The largest of the first few of a row of some length."""
+        return self.largest(self.load(pointer, self.fb.mask_first(length, self.lanes)))
 
     def largest(self, values: str) -> str:
         """Of all lanes."""
@@ -88,16 +102,10 @@ def any_nonzero(
     """
     bits = _Bits(fb, dtype, lanes)
     start, stop = columns
-    length = fb.max(fb.sub(stop, start), 0)
-    whole = fb.add(start, fb.mul(fb.div(length, lanes), lanes))
-    mask = fb.mask_first(fb.rem(length, lanes), lanes)
-    row = fb.gep(bits.element, pointer, rows[0])
-    first = fb.mask_first(length, lanes)
-    with fb.if_else(bits.is_nonzero(bits.largest(bits.load(fb.gep(bits.element, row, start), first)))) as (yes, no), no:
-        with fb.loop_carry(start, whole, [(bits.ty, "zeroinitializer")], lanes) as loop:
-            loop.following.append(bits.largest_of(pointer, rows, loop.index, loop.carried[0]))
-        found = bits.largest_of(pointer, rows, whole, loop.results[0], mask)
-        some = bits.is_nonzero(bits.largest(found))
+    row = fb.gep(bits.element, fb.gep(bits.element, pointer, rows[0]), start)
+    quick = bits.is_nonzero(bits.first(row, fb.max(fb.sub(stop, start), 0)))
+    with fb.if_else(quick) as (yes, no), no:
+        some = bits.is_nonzero(bits.largest(bits.across(pointer, rows, columns, "zeroinitializer")))
     return fb.phi("i1", [("true", yes.end), (some, no.end)])
 
 
@@ -151,30 +159,20 @@ class _Operand:
         spec = plan.spec
         array: Array = getattr(spec, which)
         (row,) = (axis for axis in spec.axes if not axis.reduced and getattr(axis, which) != 0)
-        bits = _Bits(fb, array.dtype, plan.tile.lanes)
-        base = fb.gep(bits.element, base_pointer(fb, array.slot), slots.extent(array.offset))
+        bits, base = _Bits(fb, array.dtype, plan.tile.lanes), base_of(fb, slots, array)
         (step,) = plan.depth
         return _Operand(bits, base, slots.extent(getattr(step, which)), slots.extent(row.extent))
 
     def first(self, row: Operand) -> str:
         """The largest of the first few of a row."""
-        bits = self.bits
-        mask = bits.fb.mask_first(self.length, bits.lanes)
-        return bits.largest(bits.load(self._at(row), mask))
+        return self.bits.first(self._at(row), self.length)
 
     def all(self, rows: tuple[Operand, Operand]) -> str:
         """The largest of some rows."""
-        fb, bits = self.bits.fb, self.bits
-        whole = fb.mul(fb.div(self.length, bits.lanes), bits.lanes)
-        mask = fb.mask_first(fb.sub(self.length, whole), bits.lanes)
-        with fb.loop_carry(*rows, [(bits.ty, "zeroinitializer")]) as outer:
-            row = self._at(outer.index)
-            with fb.loop_carry(0, whole, [(bits.ty, outer.carried[0])], bits.lanes) as inner:
-                values = bits.load(fb.gep(bits.element, row, inner.index))
-                inner.following.append(bits.larger(inner.carried[0], values))
-            rest = bits.load(fb.gep(bits.element, row, whole), mask)
-            outer.following.append(bits.larger(inner.results[0], rest))
-        return bits.largest(outer.results[0])
+        bits = self.bits
+        with bits.fb.loop_carry(*rows, [(bits.ty, "zeroinitializer")]) as loop:
+            loop.following.append(bits.across(self._at(loop.index), [0], (0, self.length), loop.carried[0]))
+        return bits.largest(loop.results[0])
 
     def _at(self, row: Operand) -> str:
         fb = self.bits.fb

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
 from pronghorn.codegen.contraction.channelwise.gradient import ChannelwiseGradient
-from pronghorn.codegen.contraction.channelwise.kernels import LOCALITY, ask_for_row, base_of, over_tiles, valid_lanes
+from pronghorn.codegen.contraction.channelwise.kernels import LOCALITY, ask_for_row, over_tiles, valid_lanes
 from pronghorn.codegen.contraction.channelwise.parts import known
-from pronghorn.codegen.contraction.nest import ask_for, linear, load_elements, split_unit
+from pronghorn.codegen.contraction.nest import ask_for, base_of, linear, load_elements, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.places import place_at

@@ -9,7 +9,7 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of, vec
 from pronghorn.codegen.contraction.channelwise.parts import Parts, known
 from pronghorn.codegen.contraction.channelwise.plan import ChannelwisePlan
-from pronghorn.codegen.contraction.nest import Place, ask_for, linear, load_elements, split_unit
+from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.places import place_at
@@ -17,7 +17,7 @@ from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import MOST_TILE_CODE
 
-__all__ = ["LOCALITY", "ask_for_row", "base_of", "emit_results", "over_tiles", "valid_lanes"]
+__all__ = ["LOCALITY", "ask_for_row", "emit_results", "over_tiles", "valid_lanes"]
 
 LOCALITY = 2  # the second-level cache, until the next row comes to it
 
@@ -160,11 +160,6 @@ class _Results:
         return place_at(
             self.fb, plan.spec, self.slots, values, plan.vector, plan.lanes, valid, self.c_base, self.machine
         )
-
-
-def base_of(fb: FunctionBuilder, slots: Slots, array: Array) -> str:
-    """Where an array's first element lies."""
-    return fb.gep(storage_type(array.dtype), base_pointer(fb, array.slot), slots.extent(array.offset))
 
 
 def valid_lanes(fb: FunctionBuilder, extent: int, channel: Operand, lanes: int) -> Operand:
