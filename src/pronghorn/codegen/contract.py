@@ -42,11 +42,12 @@ from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.unit_sums import UnitSums, unit_sums
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
 from pronghorn.compiler.costs import typical
-from pronghorn.compiler.expr import Index, Load, all_indices, walk
-from pronghorn.compiler.kernels import Axis, ContractionKernel, Part, PoolFusion
+from pronghorn.compiler.expr import Expr, Index, Load, all_indices, walk
+from pronghorn.compiler.kernels import Axis, ContractionKernel, LoopKernel, Part, PoolFusion
 from pronghorn.compiler.storing import code_of
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import product
@@ -85,26 +86,68 @@ def _emit_part(
     spec = _specification(kernel, part, tables)
     fusion = kernel.pool
     made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
+    sums = unit_sums(kernel, made, tables)
+    elements = sums.elements if sums is not None else []
     epilogue, code = None, 0
-    if tile_epilogue is None and (len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]):
-        epilogue = _epilogue(kernel, part)
+    if tile_epilogue is None and (_is_changed(kernel) or sums is not None):
+        epilogue = _epilogue(kernel, part, sums)
         code = sum(map(code_of, walk(*(s.expr for s in kernel.stores))))
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
-    beside = () if fusion is not None else _beside(kernel, tables)
-    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside)
+    beside = () if fusion is not None else _beside(kernel, elements, tables)
+    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside, sums)
     packed = _packed_operands(part, made, tables)
     launches = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
     few, most = _for_few_rows(made)
     if few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         kept_slots = [slot for _, slot in kept]
-        (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code, beside)
-        launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept], packed)
+        (few_name,) = emit(
+            module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code, beside, sums
+        )
+        launch = _launch(kernel, part, few, 0, few_name, [value for value, _ in kept], packed)
         launches = _by_rows(launches, launch, few, most)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
+    if kernel.sums:
+        launches += _summing(module, kernel, name, sums, launches, tables, target)
     return launches
+
+
+def _is_changed(kernel: ContractionKernel) -> bool:
+    """Whether anything but the contraction's result is stored."""
+    return len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]
+
+
+def _summing(
+    module: ModuleBuilder,
+    kernel: ContractionKernel,
+    name: str,
+    begun: UnitSums | None,
+    before: list[Launch],
+    tables: Tables,
+    target: Target,
+) -> list[Launch]:
+    """The kernels that sum over all rows of the result, or over the sums of units, where the epilogue has begun."""
+    apart = [sums.kernel for sums in kernel.sums] if begun is None else begun.kernels()
+    later = {v for sums in kernel.sums for v in sums.kernel.writes}
+    for launch in before:
+        launch.writes -= later
+        if begun is not None and launch.writes & {s.value for s in kernel.stores}:
+            launch.writes |= set(begun.arrays)
+            launch.units, launch.cost = begun.units(launch.units), launch.cost * begun.together
+    return [
+        _loops(module, replace(reader, name=f"{name}.sums{number}"), tables, target)
+        for number, reader in enumerate(apart)
+    ]
+
+
+def _loops(module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target) -> Launch:
+    """The launch of a kernel of loops that follows a contraction."""
+    units = emit_loops(module, kernel, tables, target)
+    count = Units.of(units.count)
+    reads, writes = set(kernel.reads), set(kernel.writes)
+    return Launch(kernel.name, count, units.cost, reads, writes, scope=kernel.scope, pieces=units.pieces)
 
 
 def _for_few_rows(made: AnyPlan) -> tuple[Plan | PairPlan | None, int]:
@@ -176,7 +219,8 @@ def _plan_with_epilogue(kernel: ContractionKernel, part: Part, make: Callable[[l
     ``make`` plans, given the axes that are not to be merged.
     """
     offset: Index = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    indices = [*all_indices(*(s.expr for s in kernel.stores)), *(s.offset or offset for s in kernel.stores)]
+    roots: list[Expr] = [*(s.expr for s in kernel.stores), *(e for sums in kernel.sums for e in sums.elements)]
+    indices = [*all_indices(*roots), *(s.offset or offset for s in kernel.stores)]
     apart: list[str] = []
     while True:
         made = make(apart)
@@ -231,14 +275,12 @@ def _separate_pools(
     source = fusion.source.value
     for launch in main:
         launch.writes |= {source}
-    launches = []
-    for number, reader in enumerate(fusion.readers):
-        reader.name = f"{kernel.name}.pool{number}"
-        units = emit_loops(module, reader, tables, target)
-        count = Units.of(units.count)
-        reads, writes = reader.reads | {source}, reader.writes
-        launches.append(Launch(reader.name, count, units.cost, reads, writes, scope=reader.scope))
-    return launches
+    return [
+        _loops(
+            module, replace(reader, name=f"{kernel.name}.pool{number}", reads=reader.reads | {source}), tables, target
+        )
+        for number, reader in enumerate(fusion.readers)
+    ]
 
 
 def _scratch_value(scratch: Scratch, kernel: ContractionKernel) -> Value:
@@ -284,10 +326,13 @@ def _launch(
     )
 
 
-def _epilogue(kernel: ContractionKernel, part: Part) -> Callable[[FunctionBuilder, str, str, Place], None]:
-    """What is stored instead of the plain sums: the kernel's expressions, computed from the accumulators."""
+def _epilogue(
+    kernel: ContractionKernel, part: Part, sums_of_rows: UnitSums | None
+) -> Callable[[FunctionBuilder, str, str, Place], None]:
+    """What is stored instead of the plain sums, and added up: the kernel's expressions, of the accumulators."""
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    indices = [*all_indices(*(s.expr for s in kernel.stores)), *(s.offset or offset for s in kernel.stores)]
+    roots: list[Expr] = [s.expr for s in kernel.stores] + (sums_of_rows.elements if sums_of_rows is not None else [])
+    indices = [*all_indices(*roots), *(s.offset or offset for s in kernel.stores)]
 
     @functools.cache
     def is_one_stride(outer: Axis, inner: Axis) -> bool:
@@ -295,22 +340,27 @@ def _epilogue(kernel: ContractionKernel, part: Part) -> Callable[[FunctionBuilde
 
     def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
         slots = place.coords.slots
-        ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], *lanes_along(kernel, place))
+        ev = Evaluator(fb, slots, roots, *lanes_along(kernel, place))
         with ExitStack() as stack:
             for var, value in coordinates(kernel, part, fb, place, slots, is_one_stride):
                 stack.enter_context(ev.bind(var, value, hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
+            for root in roots:  # all that is read, before anything is written
+                ev.value(root, place.lanes)
             ev.stores(kernel.stores, offset, place.lanes)
+            if sums_of_rows is not None:
+                sums_of_rows.take(fb, ev, place.lanes)
 
     return write
 
 
-def _beside(kernel: ContractionKernel, tables: Tables) -> tuple[tuple[int, str, bool], ...]:
+def _beside(kernel: ContractionKernel, elements: Sequence[Expr], tables: Tables) -> tuple[tuple[int, str, bool], ...]:
     """The arrays that the kernel's expressions read or write at the element that is computed: slots, dtypes, and
     whether they are written."""
     own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    loads = {e.value: None for e in walk(*(s.expr for s in kernel.stores)) if isinstance(e, Load) and e.offset == own}
+    roots = [*(s.expr for s in kernel.stores), *elements]
+    loads = {e.value: None for e in walk(*roots) if isinstance(e, Load) and e.offset == own}
     stores = [s.value for s in kernel.stores if s.offset is None]
     arrays = [(v, True) for v in stores] + [(v, False) for v in loads if v not in stores]
     return tuple((tables.buffer(v), v.dtype, written) for v, written in arrays)

@@ -28,7 +28,16 @@ from pronghorn.compiler.expr import (
     Remainder,
     loaded_in,
 )
-from pronghorn.compiler.kernels import Axis, ContractionKernel, Kernel, LoopKernel, Part, Reduction, Store
+from pronghorn.compiler.kernels import (
+    Axis,
+    ColumnSums,
+    ContractionKernel,
+    Kernel,
+    LoopKernel,
+    Part,
+    Reduction,
+    Store,
+)
 from pronghorn.graph.dim import Dim, Extent, FloorDiv
 from pronghorn.graph.ir import Value
 
@@ -66,7 +75,7 @@ class Signature:
         if isinstance(kernel, LoopKernel):
             own: Any = self._all(kernel.reductions)
         elif isinstance(kernel, ContractionKernel) and kernel.pool is None:
-            own = (self._all(kernel.parts), kernel.zero_first)
+            own = (self._all(kernel.parts), kernel.zero_first, self._all(kernel.sums))
         else:
             return None
         nest = (self._all(kernel.vars), self._all(kernel.stores), self._all(kernel.accumulated))
@@ -116,6 +125,9 @@ class Signature:
         if isinstance(x, Reduction):
             return ("reduction", x.op, self._expr(x.element), self._all(x.vars), x.dtype, self._of(x.chunk),
                     self._of(x.position))  # fmt: skip
+        if isinstance(x, ColumnSums):
+            apart = x.kernel
+            return ("sums", self._all(x.elements), *map(self._all, (apart.vars, apart.reductions, apart.stores)))
         raise _Unknown
 
     def _extent(self, extent: Extent) -> Hashable:

@@ -397,3 +397,42 @@ def substitute_index(index: Index, replacements: Mapping[LoopVar, Index]) -> Ind
             new = Index.of(term)
         result = result + new * c
     return result
+
+
+class Substitution:
+    """Rewrites expressions over other loop variables; what was one object stays one.
+
+    Args:
+        replacements: what takes the place of loop variables.
+        known: expressions that take the place of loads, by array and (new) index.
+    """
+
+    def __init__(self, replacements: Mapping[LoopVar, Index], known: Mapping[tuple[Value, Index], Expr]) -> None:
+        self.replacements, self.known = replacements, dict(known)
+        self._made: dict[int, Expr] = {}
+
+    def __call__(self, expr: Expr) -> Expr | None:
+        """The expression rewritten, or None where it holds more than loads, constants and elementwise primitives."""
+        stack = [expr]
+        while stack:
+            e = stack[-1]
+            missing = [x for x in e.children() if id(x) not in self._made]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            made = self._one(e)
+            if made is None:
+                return None
+            self._made[id(e)] = made
+        return self._made[id(expr)]
+
+    def _one(self, e: Expr) -> Expr | None:
+        if isinstance(e, Const):
+            return e
+        if isinstance(e, Apply):
+            return Apply(e.name, tuple(self._made[id(x)] for x in e.args), e.dtype, e.params)
+        if not isinstance(e, Load) or any(isinstance(term, Loaded) for term in e.offset.terms):
+            return None
+        offset = substitute_index(e.offset, self.replacements)
+        return self.known.setdefault((e.value, offset), Load(e.value, offset))

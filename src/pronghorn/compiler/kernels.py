@@ -151,12 +151,13 @@ class ContractionKernel(Nest):
     """Sums of products, which together fill the result.
 
     ``zero_first``: they do not reach every element, so that the rest is zeroed. ``pool``: windows of the result that
-    are pooled in registers.
+    are pooled in registers. ``sums``: sums over all its rows that its epilogue begins.
     """
 
     parts: list[Part]
     zero_first: bool = False
     pool: PoolFusion | None = None
+    sums: list[ColumnSums] = field(default_factory=list)
 
     kind = "contraction"
 
@@ -195,6 +196,19 @@ class PoolFusion:
     source: Store
     readers: list[LoopKernel] = field(default_factory=list)
     written: bool = False
+
+
+@dataclass
+class ColumnSums:
+    """Sums over all axes of a contraction's result but the last.
+
+    Attributes:
+        elements: what is added up, over the contraction's loop variables.
+        kernel: the kernel that sums in chunks of rows; ``elements`` are those of its reductions.
+    """
+
+    elements: list[Expr]
+    kernel: LoopKernel
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ def _reads_own_element(kernel: Nest, root: Value, variable: Value) -> bool:
     if isinstance(kernel, ContractionKernel):
         if kernel.pool or kernel.zero_first or any(variable in (p.a, p.b) for p in kernel.parts):
             return False
+        if _loads(variable, *(e for s in kernel.sums for e in s.elements)):
+            return False
     elif isinstance(kernel, LoopKernel) and any(_loads(variable, *r.roots) for r in kernel.reductions):
         return False
     own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pronghorn.compiler.blocks import compute_in_blocks
+from pronghorn.compiler.column_sums import fuse_sums
 from pronghorn.compiler.complex_numbers import is_separated, split_complex
 from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.derivatives import factor_derivatives
@@ -83,7 +84,10 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
 ENGINE_STAGES: tuple[Stage[Graph], ...] = tuple(stage for stage in GRAPH_STAGES if stage.is_general)
 """What comes before another library runs a graph."""
 
-PROGRAM_STAGES: tuple[Stage[Program], ...] = (Stage("pools", _anywhere(fuse_pools)),)
+PROGRAM_STAGES: tuple[Stage[Program], ...] = (
+    Stage("pools", _anywhere(fuse_pools)),
+    Stage("sums", _anywhere(fuse_sums)),
+)
 OPTIONAL = tuple(
     dict.fromkeys(
         [

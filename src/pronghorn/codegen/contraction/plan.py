@@ -21,6 +21,7 @@ from pronghorn.codegen.contraction.tiling import (
     choose_tile,
     choose_vector,
 )
+from pronghorn.codegen.contraction.unit_rows import UnitRows
 from pronghorn.codegen.contraction.zeros import RUN_BLOCK, RUN_STEPS, Zeros, skipped
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
@@ -133,6 +134,19 @@ class Plan:
     def panel(self) -> int:
         """Elements across one panel of a packed B."""
         return self.tile.lanes if self.dot else self.tile.lanes * self.tile.vectors
+
+    @property
+    def unit_rows(self) -> UnitRows | None:
+        """The units, those that have other panels of the same rows aside; None where units have parts of sums."""
+        if self.chunks is not None:
+            return None
+        axes = [v.axis for v in self.levels[: self.unit_levels]]
+        outer = [
+            Count(v.axis.extent, v.step) for v in self.levels[: self.unit_levels] if v.axis not in (None, self.vector)
+        ]
+        rows = prod(typical(axis.extent) for axis in self.free() if axis is not self.vector)
+        length = rows // max(1, prod(count.typical for count in outer))
+        return UnitRows(product(tuple(count.most for count in outer)), length, joinable=self.vector not in axes)
 
     @property
     def packed_dtype(self) -> str:

@@ -28,6 +28,7 @@ from pronghorn.codegen.contraction.nest import (
 from pronghorn.codegen.contraction.pack import packed_strides
 from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
+from pronghorn.codegen.contraction.unit_rows import UnitGroups, added
 from pronghorn.codegen.contraction.zero_rows import any_nonzero, run_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -110,6 +111,7 @@ class Context:
     beside: tuple[tuple[str, str, bool], ...] = ()
     """What is touched where C has the same element: a pointer, the dtype, and whether it is written."""
     tile_epilogue: TileEpilogue | None = None
+    groups: UnitGroups | None = None
 
     def __init__(
         self,
@@ -460,27 +462,82 @@ class TileWriter:
             return
         accumulators = len(self.rows) * self.vectors
         if self.main.epilogue and len(self.rows) > 1 and self.main.epilogue_code * accumulators > MOST_TILE_CODE:
-            self._finish_in_a_loop(self.main.epilogue, sums, ty)
+            if self.main.groups is not None:
+                self._sum_in_loops(self.main.epilogue, self.main.groups, sums)
+            else:
+                self._finish_in_a_loop(self.main.epilogue, sums, ty)
             return
+        totals: dict[int, list[str]] = {}
         for number, row in enumerate(self.rows):
+            limited = [
+                (axis, step)
+                for axis, step in zip(self.row_axes, row, strict=True)
+                if step and axis.name in self.state.limits
+            ]
             with ExitStack() as stack:
-                for axis, step in zip(self.row_axes, row, strict=True):
-                    if step and axis.name in self.state.limits:
-                        inside = self.fb.cmp("slt", "i64", step, self.state.limits[axis.name])
-                        stack.enter_context(self.fb.if_(inside))
+                for axis, step in limited:
+                    inside = self.fb.cmp("slt", "i64", step, self.state.limits[axis.name])
+                    stack.enter_context(self.fb.if_(inside))
                 for v in range(self.vectors):
-                    place = self._place(row, v)
-                    if self.main.epilogue:
-                        self.main.epilogue(self.fb, sums[number, v], ty, place)
-                    else:
-                        place.store(sums[number, v])
+                    self._finish_one(sums[number, v], ty, self._place(row, v), None if limited else totals, v)
+        if self.main.groups is not None:
+            for v, total in totals.items():
+                self._add_up(self.main.groups, total, v)
+
+    def _finish_one(self, value: str, ty: str, place: Place, totals: dict[int, list[str]] | None, v: int) -> None:
+        """One accumulator; what it adds to the sums of rows is added to ``totals`` where there are such."""
+        epilogue, groups = self.main.epilogue, self.main.groups
+        if epilogue is None:
+            place.store(value)
+        elif groups is None or totals is None:
+            epilogue(self.fb, value, ty, place)
+        else:
+            values = groups.collected(lambda: epilogue(self.fb, value, ty, place))
+            totals[v] = added(self.fb, groups, place.lanes, totals.get(v, []), values)
+
+    def _add_up(self, groups: UnitGroups, total: Sequence[str], v: Operand) -> None:
+        """Adds a tile's sums of rows to those of the unit."""
+        column = self.fb.add(self.here[self.plan.vector.name], self.fb.mul(v, self.lanes))
+        groups.add(self.fb, total, column, self.lanes, self.tail_mask if v == self.vectors - 1 else None)
+
+    def _sum_in_loops(self, epilogue: Epilogue, groups: UnitGroups, sums: dict[tuple[int, int], str]) -> None:
+        """The same as `_finish_in_a_loop`, down the rows of each vector, so that what they add up is in registers."""
+        fb, ty, types = self.fb, self.ty, groups.types(self.lanes)
+        slot = self._on_stack(sums, ty)
+
+        def rows(before: list[Operand], first: Operand, total: Sequence[str], v: Operand) -> Sequence[str]:
+            if len(before) == len(self.row_axes):
+                value = fb.load(ty, fb.gep(ty, slot, fb.add(fb.mul(first, self.vectors), v)))
+                place = self._place(before, v)
+                return added(fb, groups, self.lanes, total, groups.collected(lambda: epilogue(fb, value, ty, place)))
+            axis, steps = self.row_axes[len(before)], self.row_steps[len(before)]
+            limit = self.state.limits.get(axis.name)
+            with fb.loop_carry(0, steps if limit is None else fb.min(steps, limit), list(zip(types, total))) as loop:
+                inside = fb.add(fb.mul(first, steps), loop.index)
+                loop.following.extend(rows([*before, loop.index], inside, loop.carried, v))
+            return loop.results
+
+        def finish(v: Operand) -> None:
+            self._add_up(groups, rows([], 0, ["zeroinitializer"] * len(types), v), v)
+
+        whole = self.vectors if self.tail_mask is None else self.vectors - 1
+        if whole:
+            with fb.loop(0, whole) as across:
+                finish(across)
+        if whole < self.vectors:
+            finish(whole)
+
+    def _on_stack(self, sums: dict[tuple[int, int], str], ty: str) -> str:
+        """The sums of the tile in memory."""
+        slot = self.fb.alloca(ty, len(sums), align=size_of(ty))
+        for number, v in sums:
+            self.fb.store(ty, sums[number, v], self.fb.gep(ty, slot, number * self.vectors + v))
+        return slot
 
     def _finish_in_a_loop(self, epilogue: Epilogue, sums: dict[tuple[int, int], str], ty: str) -> None:
         """Put the sums on the stack and go through them, with the code of one for all but those under a mask."""
         fb = self.fb
-        slot = fb.alloca(ty, len(sums), align=size_of(ty))
-        for number, v in sums:
-            fb.store(ty, sums[number, v], fb.gep(ty, slot, number * self.vectors + v))
+        slot = self._on_stack(sums, ty)
         with ExitStack() as stack:
             row: list[Operand] = []
             first: Operand = 0

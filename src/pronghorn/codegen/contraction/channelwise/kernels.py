@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial, reduce
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of, vec
@@ -12,6 +13,7 @@ from pronghorn.codegen.contraction.channelwise.plan import ChannelwisePlan
 from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
+from pronghorn.codegen.contraction.unit_rows import UnitGroups, added, units_in_groups
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -31,11 +33,12 @@ def emit_results(
     epilogue: Epilogue | None,
     epilogue_code: int,
     beside: Sequence[tuple[int, str, bool]],
+    begun: UnitGroups | None,
 ) -> None:
     """Writes the kernel; the arguments are those of :func:`..emit.emit`."""
     fb = start_kernel(module, name)
     read = [(base_pointer(fb, slot), dtype) for slot, dtype, written in beside if not written]
-    _Results(fb, plan, machine, Slots(fb, tables), epilogue, epilogue_code, read).write()
+    _Results(fb, plan, machine, Slots(fb, tables), epilogue, epilogue_code, read, begun).write()
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class _Results:
     epilogue: Epilogue | None
     epilogue_code: int
     read: list[tuple[str, str]]
+    groups: UnitGroups | None
     a_base: str = field(init=False)
     b_base: str = field(init=False)
     c_base: str = field(init=False)
@@ -62,7 +66,8 @@ class _Results:
         fb, plan, slots = self.fb, self.plan, self.slots
         rows, columns = plan.parts.rows, plan.parts.columns
         counts = [*(slots.divisor(axis.extent) for axis in rows), slots.count(plan.block)]
-        with fb.loop("%begin", "%end") as unit:
+        total = partial(reduce, fb.mul, counts, 1)
+        with units_in_groups(fb, self.groups, total, known(plan.vector.extent)) as unit:
             *indices, block = split_unit(fb, unit, counts)
             start = {axis.name: index for axis, index in zip(rows, indices, strict=True)}
             first = fb.mul(block, plan.columns * plan.tiles)
@@ -138,22 +143,34 @@ class _Results:
         values = {name: fb.opaque_number(value) for name, value in values.items()}
         first = values[plan.parts.columns.name]
 
-        def finish(column: Operand, value: str) -> None:
+        totals: list[str] = []
+
+        def finish(column: Operand, value: str, total: Sequence[str]) -> list[str]:
             place = self._placed({**values, plan.parts.columns.name: fb.add(first, column)}, valid)
-            if self.epilogue is not None:
-                self.epilogue(fb, value, ty, place)
-            else:
+            epilogue, groups = self.epilogue, self.groups
+            if epilogue is None:
                 place.store(value)
+                return []
+            if groups is None:
+                epilogue(fb, value, ty, place)
+                return []
+            return added(fb, groups, plan.lanes, total, groups.collected(lambda: epilogue(fb, value, ty, place)))
 
         if self.epilogue is None or len(sums) == 1 or self.epilogue_code * len(sums) <= MOST_TILE_CODE:
             for number, value in enumerate(sums):
-                finish(number, value)
-            return
-        slot = fb.alloca(ty, len(sums), align=size_of(ty))
-        for number, value in enumerate(sums):
-            fb.store(ty, value, fb.gep(ty, slot, number))
-        with fb.loop(0, len(sums)) as column:
-            finish(column, fb.load(ty, fb.gep(ty, slot, column)))
+                totals = finish(number, value, totals)
+        else:
+            slot = fb.alloca(ty, len(sums), align=size_of(ty))
+            for number, value in enumerate(sums):
+                fb.store(ty, value, fb.gep(ty, slot, number))
+            types = self.groups.types(plan.lanes) if self.groups is not None else []
+            with fb.loop_carry(0, len(sums), [(each, "zeroinitializer") for each in types]) as loop:
+                value = fb.load(ty, fb.gep(ty, slot, loop.index))
+                loop.following.extend(finish(loop.index, value, loop.carried))
+            totals = loop.results
+        if self.groups is not None:
+            mask = None if valid == plan.lanes else fb.mask_first(valid, plan.lanes)
+            self.groups.add(fb, totals, values[plan.vector.name], plan.lanes, mask)
 
     def _placed(self, values: dict[str, Operand], valid: Operand) -> Place:
         plan = self.plan

@@ -9,8 +9,10 @@ from pronghorn.codegen.contraction.channelwise.parts import MOST_COLUMNS, Parts,
 from pronghorn.codegen.contraction.plan import Kernel, Scratch
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
+from pronghorn.codegen.contraction.unit_rows import UnitRows
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import LEAST_GRAIN_CYCLES, MULTIPLY_ADDS, typical
+from pronghorn.graph.dim import product
 
 __all__ = ["ChannelwisePlan", "plan_results", "tile_cycles"]
 
@@ -39,6 +41,12 @@ class ChannelwisePlan:
     def vector(self) -> Axis:
         """The axis that the lanes run along."""
         return self.parts.channels
+
+    @property
+    def unit_rows(self) -> UnitRows:
+        """The units: each has all channels."""
+        count = product((self.block.most, *(axis.extent for axis in self.parts.rows)))
+        return UnitRows(count, min(self.columns * self.tiles, typical(self.parts.columns.extent)), joinable=True)
 
     @property
     def block(self) -> Count:

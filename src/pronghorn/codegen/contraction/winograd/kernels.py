@@ -16,6 +16,7 @@ from pronghorn.codegen.contraction.nest import (
     split_unit,
 )
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue
+from pronghorn.codegen.contraction.unit_rows import UnitGroups, units_in_groups
 from pronghorn.codegen.contraction.winograd.ahead import ask_for_inputs, multiply
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
@@ -107,9 +108,10 @@ def emit_tiles(
     product: str,
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
+    begun: UnitGroups | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the filters."""
-    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue).write()
+    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue).write(begun)
 
 
 class _Tiles:
@@ -149,10 +151,10 @@ class _Tiles:
             fb.store("ptr", pointer, fb.gep("ptr", table, number))
         return table
 
-    def write(self) -> None:
+    def write(self, begun: UnitGroups | None) -> None:
         fb, plan = self.fb, self.plan
         counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
-        with fb.loop("%begin", "%end") as unit:
+        with units_in_groups(fb, begun, lambda: "%end", static(plan.vector.extent)) as unit:
             start, first = self._place(unit, counts)
             following, next_first = self._place(fb.min(fb.add(unit, 1), fb.sub("%end", 1)), counts)
 

@@ -9,6 +9,7 @@ from math import prod
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
+from pronghorn.codegen.contraction.unit_rows import UnitRows
 from pronghorn.codegen.contraction.winograd.shape import (
     GAIN,
     SINGLE,
@@ -27,6 +28,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
 from pronghorn.codegen.contraction.winograd.wide_plan import WidePlan, plan_wide
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
+from pronghorn.graph.dim import product as product_of
 
 __all__ = ["WinogradPlan", "plan_results"]
 
@@ -68,6 +70,12 @@ class WinogradPlan(Tiled):
     def blocks(self) -> int:
         """How many blocks of tiles an image has."""
         return -(-self.tiles_of_image // self.tiles)
+
+    @property
+    def unit_rows(self) -> UnitRows:
+        """The units: each has all of the result's channels."""
+        count = product_of((self.blocks, *(axis.extent for axis in self.images)))
+        return UnitRows(count, self.tiles * self.rows.step * self.columns.step)
 
     @property
     def turned(self) -> bool:

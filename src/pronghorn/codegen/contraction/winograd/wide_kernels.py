@@ -8,6 +8,7 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import linear, load_elements, split_unit
 from pronghorn.codegen.contraction.tile import Epilogue
+from pronghorn.codegen.contraction.unit_rows import UnitGroups
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
@@ -55,9 +56,10 @@ def emit_wide(
     slot: int,
     product: str,
     epilogue: Epilogue | None,
+    begun: UnitGroups | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the tiles."""
-    _Wide(module, name, plan, machine, tables, slot, product, epilogue).write()
+    _Wide(module, name, plan, machine, tables, slot, product, epilogue).write(begun)
 
 
 class _Wide:
@@ -85,13 +87,15 @@ class _Wide:
         self.room = fb.alloca(self.ty, plan.taps * plan.lanes, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
 
-    def write(self) -> None:
+    def write(self, begun: UnitGroups | None) -> None:
         fb, plan = self.fb, self.plan
         groups, all_tiles = self.slots.count(plan.groups), self.slots.extent(plan.all_tiles)
         with fb.loop("%begin", "%end") as unit:
             block, group = fb.div(unit, groups), fb.rem(unit, groups)
             first, column = fb.mul(group, plan.tiles), fb.mul(block, plan.width)
             last = fb.min(fb.sub(all_tiles, first), plan.tiles)
+            if begun is not None:
+                begun.begin(fb, group, column, fb.add(column, plan.width))
             with fb.loop(0, plan.points * plan.product_plane, plan.lanes) as at:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", self.products, at))
             with fb.loop(0, plan.channel_blocks) as channels:

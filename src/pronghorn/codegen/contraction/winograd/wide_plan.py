@@ -13,6 +13,7 @@ from pronghorn.codegen.contraction.pairs.plan import PACKED
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
+from pronghorn.codegen.contraction.unit_rows import UnitRows
 from pronghorn.codegen.contraction.winograd.shape import GAIN, Taps, Tiled, effort_of, points_of, static
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import FEW_UNITS, MULTIPLY_ADDS, typical
@@ -81,6 +82,11 @@ class WidePlan(Tiled):
     def groups(self) -> Count:
         """How many groups of tiles there are."""
         return Count(self.all_tiles, self.tiles)
+
+    @property
+    def unit_rows(self) -> UnitRows:
+        """The groups of tiles: units share the rows of one."""
+        return UnitRows(self.groups.most, self.tiles * self.rows.step * self.columns.step)
 
 
 def plan_wide(

@@ -1,0 +1,84 @@
+"""Which rows of the result a unit of a contraction has, for those who keep something of each unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand
+from pronghorn.graph.dim import Extent
+
+__all__ = ["UnitGroups", "UnitRows", "added", "units_in_groups"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRows:
+    """The units of a main kernel that have rows of the result of their own.
+
+    Attributes:
+        count: how many there are, those that share their rows counted once.
+        length: how many rows one has, typically.
+        joinable: whether several may be taken together: each has all columns.
+    """
+
+    count: Extent
+    length: int
+    joinable: bool = False
+
+
+class UnitGroups(Protocol):
+    """What keeps sums of each unit's results, or of those of as many units as are taken together.
+
+    Attributes:
+        together: how many that is.
+    """
+
+    together: int
+
+    def begin(self, fb: FunctionBuilder, row: Operand, first: Operand, last: Operand) -> None:
+        """A group begins that has some rows of the result (they are number ``row``), and of these the columns from
+        ``first`` to ``last``."""
+
+    def types(self, lanes: int) -> list[str]:
+        """The types of the vectors that are added up."""
+
+    def collected(self, body: Callable[[], None]) -> list[str]:
+        """What the epilogue would add up, called in ``body`` for one place: the vectors, which are not added yet."""
+
+    def add(
+        self, fb: FunctionBuilder, values: Sequence[str], column: Operand, lanes: int, mask: Operand | None
+    ) -> None:
+        """Adds vectors to the sums from a column on."""
+
+
+def added(fb: FunctionBuilder, groups: UnitGroups, lanes: int, a: Sequence[str], b: Sequence[str]) -> list[str]:
+    """Vectors that are to be added up, two by two."""
+    return [fb.op("fadd", ty, x, y) for ty, x, y in zip(groups.types(lanes), a, b, strict=True)] if a else list(b)
+
+
+@contextmanager
+def units_in_groups(
+    fb: FunctionBuilder, groups: UnitGroups | None, total: Callable[[], Operand], columns: Operand
+) -> Iterator[Operand]:
+    """The loop over the units of a call, which is given numbers of groups, if there are such.
+
+    Args:
+        fb: the function.
+        groups: they.
+        total: gives the number of units.
+        columns: how many columns each has.
+    """
+    if groups is None:
+        with fb.loop("%begin", "%end") as unit:
+            yield unit
+        return
+    with fb.loop("%begin", "%end") as group:
+        groups.begin(fb, group, 0, columns)
+        if groups.together == 1:
+            yield group
+            return
+        first = fb.mul(group, groups.together)
+        with fb.loop(first, fb.min(fb.add(first, groups.together), total())) as unit:
+            yield unit
