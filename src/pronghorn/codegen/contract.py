@@ -90,7 +90,10 @@ def _emit_part(
     elements = sums.elements if sums is not None else []
     epilogue, code = None, 0
     if tile_epilogue is None and (_is_changed(kernel) or sums is not None):
-        epilogue = _epilogue(kernel, part, sums)
+        if sums is not None and not _is_changed(kernel) and not any(True for _ in all_indices(*elements)):
+            epilogue = _storing(kernel, part, sums)
+        else:
+            epilogue = _epilogue(kernel, part, sums)
         code = sum(map(code_of, walk(*(s.expr for s in kernel.stores))))
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
@@ -350,7 +353,24 @@ def _epilogue(
                 ev.value(root, place.lanes)
             ev.stores(kernel.stores, offset, place.lanes)
             if sums_of_rows is not None:
-                sums_of_rows.take(fb, ev, place.lanes)
+                sums_of_rows.take(fb, ev, place.lanes, lambda: ev.bound[kernel.vars[-1]])
+
+    return write
+
+
+def _storing(
+    kernel: ContractionKernel, part: Part, sums_of_rows: UnitSums
+) -> Callable[[FunctionBuilder, str, str, Place], None]:
+    """The same where the plain sums are stored, and nothing is read: no coordinates are worked out."""
+
+    def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
+        slots = place.coords.slots
+        ev = Evaluator(fb, slots, sums_of_rows.elements, *lanes_along(kernel, place))
+        ev.mask = place.mask
+        ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
+        place.store(sums)
+        at = partial(coordinates, kernel, part, fb, place, slots)
+        sums_of_rows.take(fb, ev, place.lanes, lambda: dict(at())[kernel.vars[-1]])
 
     return write
 

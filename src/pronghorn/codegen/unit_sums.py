@@ -72,13 +72,13 @@ class UnitSums:
         """The types of the vectors that are added up."""
         return [value_type(array.dtype, lanes) for array in self.arrays]
 
-    def take(self, fb: FunctionBuilder, ev: Evaluator, lanes: int) -> None:
-        """Add the elements at a place, which ``ev`` computes, or keep them for who collects them."""
+    def take(self, fb: FunctionBuilder, ev: Evaluator, lanes: int, column: Callable[[], Operand]) -> None:
+        """Add the elements at a place, which ``ev`` computes, from a column on, or keep them for who collects them."""
         values = [ev.value(element, lanes) for element in self.elements]
         if self._collected is not None:
             self._collected = values
         else:
-            self.add(fb, values, ev.bound[self.column], lanes, ev.mask)
+            self.add(fb, values, column(), lanes, ev.mask)
 
     def collected(self, body: Callable[[], None]) -> list[str]:
         """The elements that the epilogue takes in ``body``."""
