@@ -45,7 +45,7 @@ from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.unit_sums import UnitSums, unit_sums
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import SUM_CODE, typical
 from pronghorn.compiler.expr import Expr, Index, Load, all_indices, walk
 from pronghorn.compiler.kernels import Axis, ContractionKernel, LoopKernel, Part, PoolFusion
 from pronghorn.compiler.storing import code_of
@@ -94,7 +94,7 @@ def _emit_part(
             epilogue = _storing(kernel, part, sums)
         else:
             epilogue = _epilogue(kernel, part, sums)
-        code = sum(map(code_of, walk(*(s.expr for s in kernel.stores))))
+        code = sum(map(code_of, walk(*(s.expr for s in kernel.stores), *elements))) + SUM_CODE * len(elements)
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
     beside = () if fusion is not None else _beside(kernel, elements, tables)

@@ -111,7 +111,7 @@ def emit_tiles(
     begun: UnitGroups | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the filters."""
-    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue).write(begun)
+    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue, begun).write()
 
 
 class _Tiles:
@@ -128,11 +128,12 @@ class _Tiles:
         product: str,
         epilogue: Epilogue | None,
         tile_epilogue: TileEpilogue | None,
+        groups: UnitGroups | None,
     ) -> None:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
-        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, tile_epilogue)
+        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, tile_epilogue, groups)
         spec = plan.spec
         self.a_base = fb.gep(
             storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.slots.extent(spec.a.offset)
@@ -151,10 +152,10 @@ class _Tiles:
             fb.store("ptr", pointer, fb.gep("ptr", table, number))
         return table
 
-    def write(self, begun: UnitGroups | None) -> None:
+    def write(self) -> None:
         fb, plan = self.fb, self.plan
         counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
-        with units_in_groups(fb, begun, lambda: "%end", static(plan.vector.extent)) as unit:
+        with units_in_groups(fb, self.results.groups, lambda: "%end", static(plan.vector.extent)) as unit:
             start, first = self._place(unit, counts)
             following, next_first = self._place(fb.min(fb.add(unit, 1), fb.sub("%end", 1)), counts)
 

@@ -10,6 +10,7 @@ from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
+from pronghorn.codegen.contraction.unit_rows import UnitGroups, added
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.contraction.winograd.shape import SINGLE, STEP, Tiled
 from pronghorn.codegen.contraction.winograd.transforms import Vectors, along_both, arithmetic_for
@@ -30,6 +31,7 @@ class ResultWriter:
         machine: for which it is planned.
         epilogue: what becomes of a result; it is stored if None.
         tile_epilogue: what becomes of the four results of a tile, in place of that.
+        groups: what keeps sums of what the epilogue takes, if anything does.
     """
 
     def __init__(
@@ -41,9 +43,10 @@ class ResultWriter:
         machine: HasFeatures,
         epilogue: Epilogue | None,
         tile_epilogue: TileEpilogue | None = None,
+        groups: UnitGroups | None = None,
     ) -> None:
         self.fb, self.slots, self.plan, self.vector, self.machine = fb, slots, plan, vector, machine
-        self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
+        self.epilogue, self.tile_epilogue, self.groups = epilogue, tile_epilogue, groups
         self.ty = vec("float", plan.lanes)
         self.arithmetic = arithmetic_for(fb, self.ty, plan.rows.stride)
         self.c_base = base_pointer(fb, plan.spec.c.slot)
@@ -80,15 +83,32 @@ class ResultWriter:
             axes = (pairs[0].results, pairs[1].results)
             self.tile_epilogue(fb, TileResult(axes, (STEP, STEP, 1), sums, self.ty, place))
             return
+        total: list[str] = []
         for i in range(pairs[0].step):
             for j in range(pairs[1].step):
+                limited = [
+                    (pair, first, step)
+                    for pair, first, step in zip(pairs, at, (i, j), strict=True)
+                    if step and pair.uneven
+                ]
                 with ExitStack() as stack:
-                    for pair, first, step in zip(pairs, at, (i, j), strict=True):
-                        if step and pair.uneven:
-                            inside = fb.cmp("slt", "i64", fb.add(first, step * pair.apart), pair.extent)
-                            stack.enter_context(fb.if_(inside))
-                    here = place(i, j)
-                    if self.epilogue is not None:
-                        self.epilogue(fb, results[i][j], self.ty, here)
-                    else:
-                        here.store(results[i][j])
+                    for pair, first, step in limited:
+                        inside = fb.cmp("slt", "i64", fb.add(first, step * pair.apart), pair.extent)
+                        stack.enter_context(fb.if_(inside))
+                    total = self._take(results[i][j], place(i, j), total, collect=not limited)
+        if self.groups is not None:
+            lanes = self.plan.lanes
+            mask = None if valid == lanes else fb.mask_first(valid, lanes)
+            self.groups.add(fb, total, values[self.vector.name], lanes, mask)
+
+    def _take(self, result: str, place: Place, total: list[str], collect: bool) -> list[str]:
+        """One result; what is to be summed of it is added to ``total``, or where that is not to be, to the sums."""
+        fb, epilogue, groups = self.fb, self.epilogue, self.groups
+        if epilogue is None:
+            place.store(result)
+        elif groups is None or not collect:
+            epilogue(fb, result, self.ty, place)
+        else:
+            values = groups.collected(lambda: epilogue(fb, result, self.ty, place))
+            return added(fb, groups, place.lanes, total, values)
+        return total

@@ -59,7 +59,7 @@ def emit_wide(
     begun: UnitGroups | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the tiles."""
-    _Wide(module, name, plan, machine, tables, slot, product, epilogue).write(begun)
+    _Wide(module, name, plan, machine, tables, slot, product, epilogue, begun).write()
 
 
 class _Wide:
@@ -75,27 +75,28 @@ class _Wide:
         slot: int,
         product: str,
         epilogue: Epilogue | None,
+        groups: UnitGroups | None,
     ) -> None:
         self.plan, self.machine, self.product = plan, machine, product
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
-        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue)
+        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, groups=groups)
         self.inputs = base_pointer(fb, slot)
         self.filters = fb.alloca("float", plan.points * plan.filter_plane, align=64)
         self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
         self.room = fb.alloca(self.ty, plan.taps * plan.lanes, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
 
-    def write(self, begun: UnitGroups | None) -> None:
+    def write(self) -> None:
         fb, plan = self.fb, self.plan
         groups, all_tiles = self.slots.count(plan.groups), self.slots.extent(plan.all_tiles)
         with fb.loop("%begin", "%end") as unit:
             block, group = fb.div(unit, groups), fb.rem(unit, groups)
             first, column = fb.mul(group, plan.tiles), fb.mul(block, plan.width)
             last = fb.min(fb.sub(all_tiles, first), plan.tiles)
-            if begun is not None:
-                begun.begin(fb, group, column, fb.add(column, plan.width))
+            if self.results.groups is not None:
+                self.results.groups.begin(fb, group, column, fb.add(column, plan.width))
             with fb.loop(0, plan.points * plan.product_plane, plan.lanes) as at:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", self.products, at))
             with fb.loop(0, plan.channel_blocks) as channels:
