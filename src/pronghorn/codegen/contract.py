@@ -20,6 +20,7 @@ from pronghorn.codegen.contraction import (
     ChannelwiseGradient,
     ChannelwisePlan,
     Contraction,
+    FewFiltersPlan,
     FilterGradientPlan,
     PairPlan,
     Place,
@@ -33,6 +34,7 @@ from pronghorn.codegen.contraction import (
     pairs_for_few_rows,
     plan,
     plan_channelwise,
+    plan_few_filters,
     plan_pairs,
     plan_winograd,
 )
@@ -55,8 +57,8 @@ from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
 Channelwise = ChannelwisePlan | ChannelwiseGradient
-Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None)
-FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan | Channelwise
+Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None, FewFiltersPlan | None)
+FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan | Channelwise | FewFiltersPlan
 BEFORE = {**PACKED, "runs": "runs"}
 """The kernels before the main one, by their roles, and the buffers that they write."""
 
@@ -206,7 +208,9 @@ def _float_plan(
     if channelwise is not None:
         return channelwise, None
     usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart, skip_zeros=True))
-    return plan_winograd(spec, target, usual) or usual, None
+    below = usual.tile.cycles
+    few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_filters(spec, target, below, apart))
+    return few or plan_winograd(spec, target, usual) or usual, None
 
 
 def _pair_plan(kernel: ContractionKernel, part: Part, spec: Contraction, target: Target) -> PairPlan | None:
@@ -294,7 +298,7 @@ def _scratch_value(scratch: Scratch, kernel: ContractionKernel) -> Value:
 
 def _packed_operands(part: Part, made: AnyPlan, tables: Tables) -> dict[str, Value]:
     """What each kernel that packs reads, by its role; a plan may have exchanged the operands."""
-    if not isinstance(made, Plan | PairPlan):
+    if not isinstance(made, Plan | PairPlan | FewFiltersPlan):
         return {}
     by_slot = {tables.buffer(v): v for v in (part.a, part.b)}
     return {"pack": by_slot[made.spec.b.slot], "pack_a": by_slot[made.spec.a.slot]}

@@ -573,3 +573,16 @@ def test_wrong_use_is_named(native):
     packed = plan(matmul(9, 9, 9, b_transposed=True).spec, native_target())
     with pytest.raises(ValueError, match="scratch"):
         emit(ModuleBuilder(), "k", packed, native_target(), Tables())
+
+
+def test_a_tile_of_short_sums_writes_results_that_follow_one_another():
+    """Where they are beyond the cache: those of one row of an image, not of many."""
+    machine = named_target("avx512")
+
+    def along(*sizes):
+        return dict(plan(conv(*sizes).spec, machine).tile.rows)
+
+    assert along(64, 30, 30, 1, 32, 3, 3) == {"ow": 14} and along(16, 66, 66, 3, 32, 3, 3).keys() == {"ow"}
+    assert along(64, 34, 34, 1, 64, 3, 3).get("oh", 1) == 1
+    dense = plan(matmul(1 << 15, 8, 256).spec, machine).tile
+    assert dense.rows == plan(matmul(1 << 8, 8, 256).spec, machine).tile.rows  # its rows lie apart in any case

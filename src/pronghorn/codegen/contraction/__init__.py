@@ -3,11 +3,12 @@
 Describe the sum of products by axes and strides (:mod:`.spec`), plan it for a machine (:mod:`.plan`, which chooses the
 register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pack`, then :mod:`.emit` (the loops) with
 :mod:`.tile` (the register tile), then :mod:`.combine`. Some shapes have plans and kernels of their own
-(:mod:`.winograd`, :mod:`.channelwise`, :mod:`.pairs`), which :mod:`.emit` writes, too.
+(:mod:`.winograd`, :mod:`.channelwise`, :mod:`.few_filters`, :mod:`.pairs`), which :mod:`.emit` writes, too.
 """
 
 from pronghorn.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan, plan_channelwise
 from pronghorn.codegen.contraction.emit import AnyPlan, emit
+from pronghorn.codegen.contraction.few_filters import FewFiltersPlan, plan_few_filters
 from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.pairs import PACKED, PairPlan, multiplies_pairs, pairs_for_few_rows, plan_pairs
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
@@ -25,6 +26,7 @@ __all__ = [
     "ChannelwisePlan",
     "Contraction",
     "Epilogue",
+    "FewFiltersPlan",
     "FilterGradientPlan",
     "Kernel",
     "PairPlan",
@@ -41,6 +43,7 @@ __all__ = [
     "pairs_for_few_rows",
     "plan",
     "plan_channelwise",
+    "plan_few_filters",
     "plan_pairs",
     "plan_winograd",
 ]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import Operand, size_of
 from pronghorn.codegen.contraction.nest import ask_for, linear
-from pronghorn.codegen.contraction.plan import LINE_BYTES, far
-from pronghorn.codegen.contraction.spec import Axis
+from pronghorn.codegen.contraction.plan import LINE_BYTES
+from pronghorn.codegen.contraction.spec import Axis, far
 from pronghorn.codegen.convert import storage_type
 from pronghorn.compiler.costs import typical
 

@@ -17,6 +17,8 @@ from pronghorn.codegen.contraction.channelwise import ChannelwiseGradient, Chann
 from pronghorn.codegen.contraction.channelwise import gradient_kernels as channelwise_gradient
 from pronghorn.codegen.contraction.channelwise.kernels import emit_results
 from pronghorn.codegen.contraction.combine import emit_combine
+from pronghorn.codegen.contraction.few_filters import FewFiltersPlan
+from pronghorn.codegen.contraction.few_filters.kernels import emit_few_filters
 from pronghorn.codegen.contraction.nest import split_unit
 from pronghorn.codegen.contraction.pack import emit_pack
 from pronghorn.codegen.contraction.pairs import PairPlan, emit_pairs
@@ -36,7 +38,16 @@ from pronghorn.codegen.units import Count
 
 __all__ = ["AnyPlan", "emit"]
 
-AnyPlan = Plan | PairPlan | WinogradPlan | WidePlan | FilterGradientPlan | ChannelwisePlan | ChannelwiseGradient
+AnyPlan = (
+    Plan
+    | PairPlan
+    | WinogradPlan
+    | WidePlan
+    | FilterGradientPlan
+    | ChannelwisePlan
+    | ChannelwiseGradient
+    | FewFiltersPlan
+)
 
 
 def emit(
@@ -69,6 +80,8 @@ def emit(
         return [name]
     if isinstance(plan, ChannelwiseGradient):
         return _emit_channelwise_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
+    if isinstance(plan, FewFiltersPlan):
+        return emit_few_filters(module, name, plan, machine, tables, epilogue, scratch_slots)
     if isinstance(plan, FilterGradientPlan):
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WidePlan):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import gcd, prod
 
 from pronghorn.codegen.builder import llvm_type, size_of
-from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, far
 from pronghorn.codegen.contraction.tiling import (
     Machine,
     Tile,
@@ -236,11 +236,6 @@ def _vector_besides(spec: Contraction, machine: Machine, multiples: Mapping[str,
                 return VectorChoice(spec, axis, False, axis.b != 1)
         raise ValueError(f"No axis is left for the vectors when the tile covers {sorted(multiples)}.")
     return choice
-
-
-def far(stride: Extent) -> int:
-    """How far a step goes in memory, to order axes by: one that shows at run time alone is farther than any number."""
-    return abs(stride) if isinstance(stride, int) else 1 << 40
 
 
 def _depth_order(choice: VectorChoice) -> tuple[Axis, ...]:

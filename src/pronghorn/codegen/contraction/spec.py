@@ -18,7 +18,7 @@ from pronghorn.compiler.kernels import Axis
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.dtypes import LOW_PRECISION
 
-__all__ = ["Array", "Axis", "Contraction"]
+__all__ = ["Array", "Axis", "Contraction", "far"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,11 @@ class Contraction:
                 if merged:
                     break
         return replace(self, axes=tuple(axes))
+
+
+def far(stride: Extent) -> int:
+    """How far a step goes in memory, to order axes by: one that shows at run time alone is farther than any number."""
+    return abs(stride) if isinstance(stride, int) else 1 << 40
 
 
 def _one_loop(outer: Axis, inner: Axis) -> bool:

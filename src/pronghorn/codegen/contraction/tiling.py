@@ -16,7 +16,7 @@ from math import prod
 from typing import Protocol
 
 from pronghorn.codegen.builder import llvm_type, size_of
-from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.codegen.contraction.spec import Axis, Contraction, far
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import Extent
 
@@ -51,6 +51,8 @@ _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
 # neighbouring rows share its elements.
 _FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _FAR_CONFLICTING_LOAD, _PANEL_VECTORS = 2.8, 1.6, 2.0, 4
 _APART = 1.5  # a line of A more in each step, of sums along its rows
+_STREAM = 4.0  # a place of C more that a tile's results go to
+_STREAM_BYTES, _STREAM_DEPTH = 1024, 48  # how far off it is then, and how short the sums, or there is time to wait
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
 _PACKING, _PACKING_FOR_FEW = 2.5, 12.0  # of an element: what few rows reuse is as a rule no longer near
@@ -221,7 +223,20 @@ class _Model:
         self.contiguous = any(axis.a == 1 for axis in reduced)
         self.far_lines = self.scalar_load == _FAR_SCALAR_LOAD and not self.contiguous
         self.scatter = not choice.dot and choice.axis.c != 1
+        self.apart = self._apart()
         self._seen: dict[tuple, float] = {}
+
+    def _apart(self) -> int:
+        """From how large a stride in C on each of a tile's rows is brought near for itself, as far as that takes time.
+
+        That is where little is summed and the results lie beyond the cache, if other rows follow one another.
+        """
+        spec, width = self.choice.spec, size_of(llvm_type(self.choice.spec.c.dtype))
+        free = [axis for axis in spec.axes if not axis.reduced]
+        if self.depth > _STREAM_DEPTH or width * prod(typical(axis.extent) for axis in free) <= self.machine.l2_bytes:
+            return 1 << 62
+        near = min((far(axis.c) for axis in free if axis is not self.choice.axis), default=0)
+        return max(_STREAM_BYTES // width, near + 1)
 
     def tiles(self, axes: tuple[Axis, ...], multiples: Mapping[str, int], most_variants: int) -> Iterator[Tile]:
         """The candidates along these axes."""
@@ -307,7 +322,8 @@ class _Model:
         finish = _TILE + sums * (
             _RESULT + (_FOLD if choice.dot else 0) + (_SCATTER * self.lanes if self.scatter else 0)
         )
-        return self.depth * step + finish
+        streams = prod(factor for axis, factor in zip(axes, factors, strict=True) if far(axis.c) >= self.apart)
+        return self.depth * step + finish + _STREAM * (streams - 1)
 
     def _conflicts(self, axes: tuple[Axis, ...], factors: tuple[int, ...]) -> bool:
         """Whether the tile's rows of A fall into the same few lines of the first-level cache.

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from pronghorn.codegen.contraction.plan import far
-from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.codegen.contraction.spec import Axis, Contraction, far
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import Extent
 

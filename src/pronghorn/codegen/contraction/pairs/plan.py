@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasPairs, PairUnit, pair_unit
-from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, far, partial_sums, span_of
-from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums, span_of
+from pronghorn.codegen.contraction.spec import Axis, Contraction, far
 from pronghorn.codegen.contraction.tiling import Tile
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import FEW_UNITS, GRAIN_CYCLES, MANY_UNITS, MULTIPLY_ADDS, typical
