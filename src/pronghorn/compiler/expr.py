@@ -432,7 +432,7 @@ class Substitution:
             return e
         if isinstance(e, Apply):
             return Apply(e.name, tuple(self._made[id(x)] for x in e.args), e.dtype, e.params)
-        if not isinstance(e, Load) or any(isinstance(term, Loaded) for term in e.offset.terms):
+        if not isinstance(e, Load) or next(loaded_in(e.offset), None) is not None:
             return None
         offset = substitute_index(e.offset, self.replacements)
         return self.known.setdefault((e.value, offset), Load(e.value, offset))

@@ -204,3 +204,27 @@ def test_a_new_value_written_over_an_old_one():
         model.compile(pronghorn.optimizers.SGD(0.5), "mse", run_eagerly=eager)
         losses.append(model.fit(x, y, batch_size=32, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+SEEN_THROUGH = {
+    "a tile": lambda t: ops.tile(t, (5, 1)),
+    "a repeat": lambda t: ops.repeat(t, 3, 0),
+    "a turned array": lambda t: ops.reshape(ops.transpose(t), (-1, 24)),
+}
+
+
+@pytest.mark.parametrize("name", SEEN_THROUGH)
+def test_rows_that_are_looked_up(name):
+    """An index that is read from memory may stand inside of a quotient or a remainder."""
+
+    def fn(x, w, table, i):
+        y = ops.matmul(x, w)
+        return [y, ops.sum(y * ops.take(SEEN_THROUGH[name](table), i, axis=0), (0, 1))]
+
+    shapes = [((BATCH, 40, 8), "float32"), ((8, 24), "float32"), ((6, 24), "float32"), ((BATCH, 40), "int32")]
+    traced = trace(fn, [Aval(shape, dtype) for shape, dtype in shapes])
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-2, 3, (3, *shape[1:]) if shape[0] is BATCH else shape) for shape, _ in shapes[:3]]
+    inputs = [*(array.astype("float32") for array in inputs), rng.integers(0, 6, (3, 40)).astype("int32")]
+    for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
+        np.testing.assert_array_equal(got, expected)
