@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from pronghorn.codegen.builder import Operand
@@ -36,7 +37,25 @@ from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.compile import Stream
 from pronghorn.runtime.host import Target
 
+ALIGNMENT = 64
 FIRST_BLOCKS = 6  # of the step's arguments: the tables of blocks of rows
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """An array of what a loop carries: before its first step, and after each.
+
+    Attributes:
+        memory: the array, of a row more than there are steps.
+        carry, output: what is carried, before a step and after it: a row and the next (the one before, where the
+            loop runs backwards).
+        results: what is stacked of it, each with whether that is after a step: all rows but the first, or but the last.
+    """
+
+    memory: Value
+    carry: Value
+    output: Value
+    results: list[tuple[Value, bool]]
 
 
 class ProgramEmitter(StepEmitter):
@@ -46,6 +65,7 @@ class ProgramEmitter(StepEmitter):
         """Everything."""
         fb = self.fb
         self.places: dict[Kernel, tuple[Program, int]] = {}  # of loops, in their programs
+        self.copies: dict[Value, Value] = {}  # outputs of bodies that are copies, and what they are copies of
         self.decisions = fb.alloca("i64")
         fb.store("i64", 0, self.decisions)
         self.lost = fb.label("lost")
@@ -160,6 +180,7 @@ class ProgramEmitter(StepEmitter):
             if root in claimed or root.node is None or root in self.out.constants:
                 fresh = Value(v.aval, program.graph)
                 program.kernels.append(copy_kernel(root, fresh))
+                self.copies[fresh] = root
                 root = fresh
             claimed.add(root)
             outputs.append(root)
@@ -179,7 +200,7 @@ class ProgramEmitter(StepEmitter):
     def _is_left(self, kernel: Kernel, memory: Value, value: Value) -> bool:
         """Whether ``memory``, which a loop or branch reads, is a temporary of its program that nobody needs behind it,
         and holds as much as ``value``."""
-        if memory in self.external or memory in self.out.constants:
+        if memory in self.external or memory in self.out.constants or memory in self.held_in:
             return False
         if (product(memory.shape), memory.dtype) != (product(value.shape), value.dtype):
             return False
@@ -220,25 +241,76 @@ class ProgramEmitter(StepEmitter):
             if blocks is not None:
                 self._scan_by_rows(loop, blocks, p["reverse"])
                 return
+        rows = self._kept_rows(kernel, loop) if has_launches else []
         for v, new, start, end in zip(loop.carry, outputs, loop.start, loop.end):
             if in_place.get(new) is v and self.tables.root(end) is end:
                 self.tables.aliases[v] = end
                 if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
                     self.tables.aliases[end] = start
+        last = self._number(loop.length)
+        self._point_at_rows(rows, *((last, last) if p["reverse"] else (0, 0)))
         for v, start in zip(loop.carry, loop.start):
             self._copy(start, v)
         first_epoch = self.epoch
         with self._region(loop.length), self._steps(loop.length, p["reverse"]) as t:
             for v, whole in loop.moving:
                 self._point(v, self._place(whole), t)
+            behind = self.fb.add(t, 1)
+            self._point_at_rows(rows, *((behind, t) if p["reverse"] else (t, behind)))
             self._launch_all(loop.launches)
             self._kernels(() if has_launches else program.kernels)
             self._settle()
             for a, b in zip(loop.carry, outputs):
                 self._swap(a, b)
         self._keep([*loop.carry, *outputs[:nk], *operands, *node.outputs[nk:], *kept], first_epoch)
+        self._point_at_rows(rows, *((0, 0) if p["reverse"] else (last, last)))
+        for kept_rows in rows:
+            for whole, is_new in kept_rows.results:
+                self._point(whole, self._place(kept_rows.memory), int(is_new != p["reverse"]), of=kept_rows.carry)
         for v, final in zip(loop.carry, loop.end):
             self._copy(v, final)
+        for kept_rows in rows:
+            self._touch(kept_rows.memory)
+
+    def _kept_rows(self, kernel: Kernel, loop: LoopParts) -> list[KeptRows]:
+        """What a loop carries and stacks, too, before a step or after it.
+
+        One array has it as it was before each step and after the last, so that a step writes what it carries where it
+        stays. The loop then copies nothing there.
+        """
+        found = []
+        for v, new in zip(loop.carry, loop.outputs):
+            if self.tables.root(new) is not new or self.tables.root(v) is not v or not _is_aligned(v):
+                continue
+            same = [(part, whole) for part, whole in loop.results if self.copies.get(part) in (v, new)]
+            same = [(part, whole) for part, whole in same if self._may_share(kernel, whole)]
+            if not same:
+                continue
+            memory = Value(Aval((loop.length + 1, *v.shape), v.dtype), loop.body)
+            parts = {part for part, _ in same}
+            loop.results = [pair for pair in loop.results if pair[0] not in parts]
+            loop.launches = [launch for launch in loop.launches if not launch.writes & parts]
+            self.external.update([v, new])
+            self.held_in |= {whole: memory for _, whole in same}
+            found.append(KeptRows(memory, v, new, [(whole, self.copies[part] is new) for part, whole in same]))
+        return found
+
+    def _may_share(self, kernel: Kernel, whole: Value) -> bool:
+        """Whether what a loop stacks may lie in an array with others: it is not asked for elsewhere, as results are."""
+        program, _ = self.places[kernel]
+        results = self._roots(set(program.graph.outputs))
+        return whole not in self.external and whole not in results and self.tables.root(whole) is whole
+
+    def _point_at_rows(self, rows: Sequence[KeptRows], before: Operand, after: Operand) -> None:
+        """Have what is carried lie in these rows of its array: ``before`` a step and ``after`` it."""
+        if rows:
+            self._end_run()
+            self._write_listed()
+        for kept in rows:
+            self._touch(kept.memory)
+            whole = self._place(kept.memory)
+            self._point(kept.carry, whole, before)
+            self._point(kept.output, whole, after)
 
     def _scan_by_rows(self, loop: LoopParts, blocks: RowBlocks, reverse: bool) -> None:
         """All steps of a loop for a block of rows at a time, each block a grain."""
@@ -307,10 +379,13 @@ class ProgramEmitter(StepEmitter):
         """Where a value's memory is, by the table in use."""
         return self.fb.load("ptr", self._slot_address(value))
 
-    def _point(self, part: Value, whole: str, t: Operand, offset: Operand = 0) -> None:
-        """Have ``part``'s entry in the table point to row ``t`` of what is at ``whole``, ``offset`` bytes into it."""
-        fb = self.fb
-        row = self._number(product(part.shape) * dtypes.itemsize(part.dtype))
+    def _point(self, part: Value, whole: str, t: Operand, offset: Operand = 0, of: Value | None = None) -> None:
+        """Have ``part``'s entry in the table point to row ``t`` of what is at ``whole``, ``offset`` bytes into it.
+
+        A row is as large as ``part``, or as ``of``.
+        """
+        fb, of = self.fb, of or part
+        row = self._number(product(of.shape) * dtypes.itemsize(of.dtype))
         fb.store("ptr", fb.gep("i8", whole, fb.add(fb.mul(t, row), offset)), self._slot_address(part))
 
     def _swap(self, a: Value, b: Value) -> None:
@@ -371,6 +446,12 @@ class ProgramEmitter(StepEmitter):
             fb.branch(done)
         fb.place(done)
         self._keep([pred, *operands, *node.outputs], first)
+
+
+def _is_aligned(value: Value) -> bool:
+    """Whether rows as large as a value start where lines of memory do, if the first does."""
+    known = prod(extent for extent in value.shape if isinstance(extent, int))
+    return known * dtypes.itemsize(value.dtype) % ALIGNMENT == 0
 
 
 def emit_program(

@@ -87,6 +87,7 @@ class StepEmitter:
         )
         self.number = 0
         self.program = program
+        self.held_in: dict[Value, Value] = {}  # what lies in the memory of another value, where code points to it
         self.functions: dict[str, str] = {}  # by their text without the name
         self.written: dict[Hashable, _Written] = {}  # by their signatures
         self.listing = Listing(self.module, profile)
@@ -119,6 +120,7 @@ class StepEmitter:
         """Note that a buffer is in use in this epoch."""
         root = self.tables.root(value)
         self.tables.buffer(root)
+        root = self.held_in.get(root, root)
         if root in self.external or root in self.out.constants:
             return
         life = self.out.lifetimes.get(root)

@@ -85,7 +85,93 @@ def _a_loop_in_a_loop(x, y):
     return list(ops.scan(outer, _zeros(), (x, y)))
 
 
+def _states(x, y, start, **options):
+    """What is carried, after the last step, after each and before each."""
+
+    def step(total, xy):
+        new = 0.5 * ops.tanh(_added(total, *xy)) + ops.roll(total, 1, axis=0)
+        return new, (new, total)
+
+    last, (after, before) = ops.scan(step, start, (x, y), **options)
+    return last, after, before
+
+
+def _states_are_kept(x, y):
+    last, after, before = _states(x, y, _made(x))
+    return [last, ops.cumsum(after, axis=0), ops.matmul(before, ops.transpose(y, (0, 2, 1)))]
+
+
+def _states_are_kept_backwards(x, y):
+    last, after, before = _states(x, y, _made(x), reverse=True)
+    return [last, ops.cumsum(after, axis=0), ops.matmul(before, ops.transpose(y, (0, 2, 1)))]
+
+
+def _states_before_are_kept(x, y):
+    _, _, before = _states(x, y, _made(x))
+    return [ops.cumsum(before, axis=0)]
+
+
+def _states_after_are_kept(x, y):
+    _, after, _ = _states(x, y, _made(x), reverse=True)
+    return [ops.cumsum(after, axis=0)]
+
+
+def _states_are_results(x, y):
+    return list(_states(x, y, _made(x)))
+
+
+def _a_state_is_a_result(x, y):
+    last, after, before = _states(x, y, _made(x))
+    return [after, ops.cumsum(before, axis=0), last]
+
+
+def _states_start_a_loop(x, y):
+    """Which could go on in their memory, if others did not lie there."""
+    _, after, before = _states(x, y, _made(x))
+
+    def step(carry, xy):
+        v, count = carry
+        return (ops.tanh(v) + ops.max(_added(0.0, *xy)), count + 1), None
+
+    last, _ = ops.scan(step, (after, ops.zeros(())), (x, y))[0]
+    return [ops.cumsum(last, axis=0), ops.cumsum(before + ops.sum(last), axis=0)]
+
+
+def _states_are_carried(x, y):
+    """By a loop around, whose next step reads them while it makes others."""
+
+    def outer(states, xy):
+        def step(total, z):
+            new = 0.5 * ops.tanh(_added(total, *xy)) + z
+            return new, (new, total)
+
+        _, (after, before) = ops.scan(step, states[0], states)
+        return after, ops.sum(ops.cumsum(before, axis=0) - after * ops.flip(states, 0))
+
+    return list(ops.scan(outer, ops.ones((3, 8, 300)), (x, y)))
+
+
+def _states_of_a_branch(x, y):
+    def arm(reverse):
+        def of():
+            last, after, before = _states(x, y, _made(x), reverse=reverse)
+            return after, ops.cumsum(before, axis=0), last
+
+        return of
+
+    return list(ops.cond(ops.sum(x) > 0, arm(False), arm(True)))
+
+
 CASES = [
+    _states_are_kept,
+    _states_are_kept_backwards,
+    _states_before_are_kept,
+    _states_after_are_kept,
+    _states_are_results,
+    _a_state_is_a_result,
+    _states_start_a_loop,
+    _states_are_carried,
+    _states_of_a_branch,
     _twice,
     _start_is_read_again,
     _start_is_read_in_the_loop,
@@ -107,7 +193,17 @@ def test_values_are_those_of_copies(fn):
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("fn", "copies"), [(_twice, 1), (_start_is_read_again, 1), (_they_change_places, 4)])
+@pytest.mark.parametrize(
+    ("fn", "copies"),
+    [
+        (_twice, 1),
+        (_start_is_read_again, 1),
+        (_they_change_places, 4),
+        (_states_are_kept, 2),  # into the array of the states, and out of it
+        (_states_are_kept_backwards, 2),
+        (_states_are_results, 4),  # which have memory of their own
+    ],
+)
 def test_what_is_carried_is_copied_only_where_it_has_to_be(fn, copies):
     """A result of the whole program has memory of its own, into which its start is copied. (Adding 1 counts, too.)"""
 
