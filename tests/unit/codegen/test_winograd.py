@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -71,6 +73,43 @@ CASES = {
     "strides, few tiles": lambda **o: conv(3, 9, 8, 64, 96, 3, 3, stride=2, **o),
     "strides, filter gradient": lambda **o: filter_gradient(3, 21, 17, 32, 64, 3, 3, stride=2, **o),
     "strides, filter gradient, odd": lambda **o: filter_gradient(5, 16, 20, 16, 20, 3, 3, stride=2, **o),
+    "four taps": lambda **o: conv(2, 41, 1, 32, 48, 4, 1, **o),
+    "four taps, odd": lambda **o: conv(3, 36, 1, 5, 20, 4, 1, **o),
+    "four taps, few tiles": lambda **o: conv(30, 9, 1, 64, 64, 4, 1, **o),
+    "four taps, input gradient": lambda **o: input_gradient(2, 31, 1, 17, 48, 4, 1, **o),
+    "four taps, filter gradient": lambda **o: filter_gradient(9, 42, 1, 32, 48, 4, 1, **o),
+    "four taps, strides": lambda **o: conv(2, 57, 1, 16, 20, 4, 1, stride=2, **o),
+    "four dilated taps": lambda **o: conv(2, 44, 1, 16, 20, 4, 1, dilation=3, **o),
+    "five taps": lambda **o: conv(2, 5, 34, 16, 20, 1, 5, **o),
+    "five taps, odd": lambda **o: conv(3, 35, 1, 5, 20, 5, 1, **o),
+    "five taps, few tiles": lambda **o: conv(30, 11, 1, 64, 64, 5, 1, **o),
+    "five taps, input gradient": lambda **o: input_gradient(2, 31, 1, 17, 48, 5, 1, **o),
+    "five taps, filter gradient, odd": lambda **o: filter_gradient(17, 25, 1, 9, 20, 5, 1, **o),
+    "five taps, strides": lambda **o: conv(2, 58, 1, 16, 20, 5, 1, stride=2, **o),
+    "five taps, strides, filter gradient": lambda **o: filter_gradient(9, 64, 1, 16, 20, 5, 1, stride=2, **o),
+    "five dilated taps, filter gradient": lambda **o: filter_gradient(9, 43, 1, 16, 20, 5, 1, dilation=4, **o),
+    "five dilated taps, input gradient": lambda **o: input_gradient(2, 44, 1, 16, 20, 5, 1, dilation=4, **o),
+    "4x4, odd": lambda **o: conv(3, 10, 12, 16, 32, 4, 4, **o),
+    "4x4, strides": lambda **o: conv(2, 20, 18, 32, 64, 4, 4, stride=2, **o),
+    "4x4, few tiles, input gradient": lambda **o: input_gradient(3, 5, 4, 96, 64, 4, 4, **o),
+    "4x4, strides, few tiles": lambda **o: conv(5, 9, 8, 64, 96, 4, 4, stride=2, **o),
+    "4x4, strides, filter gradient": lambda **o: filter_gradient(5, 16, 20, 16, 20, 4, 4, stride=2, **o),
+    "5x5": lambda **o: conv(2, 13, 12, 32, 64, 5, 5, **o),
+    "5x5, channels that fill no vector": lambda **o: conv(2, 11, 15, 5, 20, 5, 5, **o),
+    "5x5, fewer filters at a time": lambda **o: conv(1, 23, 24, 128, 96, 5, 5, **o),
+    "5x5, input gradient, odd": lambda **o: input_gradient(2, 11, 7, 17, 48, 5, 5, **o),
+    "5x5, few tiles, odd": lambda **o: conv(5, 9, 7, 48, 32, 5, 5, **o),
+    "5x5, few tiles, blocks of channels": lambda **o: conv(2, 8, 7, 192, 32, 5, 5, **o),
+    "5x5, few tiles, input gradient": lambda **o: input_gradient(3, 5, 4, 96, 64, 5, 5, **o),
+    "5x5, filter gradient": lambda **o: filter_gradient(3, 12, 14, 32, 64, 5, 5, **o),
+    "5x5, filter gradient, odd": lambda **o: filter_gradient(5, 11, 13, 16, 20, 5, 5, **o),
+    "5x5, filter gradient, blocks of channels": lambda **o: filter_gradient(3, 10, 9, 128, 128, 5, 5, **o),
+    "5x5, strides, odd": lambda **o: conv(3, 18, 22, 16, 20, 5, 5, stride=2, **o),
+    "5x5, dilation": lambda **o: conv(2, 25, 29, 16, 20, 5, 5, dilation=2, **o),
+    "3x5": lambda **o: conv(2, 11, 13, 16, 20, 3, 5, **o),
+    "5x3, few tiles, input gradient": lambda **o: input_gradient(3, 4, 5, 64, 32, 5, 3, **o),
+    "5x4, filter gradient": lambda **o: filter_gradient(5, 13, 11, 16, 20, 5, 4, **o),
+    "3x4, strides, filter gradient": lambda **o: filter_gradient(5, 16, 20, 16, 20, 3, 4, stride=2, **o),
 }
 
 
@@ -91,6 +130,9 @@ def test_any_batch(native, images):
     check(native, conv(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
     check(native, conv(images, 6, 7, 32, 64, 3, 3, runtime=("n",)), planner=winograd)
     check(native, filter_gradient(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
+    check(native, conv(images, 8, 9, 32, 64, 5, 5, runtime=("n",)), planner=winograd)
+    check(native, filter_gradient(images, 11, 9, 6, 9, 5, 5, runtime=("n",)), planner=winograd)
+    check(native, conv(images, 30, 1, 6, 9, 4, 1, runtime=("n",)), planner=winograd)
 
 
 @pytest.mark.mostly_slow(every=3)
@@ -105,18 +147,26 @@ def test_bits_do_not_depend_on_the_cuts(native, name):
 @pytest.mark.parametrize("dtypes", [("bfloat16",) * 3, ("float16",) * 3, ("bfloat16", "float32", "float32")], ids=str)
 @pytest.mark.parametrize("target", TARGETS)
 def test_low_precision(native, dtypes, target):
-    for name in ("odd", "input gradient", "few tiles, odd", "few tiles, input gradient", "filter gradient, odd"):
+    names = ("odd", "input gradient", "few tiles, odd", "few tiles, input gradient", "filter gradient, odd")
+    for name in (
+        *names,
+        "5x5, input gradient, odd",
+        "5x5, few tiles, odd",
+        "5x5, filter gradient, odd",
+        "four taps, odd",
+    ):
         check(native, CASES[name](dtypes=dtypes), target, planner=winograd)
 
 
 @pytest.mark.slow
 def test_random_convolutions(native):
     rng = np.random.default_rng(5)
-    for number in range(20):
-        n, h, w = (int(rng.integers(*bounds)) for bounds in ((1, 4), (9, 24), (9, 24)))
+    for number in range(30):
+        n, h, w = (int(rng.integers(*bounds)) for bounds in ((1, 4), (13, 24), (13, 24)))
         cin, cout = int(rng.integers(2, 40)), int(rng.integers(2, 90))
         make = (conv, input_gradient, filter_gradient)[number % 3]
-        check(native, make(n + 1, h, w, cin, cout, 3, 3, seed=number), planner=winograd)
+        kernel = rng.integers(3, 6, 2)
+        check(native, make(n + 1, h, w, cin, cout, *map(int, kernel), seed=number), planner=winograd)
 
 
 def test_error_is_that_of_float32(native):
@@ -128,6 +178,11 @@ def test_error_is_that_of_float32(native):
         conv(2, 130, 1, 64, 64, 3, 1),
         conv(2, 130, 1, 64, 64, 3, 1, dilation=8),
         filter_gradient(32, 130, 1, 8, 16, 3, 1),
+        conv(2, 130, 1, 64, 64, 4, 1),
+        conv(2, 20, 20, 64, 64, 5, 5),
+        conv(2, 8, 8, 256, 32, 5, 5),
+        conv(2, 26, 26, 64, 64, 4, 4, stride=2),
+        filter_gradient(32, 20, 20, 8, 16, 5, 5),
     ):
         expected = problem.expected()
         scale = np.abs(expected).max()
@@ -138,12 +193,25 @@ def test_error_is_that_of_float32(native):
         assert errors[0] < 4 * errors[1] < 1e-5
 
 
-@pytest.mark.parametrize(("shape", "stride"), [((12, 13, 16), 1), ((7, 8, 32), 1), ((13, 15, 16), 2)])
-def test_a_result_depends_on_its_own_window_only(native, shape, stride):
+@pytest.mark.parametrize(
+    ("shape", "taps", "stride"),
+    [
+        ((12, 13, 16), 3, 1),
+        ((7, 8, 32), 3, 1),
+        ((13, 15, 16), 3, 2),
+        ((14, 13, 16), 4, 1),
+        ((18, 18, 16), 4, 2),
+        ((14, 15, 16), 5, 1),
+        ((9, 10, 32), 5, 1),
+        ((17, 19, 16), 5, 2),
+    ],
+)
+def test_a_result_depends_on_its_own_window_only(native, shape, taps, stride):
     """A NaN, an infinity or a huge value changes no bit of the results that do not read it, and zeros stay zeros."""
+    native = functools.cache(native)  # the same code over again
     height, width, channels = shape
-    problem = conv(1, *shape, channels, 3, 3, stride=stride)
-    first = [stride * np.arange((size - 3) // stride + 1) for size in (height, width)]  # input of each result
+    problem = conv(1, *shape, channels, taps, taps, stride=stride)
+    first = [stride * np.arange((size - taps) // stride + 1) for size in (height, width)]  # input of each result
     before, _ = run(native, problem, "native", planner=winograd)
     before = problem.result(before).copy()
     image = problem.arrays[0].reshape(shape)
@@ -152,34 +220,49 @@ def test_a_result_depends_on_its_own_window_only(native, shape, stride):
         for value in (np.nan, np.inf, 1e30):
             image[row, column] = value
             after, _ = run(native, problem, "native", planner=winograd)
-            along = [(f <= here) & (here < f + 3) for f, here in zip(first, (row, column), strict=True)]
+            along = [(f <= here) & (here < f + taps) for f, here in zip(first, (row, column), strict=True)]
             reads = np.outer(*along)
             np.testing.assert_array_equal(problem.result(after)[0][~reads], before[0][~reads])
         image[row, column] = kept
-    image[:5] = 0
+    image[: taps + 2] = 0
     after, _ = run(native, problem, "native", planner=winograd)
     assert not problem.result(after)[0][first[0] <= 2].any()
 
 
-@pytest.mark.parametrize(("size", "dilation"), [(26, 1), (27, 1), (40, 4), (37, 6)])
-def test_a_result_of_three_taps_depends_on_these_only(native, size, dilation):
+@pytest.mark.parametrize(
+    ("size", "taps", "dilation", "stride"),
+    [
+        (26, 3, 1, 1),
+        (27, 3, 1, 1),
+        (40, 3, 4, 1),
+        (37, 3, 6, 1),
+        (28, 4, 1, 1),
+        (39, 4, 3, 1),
+        (50, 4, 1, 2),
+        (29, 5, 1, 1),
+        (40, 5, 3, 1),
+        (55, 5, 1, 2),
+    ],
+)
+def test_a_result_along_one_axis_depends_on_its_taps_only(native, size, taps, dilation, stride):
     """As above, along one axis; results of a tile lie as far apart as the taps."""
-    problem = conv(1, size, 1, 16, 16, 3, 1, dilation=dilation)
+    native = functools.cache(native)
+    problem = conv(1, size, 1, 16, 16, taps, 1, dilation=dilation, stride=stride)
     before, _ = run(native, problem, "native", planner=winograd)
     before = problem.result(before).copy()
     series = problem.arrays[0].reshape(size, 16)
-    first = np.arange(size - 2 * dilation)
+    first = np.arange(0, size - (taps - 1) * dilation, stride)
     for at in (0, 1, size // 2, size - 1):
         kept = series[at].copy()
         for value in (np.nan, -np.inf, 1e30):
             series[at] = value
             after, _ = run(native, problem, "native", planner=winograd)
-            reads = np.isin(at - first, (0, dilation, 2 * dilation))
+            reads = np.isin(at - first, dilation * np.arange(taps))
             np.testing.assert_array_equal(problem.result(after)[0][~reads], before[0][~reads])
         series[at] = kept
-    series[: 3 * dilation] = 0
+    series[: taps * dilation] = 0
     after, _ = run(native, problem, "native", planner=winograd)
-    assert not problem.result(after)[0][:dilation].any()
+    assert not problem.result(after)[0][first < dilation].any()
 
 
 def test_small_integers_are_exact(native):
@@ -192,6 +275,14 @@ def test_small_integers_are_exact(native):
         filter_gradient(20, 11, 10, 5, 9, 3, 3),
         conv(2, 27, 1, 16, 24, 3, 1),
         filter_gradient(20, 31, 1, 5, 9, 3, 1, dilation=3),
+        conv(2, 27, 1, 16, 24, 4, 1),
+        conv(2, 27, 1, 16, 24, 5, 1),
+        conv(2, 14, 13, 16, 24, 5, 5),
+        conv(3, 8, 9, 64, 32, 5, 5),
+        conv(2, 18, 20, 16, 24, 4, 4, stride=2),
+        filter_gradient(20, 13, 12, 5, 9, 5, 5),
+        filter_gradient(20, 18, 16, 5, 9, 4, 4, stride=2),
+        filter_gradient(20, 31, 1, 5, 9, 5, 1, dilation=3),
     ):
         for array in problem.arrays[:2]:
             array[:] = rng.integers(-4, 5, array.size)
@@ -231,9 +322,10 @@ def test_epilogue_of_a_filter_gradient_sees_coordinates(native):
     np.testing.assert_allclose(problem.result(c), expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("taps", [3, 5])
 @pytest.mark.parametrize("window", [{"oh": 2, "ow": 2}, {"oh": 2}, {"ow": 2}], ids=str)
-def test_tile_epilogue_gets_whole_windows(native, window):
-    problem = conv(2, 14, 16, 3, 20, 3, 3)
+def test_tile_epilogue_gets_whole_windows(native, window, taps):
+    problem = conv(2, 11 + taps, 13 + taps, 3, 20, taps, taps)
     steps = window.get("oh", 1), window.get("ow", 1)
     shape = (2, 12 // steps[0], 14 // steps[1], 20)
     summed = np.zeros(shape, "f4")
@@ -267,9 +359,11 @@ OTHERS = {
     "1x1": conv(2, 12, 12, 32, 32, 1, 1),
     "3x1 with strides": conv(2, 25, 12, 32, 32, 3, 1, stride=2),
     "taps beyond all results": conv(2, 24, 1, 32, 32, 3, 1, dilation=11),
-    "5x5": conv(2, 16, 16, 32, 32, 5, 5),
-    "three channels are no taps": conv(2, 16, 16, 3, 32, 5, 3),
-    "filter gradient, 5x5": filter_gradient(2, 12, 12, 32, 32, 5, 5),
+    "6x6": conv(2, 16, 16, 32, 32, 6, 6),
+    "2x2": conv(2, 16, 16, 32, 32, 2, 2),
+    "two taps": conv(2, 40, 1, 32, 32, 2, 1),
+    "three channels are no taps": conv(2, 16, 16, 3, 32, 7, 3),
+    "filter gradient, 6x6": filter_gradient(2, 12, 12, 32, 32, 6, 6),
     "filter gradient, one image": filter_gradient(1, 12, 12, 32, 32, 3, 3),
     "filter gradient, sums that outgrow the cache": filter_gradient(2, 12, 12, 301, 149, 3, 3),
     "filter gradient, double": filter_gradient(2, 12, 12, 32, 32, 3, 3, dtypes=("float64",) * 3),
@@ -341,8 +435,9 @@ def test_three_taps_are_taken_where_they_gain():
         for problem in (conv, filter_gradient):
             spec = problem(64, steps + 2 * dilation, 1, cin, cout, 3, 1, dilation=dilation, runtime=("n",)).spec
             assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains, (steps, cin, problem)
-    spec = conv(2, 130, 1, 64, 64, 3, 1).spec
-    assert plan_winograd(spec, machine, multiples={"oh": 2}) is None  # pooled by register tiles of the direct sums
+    for taps in (3, 4):
+        spec = conv(2, 130, 1, 64, 64, taps, 1).spec
+        assert plan_winograd(spec, machine, multiples={"oh": 2}) is None  # pooled by register tiles of the direct sums
 
 
 def test_strides_are_taken_where_they_gain():
@@ -353,7 +448,35 @@ def test_strides_are_taken_where_they_gain():
             assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains, (size, problem)
 
 
+def test_more_taps_are_taken_where_they_gain():
+    machine = named_target("avx512")
+    for taps, stride in ((4, 1), (5, 1), (4, 2), (5, 2)):
+        for cin, cout, gains in ((64, 64, True), (128, 64, True), (1, 64, False), (8, 16, False)):
+            for problem in (conv, filter_gradient):
+                spec = problem(32, 200, 1, cin, cout, taps, 1, stride=stride, runtime=("n",)).spec
+                assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains, (taps, cin, problem)
+    for taps, stride in ((4, 1), (5, 1), (4, 2), (5, 2)):
+        for channels, size in ((16, 32), (32, 16), (64, 16), (128, 16), (128, 8), (256, 16)):
+            for problem in (conv, filter_gradient):
+                width = stride * size + taps - stride
+                spec = problem(32, width, width, channels, channels, taps, taps, stride=stride, runtime=("n",)).spec
+                assert plan_winograd(spec, machine, plan(spec, machine)) is not None, (taps, channels, problem)
+        spec = filter_gradient(32, 32, 32, 3, 64, taps, taps, stride=stride, runtime=("n",)).spec
+        assert plan_winograd(spec, machine, plan(spec, machine)) is None
+
+
+def stack_bytes(made):
+    """What the main kernel of a plan has on the stack."""
+    if isinstance(made, FilterGradientPlan):
+        return 4 * made.points_at_a_time * (made.input_plane + made.gradient_plane)
+    if isinstance(made, WidePlan):
+        kept = made.rows.step * made.columns.step * made.kept_plane
+        return 4 * (made.points_at_a_time * (made.filter_plane + made.product_plane) + kept)
+    return 4 * made.points * (made.input_plane + made.product_plane)
+
+
 def test_plan_fits_the_stack():
+    machine = named_target("avx512")
     strided = winograd(conv(4, 33, 33, 64, 64, 3, 3, stride=2).spec, named_target("avx512"))
     assert 4 * 25 * (strided.input_plane + strided.product_plane) <= 400 * 1024
     for cin, cout in ((16, 16), (256, 64), (256, 256), (64, 512)):
@@ -367,3 +490,11 @@ def test_plan_fits_the_stack():
     for cin, cout in ((16, 16), (128, 128), (256, 64), (512, 512)):
         made = winograd(filter_gradient(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.gradient_plane) <= 400 * 1024
+    sizes = ((4, 4), (5, 5), (3, 4), (3, 5), (5, 3), (4, 5))
+    for taps, stride, channels in itertools.product(sizes, (1, 2), (16, 64, 128, 256)):
+        options = {"stride": stride}
+        for size in (9, 40):
+            made = winograd(conv(4, 2 * size, 2 * size, channels, channels, *taps, **options).spec, machine)
+            assert stack_bytes(made) <= 400 * 1024 or made.points <= 25, made
+        made = winograd(filter_gradient(4, 40, 40, channels, channels, *taps, **options).spec, machine)
+        assert stack_bytes(made) <= 400 * 1024, made

@@ -1,11 +1,12 @@
-"""Convolutions of 3x3 and of three taps by Winograd's minimal filtering: fewer multiplications.
+"""Convolutions with three to five taps along an axis or two by Winograd's minimal filtering: fewer multiplications.
 
 Along one axis, two neighbouring results of a filter of three taps take four multiplications instead of six:
 ``y = A (G g * B d)``, where the four inputs ``d`` and the taps ``g`` are first transformed by additions (Lavin and
 Gray, 2015, arXiv:1509.09308, section 4.1). Along one axis alone, with many channels, these are four matrix products;
 nested over two axes, a tile of 4x4 inputs gives 2x2 results, by sixteen products in place of 36. Where results are two
 inputs apart, as with strides of two, the outer taps of neighbours share an input: five multiplications give two
-results, not six, and tiles of 5x5 inputs 2x2. A result depends on the same inputs as ever, since no other enters its
+results, not six, and tiles of 5x5 inputs 2x2. Four and five taps are groups of two or three, each filtered so: six and
+seven multiplications in place of eight and ten. A result depends on the same inputs as ever, since no other enters its
 sums: where they are zero it is zero, and a NaN elsewhere does not reach it.
 
 :mod:`.plan` and :mod:`.kernels` are for any contraction of that shape, so for a convolution's gradient by its input,

@@ -38,19 +38,26 @@ def ask_for_lines(fb: FunctionBuilder, dtype: str, source: str, offsets: list[Op
 
 
 def multiply(
-    fb: FunctionBuilder, plan: Tiled, product: str, table: str, ask: Callable[[Operand], None] | None = None
+    fb: FunctionBuilder,
+    plan: Tiled,
+    product: str,
+    table: str,
+    ask: Callable[[Operand], None] | None = None,
+    turn: tuple[int, int] = (0, 1),
 ) -> None:
     """Calls the kernel of the plan's product, part by part; before each, ``ask`` is told some numbers of tiles.
 
     It asks for what tiles of those numbers read in the next block: so few lines at a time arrive meanwhile, whereas
-    transforms wait for theirs.
+    transforms wait for theirs. Where a block takes several such calls, ``turn`` is which it is and how many: each is
+    told its share of the tiles.
     """
     units = static(plan.product.kernels[0].units.evaluate({}))
-    parts = 1 if ask is None else min(units, plan.tiles, PARTS)
+    begin_tile, end_tile = (plan.tiles * (turn[0] + k) // turn[1] for k in (0, 1))
+    parts = 1 if ask is None else min(units, end_tile - begin_tile, PARTS)
     with fb.loop(0, parts) as part:
         begin, end = (fb.div(fb.mul(fb.add(part, k), units), parts) for k in (0, 1))
         if ask is not None:
-            first, behind = (fb.div(fb.mul(fb.add(part, k), plan.tiles), parts) for k in (0, 1))
-            with fb.loop(first, behind) as number:
+            first, behind = (fb.div(fb.mul(fb.add(part, k), end_tile - begin_tile), parts) for k in (0, 1))
+            with fb.loop(fb.add(first, begin_tile), fb.add(behind, begin_tile)) as number:
                 ask(number)
         fb.call(product, "void", [("ptr", table), ("ptr", "%dims"), ("i64", begin), ("i64", end)])

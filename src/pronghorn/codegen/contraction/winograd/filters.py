@@ -9,7 +9,7 @@ from pronghorn.codegen.contraction.nest import load_elements
 from pronghorn.codegen.contraction.pack import transposed
 from pronghorn.codegen.contraction.winograd.inputs import store_planes
 from pronghorn.codegen.contraction.winograd.shape import Taps, Tiled, static
-from pronghorn.codegen.contraction.winograd.transforms import along_both, arithmetic_for
+from pronghorn.codegen.contraction.winograd.transforms import ALL, Transforms
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
 __all__ = ["taps_offset", "transform_filters", "transform_turned"]
@@ -24,11 +24,12 @@ def taps_offset(plan: Tiled, i: int, j: int) -> int:
     return total
 
 
-def transform_filters(fb: FunctionBuilder, plan: Tiled, load: Callable[[int, int], str], out: str, plane: int) -> None:
-    """Transforms a vector of filters, whose taps ``load`` gives, into planes."""
-    arithmetic = arithmetic_for(fb, vec("float", plan.lanes), plan.rows.stride)
-    grid = [[load(i, j) for j in range(plan.columns.size)] for i in range(plan.rows.size)]
-    store_planes(fb, arithmetic, along_both(arithmetic.filters, grid), out, plane)
+def transform_filters(
+    fb: FunctionBuilder, plan: Tiled, load: Callable[[int, int], str], out: str, plane: int, groups: slice = ALL
+) -> None:
+    """Transforms a vector of filters, whose taps ``load`` gives, into planes: those of some ``groups``' points."""
+    ty = vec("float", plan.lanes)
+    store_planes(fb, ty, Transforms(fb, ty, plan.pairs).filters(load, groups), out, plane)
 
 
 def transform_turned(
@@ -40,6 +41,7 @@ def transform_turned(
     room: str,
     target: Callable[[Operand], str],
     plane: int,
+    groups: slice = ALL,
 ) -> None:
     """Transforms as many filters as a vector has lanes, of as many channels, where the channels are adjacent in memory.
 
@@ -52,6 +54,7 @@ def transform_turned(
         room: a buffer for a block of each tap.
         target: where the filters of a channel go.
         plane: from one of their planes to the next.
+        groups: of the rows' taps.
     """
     lanes, dtype = plan.lanes, plan.spec.b.dtype
     scalar, ty = storage_type(dtype), vec("float", plan.lanes)
@@ -69,5 +72,8 @@ def transform_turned(
             fb.store(ty, column, fb.gep(ty, block, number * plan.taps))
     with fb.loop(0, lanes) as channel:
         taps = fb.opaque(fb.gep(ty, room, fb.mul(channel, plan.taps)))
-        grid = {(i, j): fb.load(ty, fb.gep(ty, taps, width * i + j)) for i in range(height) for j in range(width)}
-        transform_filters(fb, plan, lambda i, j: grid[i, j], target(channel), plane)
+
+        def load(i: int, j: int, taps: str = taps) -> str:
+            return fb.load(ty, fb.gep(ty, taps, width * i + j))
+
+        transform_filters(fb, plan, load, target(channel), plane, groups)

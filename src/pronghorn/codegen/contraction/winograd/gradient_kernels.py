@@ -11,8 +11,8 @@ from pronghorn.codegen.contraction.winograd.ahead import ask_for_inputs, ask_for
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
 from pronghorn.codegen.contraction.winograd.inputs import last_step, position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
-from pronghorn.codegen.contraction.winograd.shape import SINGLE, static
-from pronghorn.codegen.contraction.winograd.transforms import along_both, arithmetic_for
+from pronghorn.codegen.contraction.winograd.shape import SINGLE, Phase, static
+from pronghorn.codegen.contraction.winograd.transforms import Transforms, Vectors
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 
@@ -58,11 +58,11 @@ class _Sums:
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
-        self.arithmetic = arithmetic_for(fb, self.ty, plan.rows.stride)
+        self.transforms = Transforms(fb, self.ty, plan.pairs)
         self.a_base, self.b_base = self._base(plan.spec.a), self._base(plan.spec.b)
         self.sums = base_pointer(fb, slot)
-        self.inputs = fb.alloca("float", plan.points * plan.input_plane, align=64)
-        self.gradients = fb.alloca("float", plan.points * plan.gradient_plane, align=64)
+        self.inputs = fb.alloca("float", plan.points_at_a_time * plan.input_plane, align=64)
+        self.gradients = fb.alloca("float", plan.points_at_a_time * plan.gradient_plane, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
         self.a_first: Operand = 0  # channels of A and B, of the unit's block
         self.b_first: Operand = 0
@@ -81,35 +81,42 @@ class _Sums:
             self.a_first = fb.mul(fb.div(block, plan.vector_blocks), plan.depth)
             self.b_first = fb.mul(fb.rem(block, plan.vector_blocks), plan.width)
             sums = fb.gep("float", self.sums, fb.mul(unit, plan.points * plan.sums_plane))
-            for number, pointer in enumerate((self.inputs, self.gradients, sums)):
-                fb.store("ptr", pointer, fb.gep("ptr", self.table, number))
-            with fb.loop(0, plan.points * plan.sums_plane, plan.lanes) as at:
-                fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", sums, at))
             first = fb.mul(fb.mul(chunk, length), plan.tiles_of_image)
             last = fb.mul(fb.min(fb.mul(fb.add(chunk, 1), length), images), plan.tiles_of_image)
-            with fb.loop(first, last, plan.tiles) as start:
-                self._block(start, last)
+            for phase in plan.phases:
+                here = fb.gep("float", sums, phase.first * plan.sums_plane)
+                with fb.loop(0, phase.points * plan.sums_plane, plan.lanes) as at:
+                    fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", here, at))
+                with fb.loop(first, last, plan.tiles) as start:
+                    self._block(phase, here, start, last)
         fb.ret()
 
-    def _block(self, start: Operand, last: Operand) -> None:
+    def _block(self, phase: Phase, sums: str, start: Operand, last: Operand) -> None:
+        """Adds a block of tiles to the ``sums`` of the points of one turn."""
         fb, plan = self.fb, self.plan
         with fb.loop(0, plan.tiles) as number:
             tile = fb.add(start, number)
             with fb.if_else(fb.cmp("slt", "i64", tile, last)) as (yes, no):
                 with yes:
-                    self._transform(number, tile)
+                    self._transform(phase, number, tile)
                 with no:  # the last block of a chunk is filled up
-                    self._clear(self.inputs, fb.mul(number, plan.depth), plan.depth, plan.input_plane)
-                    self._clear(self.gradients, fb.mul(number, plan.width), plan.width, plan.gradient_plane)
+                    self._clear(phase, self.inputs, fb.mul(number, plan.depth), plan.depth, plan.input_plane)
+                    self._clear(phase, self.gradients, fb.mul(number, plan.width), plan.width, plan.gradient_plane)
 
         def ask(number: Operand) -> None:
             self._ask(fb.min(fb.add(fb.add(start, plan.tiles), number), fb.sub(last, 1)))
 
-        multiply(fb, plan, self.product, self.table, ask)
+        calls = phase.points // plan.product_points
+        planes = (self.inputs, plan.input_plane), (self.gradients, plan.gradient_plane), (sums, plan.sums_plane)
+        for call in range(calls):
+            for place, (base, plane) in enumerate(planes):
+                here = fb.gep("float", base, call * plan.product_points * plane)
+                fb.store("ptr", here, fb.gep("ptr", self.table, place))
+            multiply(fb, plan, self.product, self.table, ask, (call, calls))
 
-    def _clear(self, base: str, offset: Operand, extent: int, plane: int) -> None:
-        fb, plan = self.fb, self.plan
-        with fb.loop(0, plan.points) as point, fb.loop(0, extent, self.plan.lanes) as at:
+    def _clear(self, phase: Phase, base: str, offset: Operand, extent: int, plane: int) -> None:
+        fb = self.fb
+        with fb.loop(0, phase.points) as point, fb.loop(0, extent, self.plan.lanes) as at:
             where = fb.add(fb.add(offset, at), fb.mul(point, plane))
             fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, where))
 
@@ -134,16 +141,16 @@ class _Sums:
         here = fb.gep(storage_type(dtype), self.b_base, gradients, inbounds=False)
         ask_for_lines(fb, dtype, here, [i + j for i in rows for j in columns], static(plan.vector.extent))
 
-    def _transform(self, number: Operand, tile: Operand) -> None:
-        """One tile of the inputs and of the gradients, all channels, into the buffers."""
+    def _transform(self, phase: Phase, number: Operand, tile: Operand) -> None:
+        """One tile of the inputs and of the gradients, all channels, into the buffers: the points of one turn."""
         fb, plan = self.fb, self.plan
         at, source, gradients = self._place(tile)
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
-        transform_inputs(fb, plan, self.machine, source, at, target)
+        transform_inputs(fb, plan, self.machine, source, at, target, phase.groups)
         last = [last_step(fb, pair, first) for pair, first in zip(plan.pairs, at, strict=True)]
-        self._transform_gradients(gradients, fb.mul(number, plan.width), last)
+        self._transform_gradients(phase, gradients, fb.mul(number, plan.width), last)
 
-    def _transform_gradients(self, origin: Operand, target: Operand, last: list[Operand]) -> None:
+    def _transform_gradients(self, phase: Phase, origin: Operand, target: Operand, last: list[Operand]) -> None:
         """Positions beyond an odd extent have no gradient: zeros."""
         fb, plan, spec = self.fb, self.plan, self.spec
         scalar, extent = storage_type(spec.b.dtype), static(plan.vector.extent)
@@ -154,21 +161,18 @@ class _Sums:
         with fb.loop(0, plan.width, plan.lanes) as channel:
             mask = fb.mask_first(fb.sub(extent, channel), plan.lanes) if extent % plan.lanes else None
             here = fb.opaque(fb.gep(scalar, self.b_base, fb.add(origin, channel)))
-            grid = []
-            for row, i in enumerate(steps[0]):
-                line = []
-                for column, j in enumerate(steps[1]):
-                    at = fb.add(fb.mul(i, across[0]), fb.mul(j, across[1]))
-                    value = self._load(fb.gep(scalar, here, at), spec.b.dtype, mask)
-                    for condition, wanted in zip(there, (row, column), strict=True):
-                        if condition is not None and wanted:
-                            value = fb.let(f"select i1 {condition}, {self.ty} {value}, {self.ty} zeroinitializer")
-                    line.append(value)
-                grid.append(line)
+
+            def load(row: int, column: int, here: str = here, mask: Operand | None = mask) -> str:
+                at = fb.add(fb.mul(steps[0][row], across[0]), fb.mul(steps[1][column], across[1]))
+                value = self._load(fb.gep(scalar, here, at), spec.b.dtype, mask)
+                for condition, wanted in zip(there, (row, column), strict=True):
+                    if condition is not None and wanted:
+                        value = fb.let(f"select i1 {condition}, {self.ty} {value}, {self.ty} zeroinitializer")
+                return value
+
             out = fb.gep("float", self.gradients, fb.add(target, channel))
-            store_planes(
-                fb, self.arithmetic, along_both(self.arithmetic.result_gradients, grid), out, plan.gradient_plane
-            )
+            lines = self.transforms.result_gradients(load, phase.groups)
+            store_planes(fb, self.ty, lines, out, plan.gradient_plane)
 
     def _load(self, pointer: str, dtype: str, mask: Operand | None) -> str:
         return str(load_elements(self.fb, pointer, dtype, "float32", self.plan.lanes, self.machine, mask))
@@ -192,28 +196,31 @@ def emit_chunk_sums(
     depth = static(plan.channels.extent)
     sums, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
     chunks = slots.count(plan.chunks)
-    arithmetic = arithmetic_for(fb, ty, plan.rows.stride)
+    transforms, width = Transforms(fb, ty, plan.pairs), plan.columns.points
     with fb.loop("%begin", "%end") as channel, fb.loop(0, extent, lanes) as first:
         number = fb.add(fb.mul(fb.div(channel, depth), plan.vector_blocks), fb.div(first, plan.width))
         inside = fb.add(fb.mul(fb.rem(channel, depth), plan.width), fb.rem(first, plan.width))
         here = fb.gep("float", sums, fb.add(fb.mul(number, block), inside))
-        with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * plan.points) as loop:
-            chunk = fb.opaque(fb.gep("float", here, fb.mul(loop.index, plan.blocks * block)))
-            for point, carried in enumerate(loop.carried):
-                part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
-                loop.following.append(fb.op("fadd", ty, carried, part))
-        width = plan.columns.window
-        grid = [loop.results[width * i : width * (i + 1)] for i in range(plan.rows.window)]
-        taps = along_both(arithmetic.filter_gradients, grid)
+
+        def added(rows: range, here: str = here) -> list[Vectors]:
+            """The chunks' sums in some lines of points."""
+            points = [width * i + j for i in rows for j in range(width)]
+            with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * len(points)) as loop:
+                chunk = fb.opaque(fb.gep("float", here, fb.mul(loop.index, plan.blocks * block)))
+                for point, carried in zip(points, loop.carried, strict=True):
+                    part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
+                    loop.following.append(fb.op("fadd", ty, carried, part))
+            return [loop.results[at : at + width] for at in range(0, len(points), width)]
+
         valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, first), lanes)
         channel, first = fb.opaque_number(channel), fb.opaque_number(first)
-        for i in range(plan.rows.size):
-            for j in range(plan.columns.size):
+        for i, taps in transforms.filter_gradients(added):
+            for j, gradient in enumerate(taps):
                 values = {plan.channels.name: channel, plan.vector.name: first}
                 values |= {pair.taps.name: n for pair, n in zip(plan.pairs, (i, j), strict=True) if pair is not SINGLE}
                 place = place_at(fb, spec, slots, values, plan.vector, lanes, valid, c_base, machine)
                 if epilogue is not None:
-                    epilogue(fb, taps[i][j], ty, place)
+                    epilogue(fb, gradient, ty, place)
                 else:
-                    place.store(taps[i][j])
+                    place.store(gradient)
     fb.ret()

@@ -1,24 +1,27 @@
-"""Planning the gradient of convolutions of 3x3 and of three taps by their filter.
+"""Planning the gradient of such convolutions by their filter.
 
 With ``y = A (G g * B d)`` the gradient of ``g`` is ``G' (sum of A' y * B d)`` over all tiles, where ``'`` transposes:
-matrices of products are summed up over tiles, and transformed once in the end.
+matrices of products are summed up over tiles, and transformed once in the end. Many points are taken in turns, each
+over all tiles of a chunk, so that the sums of one stay in the cache.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import gcd
 
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
     SINGLE,
+    SIZES,
     STACK_BYTES,
-    TAPS,
+    InTurns,
     Taps,
-    Tiled,
     effort_of,
     pairs_of,
+    phases_of,
     points_of,
     roles,
     static,
@@ -36,6 +39,7 @@ MOST_CHUNKS = 16  # of the images, shared out among threads: each has sums of it
 FEWEST_BLOCKS = 2  # of tiles in a chunk, or its sums would cost more than what is summed
 SUMS_BYTES = 1024 * 1024  # of a unit, which should stay in the second-level cache
 FEWEST_CHANNELS = 64  # of a block of channels: with fewer, transforms take as long as products
+FEWEST_INPUTS = 8  # channels of A: with fewer, a product takes less than what it reads
 LEAST_PRODUCT = 512  # channels times filters, with taps along one axis: transforms save less there
 ALL_SUMS_BYTES = 4 * 1024 * 1024  # of all chunks, which are combined in the end
 
@@ -45,7 +49,7 @@ _INPUT, _GRADIENT, _SUM, _FAR_SUM, _COMBINE = 55.0, 45.0, 2.0, 6.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class FilterGradientPlan(Tiled):
+class FilterGradientPlan(InTurns):
     """How such a gradient is computed; it stands in for a :class:`..plan.Plan`.
 
     ``rows`` and ``columns`` pair the summed axes of positions with those of taps; ``images`` is summed over in chunks,
@@ -76,6 +80,11 @@ class FilterGradientPlan(Tiled):
         return self.channel_blocks * self.vector_blocks
 
     @property
+    def product_points(self) -> int:
+        """How many matrices of sums the product's kernel adds to in a call."""
+        return _product_points(self.pairs)
+
+    @property
     def width(self) -> int:
         """A block of B's channels, in whole vectors."""
         return whole(static(self.vector.extent), self.lanes)
@@ -97,7 +106,7 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     if found is None:
         return None
     reduced, rows, columns = found
-    taps = [axis for axis in rows if axis.extent == TAPS and axis.a != 1]
+    taps = [axis for axis in rows if axis.extent in SIZES and axis.a != 1]
     channels = [axis for axis in rows if axis not in taps]
     if len(channels) != 1 or len(columns) != 1 or len(reduced) != len(taps) + 1:
         return None
@@ -108,7 +117,8 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
         return None
     if any(pair.backward for pair in pairs):
         return None
-    if usual is not None and pairs[1] is SINGLE and static(channel.extent) * static(vector.extent) < LEAST_PRODUCT:
+    of_a, of_b = static(channel.extent), static(vector.extent)
+    if usual is not None and (of_a < FEWEST_INPUTS or (pairs[1] is SINGLE and of_a * of_b < LEAST_PRODUCT)):
         return None
     (images,) = (axis for axis in reduced if all(axis is not pair.results for pair in pairs))
     plans = (_planned(spec, machine, pairs, images, channel, vector, most) for most in TILES)
@@ -129,14 +139,8 @@ class _Blocks:
     depth: int
     width: int
     tiles: int
-    points: int
     cycles: float
     """Of a tile with all channels, but for what its products lose."""
-
-    @property
-    def sums(self) -> int:
-        """Bytes of a unit's sums."""
-        return 4 * self.points * self.depth * self.width
 
 
 def _cut(
@@ -144,17 +148,23 @@ def _cut(
 ) -> _Blocks | None:
     """Blocks of channels whose sums stay near at hand, so that what is transformed again costs the least."""
     found, points = [], points_of(pairs)
+    at_a_time = max(phase.points for phase in phases_of(pairs))
     for a, depth in _block_sizes(static(channels.extent), lanes):
         for b, width in _block_sizes(static(vector.extent), lanes):
-            tiles = min(most, STACK_BYTES // (4 * points * (depth + width)))
+            tiles = min(most, STACK_BYTES // (4 * at_a_time * (depth + width)))
             sums = points * depth * width // lanes
-            if tiles < FEWEST_TILES or 4 * lanes * sums > SUMS_BYTES:
+            if tiles < FEWEST_TILES or 4 * at_a_time * depth * width > SUMS_BYTES:
                 continue
-            near = 4 * (lanes * sums + points * tiles * (depth + width)) <= machine.l2_bytes
+            near = 4 * at_a_time * (depth * width + tiles * (depth + width)) <= machine.l2_bytes
             transforms = (depth * _INPUT + width * _GRADIENT) / lanes * effort_of(pairs)
             cycles = a * b * (sums + transforms + sums / tiles * (_SUM if near else _FAR_SUM))
-            found.append(_Blocks(a, b, depth, width, tiles, points, cycles))
+            found.append(_Blocks(a, b, depth, width, tiles, cycles))
     return min(found, key=lambda blocks: blocks.cycles, default=None)
+
+
+def _product_points(pairs: tuple[Taps, Taps]) -> int:
+    """The points of a call of the product's kernel: as many for each of the turns that they take."""
+    return gcd(*(phase.points for phase in phases_of(pairs)))
 
 
 def _block_sizes(extent: int, lanes: int) -> list[tuple[int, int]]:
@@ -190,7 +200,7 @@ def _planned(
     plane = static(channels.extent) * width + lanes
     inner = Contraction(
         (
-            Axis("point", points, a=tiles * depth + lanes, b=tiles * width + lanes, c=plane),
+            Axis("point", _product_points(pairs), a=tiles * depth + lanes, b=tiles * width + lanes, c=plane),
             Axis("channel", static(channels.extent), a=1, c=width),
             Axis("filter", width, b=1, c=1),
             Axis("tile", tiles, a=depth, b=width),
@@ -202,9 +212,11 @@ def _planned(
     product = plan(inner, machine)
     if len(product.kernels) != 1 or product.dot or product.vector.c != 1:
         return None
-    loaded = _SUM if sums + 4 * points * tiles * (depth + width) <= machine.l2_bytes else _FAR_SUM
+    at_a_time = max(phase.points for phase in phases_of(pairs))
+    near = sums // points * at_a_time + 4 * at_a_time * tiles * (depth + width) <= machine.l2_bytes
+    loaded = _SUM if near else _FAR_SUM
     block = (
-        product.tile.cycles
+        product.tile.cycles * (points // _product_points(pairs))
         + tiles * (depth * _INPUT + width * _GRADIENT) / lanes * effort_of(pairs)
         + sums / 4 / lanes * loaded
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import load_elements
 from pronghorn.codegen.contraction.winograd.shape import Taps, Tiled, static
-from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both, arithmetic_for
+from pronghorn.codegen.contraction.winograd.transforms import ALL, Transforms, Vectors
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
 __all__ = ["last_step", "origin_of", "position", "store_planes", "transform_inputs"]
@@ -39,11 +41,16 @@ def transform_inputs(
     image: str,
     at: tuple[Operand, Operand],
     target: str,
+    groups: slice = ALL,
 ) -> None:
-    """Transforms the tile of an ``image`` whose first result is ``at``, all channels, into the planes of ``target``."""
+    """Transforms the tile of an ``image`` whose first result is ``at``, all channels, into the planes of ``target``.
+
+    If not all ``groups`` of the rows' taps are asked for, these planes are only those of their points.
+    """
     dtype, lanes, extent = plan.spec.a.dtype, plan.lanes, static(plan.channels.extent)
     scalar = storage_type(dtype)
-    arithmetic = arithmetic_for(fb, vec("float", lanes), plan.rows.stride)
+    ty = vec("float", lanes)
+    transforms = Transforms(fb, ty, plan.pairs)
     offsets: list[list[Operand]] = []
     for pair, first in zip(plan.pairs, at, strict=True):
         step = abs(static(pair.taps.a))
@@ -56,15 +63,12 @@ def transform_inputs(
     with fb.loop(0, plan.depth, lanes) as channel:
         mask = fb.mask_first(fb.sub(extent, channel), lanes) if extent % lanes else None
         here = fb.opaque(fb.gep(scalar, source, channel))
-        grid = [
-            [
-                str(load_elements(fb, fb.gep(scalar, here, fb.add(i, j)), dtype, "float32", lanes, machine, mask))
-                for j in offsets[1]
-            ]
-            for i in offsets[0]
-        ]
-        out = fb.gep("float", target, channel)
-        store_planes(fb, arithmetic, along_both(arithmetic.inputs, grid), out, plan.input_plane)
+
+        def load(i: int, j: int, here: str = here, mask: Operand | None = mask) -> str:
+            at = fb.gep(scalar, here, fb.add(offsets[0][i], offsets[1][j]))
+            return str(load_elements(fb, at, dtype, "float32", lanes, machine, mask))
+
+        store_planes(fb, ty, transforms.inputs(load, groups), fb.gep("float", target, channel), plan.input_plane)
 
 
 def origin_of(fb: FunctionBuilder, plan: Tiled, at: tuple[Operand, Operand]) -> Operand:
@@ -77,9 +81,9 @@ def origin_of(fb: FunctionBuilder, plan: Tiled, at: tuple[Operand, Operand]) -> 
     return origin
 
 
-def store_planes(fb: FunctionBuilder, arithmetic: Arithmetic, grid: list[Vectors], out: str, plane: int) -> None:
-    """Stores a transformed grid, each vector ``plane`` elements from the last."""
+def store_planes(fb: FunctionBuilder, ty: str, lines: Iterable[Vectors], out: str, plane: int) -> None:
+    """Stores transformed lines of points, each vector ``plane`` elements from the last."""
     out = fb.opaque(out)
-    for i, line in enumerate(grid):
+    for i, line in enumerate(lines):
         for j, value in enumerate(line):
-            fb.store(arithmetic.ty, value, fb.gep("float", out, (len(line) * i + j) * plane))
+            fb.store(ty, value, fb.gep("float", out, (len(line) * i + j) * plane))

@@ -1,4 +1,4 @@
-"""Planning convolutions of 3x3 and of three taps, and gradients by their input."""
+"""Planning convolutions with a few taps along an axis or two, and gradients by their input."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.unit_rows import UnitRows
 from pronghorn.codegen.contraction.winograd.shape import (
     GAIN,
+    MANY_POINTS,
     SINGLE,
+    SIZES,
     STACK_BYTES,
     STEP,
-    TAPS,
     Taps,
     Tiled,
     effort_of,
@@ -34,8 +35,9 @@ __all__ = ["WinogradPlan", "plan_results"]
 
 MOST_TILES = 32  # taken at a time
 FEWEST_TILES = 12  # below which the products have too few rows
+FEW_TILES = 10  # the same, of so many points that a block has no room for more
 FILTER_BYTES = 5 * 1024 * 1024  # of transformed taps, which every block of tiles reads
-BLOCK_COLUMNS = 64
+BLOCK_COLUMNS = (64, 32)  # of the filters at a time: the fewer only where so many leave no room for tiles
 
 # Cycles, in the model's units, of transforming one vector of a tile, of a filter, and of its results.
 _INPUT, _FILTER, _RESULT = 55.0, 45.0, 75.0
@@ -119,11 +121,17 @@ def plan_results(
     if multiples and (rows.extent % STEP or columns.extent % STEP):
         return None
     best: WinogradPlan | None = None
-    most = STACK_BYTES // (4 * points_of((rows, columns)) * sum(_widths(channels, vector, machine.lanes("float32"))))
-    for tiles in _tile_counts(rows.tiles * columns.tiles, min(most, MOST_TILES)):
-        made = _planned(spec, machine, rows, columns, images, channels, vector, tiles)
-        if made is not None and (best is None or made.cycles < best.cycles):
-            best = made
+    points = points_of((rows, columns))
+    many = points > MANY_POINTS
+    for block in BLOCK_COLUMNS if many else BLOCK_COLUMNS[:1]:
+        depth, width = _widths(channels, vector, machine.lanes("float32"), block)
+        most = min(STACK_BYTES // (4 * points * (depth + width)), MOST_TILES)
+        for tiles in _tile_counts(rows.tiles * columns.tiles, most, FEW_TILES if many else FEWEST_TILES):
+            made = _planned(spec, machine, rows, columns, images, channels, vector, tiles, width)
+            if made is not None and (best is None or made.cycles < best.cycles):
+                best = made
+        if best is not None:
+            break
     if best is None:
         return None if multiples else plan_wide(spec, machine, found, usual)
     return None if usual is not None and best.cycles * GAIN >= usual.tile.cycles else best
@@ -135,7 +143,7 @@ def _recognised(spec: Contraction) -> tuple[tuple[Taps, Taps], tuple[Axis, ...],
     if found is None:
         return None
     reduced, rows, columns = found
-    taps = [axis for axis in reduced if axis.extent == TAPS and axis.a != 1]
+    taps = [axis for axis in reduced if axis.extent in SIZES and axis.a != 1]
     channels = [axis for axis in reduced if axis not in taps]
     if len(channels) != 1 or len(columns) != 1:
         return None
@@ -148,19 +156,19 @@ def _recognised(spec: Contraction) -> tuple[tuple[Taps, Taps], tuple[Axis, ...],
     return pairs, images, channel, vector
 
 
-def _tile_counts(of_image: int, most: int) -> list[int]:
+def _tile_counts(of_image: int, most: int, least: int) -> list[int]:
     """How many tiles to take at a time: an image in equal blocks of at most ``most``, the fewest and a few more."""
-    if min(of_image, most) < FEWEST_TILES:
+    if min(of_image, most) < least:
         return []
     fewest = -(-of_image // most)
     counts = {-(-of_image // blocks) for blocks in range(fewest, fewest + 3)}
-    return sorted((count for count in counts if count >= FEWEST_TILES), reverse=True)
+    return sorted((count for count in counts if count >= least), reverse=True)
 
 
-def _widths(channels: Axis, vector: Axis, lanes: int) -> tuple[int, int]:
+def _widths(channels: Axis, vector: Axis, lanes: int, block: int) -> tuple[int, int]:
     """The summed channels in whole vectors, and how many of the result's are taken at a time."""
     extent = static(vector.extent)
-    return whole(static(channels.extent), lanes), whole(-(-extent // -(-extent // BLOCK_COLUMNS)), lanes)
+    return whole(static(channels.extent), lanes), whole(-(-extent // -(-extent // block)), lanes)
 
 
 def _planned(
@@ -172,9 +180,10 @@ def _planned(
     channels: Axis,
     vector: Axis,
     tiles: int,
+    width: int,
 ) -> WinogradPlan | None:
     lanes = machine.lanes("float32")
-    depth, width = _widths(channels, vector, lanes)
+    depth = whole(static(channels.extent), lanes)
     filters = whole(static(vector.extent), width)
     points = points_of((rows, columns))
     if 4 * points * depth * filters > FILTER_BYTES:

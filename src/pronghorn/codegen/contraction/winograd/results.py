@@ -13,7 +13,7 @@ from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResul
 from pronghorn.codegen.contraction.unit_rows import UnitGroups, added
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.contraction.winograd.shape import SINGLE, STEP, Tiled
-from pronghorn.codegen.contraction.winograd.transforms import Vectors, along_both, arithmetic_for
+from pronghorn.codegen.contraction.winograd.transforms import ALL, Transforms, Vectors
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Slots
 
@@ -48,7 +48,7 @@ class ResultWriter:
         self.fb, self.slots, self.plan, self.vector, self.machine = fb, slots, plan, vector, machine
         self.epilogue, self.tile_epilogue, self.groups = epilogue, tile_epilogue, groups
         self.ty = vec("float", plan.lanes)
-        self.arithmetic = arithmetic_for(fb, self.ty, plan.rows.stride)
+        self.transforms = Transforms(fb, self.ty, plan.pairs)
         self.c_base = base_pointer(fb, plan.spec.c.slot)
 
     def write(self, source: str, plane: int, at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
@@ -56,15 +56,20 @@ class ResultWriter:
 
         ``source`` has the first of the products, the others ``plane`` elements apart; ``valid`` lanes of them count.
         """
-        fb, (rows, columns) = self.fb, self.plan.pairs
-        source = fb.opaque(source)
-        grid = [
-            [fb.load(self.ty, fb.gep("float", source, (columns.window * i + j) * plane)) for j in range(columns.window)]
-            for i in range(rows.window)
-        ]
-        self._give(along_both(self.arithmetic.results, grid), at, values, valid)
+        self.give(self.read(source, plane), at, values, valid)
 
-    def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
+    def read(self, source: str, plane: int, groups: slice = ALL) -> list[Vectors]:
+        """A tile's results, from their products, or what some ``groups`` of the rows' taps, whose products these are,
+        add to them."""
+        fb, width = self.fb, self.plan.columns.points
+        source = fb.opaque(source)
+
+        def load(i: int, j: int) -> str:
+            return fb.load(self.ty, fb.gep("float", source, (width * i + j) * plane))
+
+        return self.transforms.results(load, groups)
+
+    def give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
         """Hands a tile's results to the epilogue, or stores them; those beyond an odd extent are dropped."""
         fb, pairs = self.fb, self.plan.pairs
         at = [fb.opaque_number(first) for first in at]

@@ -1,4 +1,4 @@
-"""What the algorithms for filters of 3x3 and of three taps have in common: their tiles, and which axes move together.
+"""What the algorithms have in common: tiles, how the taps are grouped, and which axes move together.
 
 Results are adjacent, or two inputs apart along both axes (a convolution with strides of two). Where taps lie further
 apart than results (a dilated convolution), the two results of a tile lie as far apart as the taps.
@@ -14,24 +14,31 @@ from pronghorn.graph.dim import Extent
 
 __all__ = [
     "GAIN",
+    "MANY_POINTS",
     "SINGLE",
+    "SIZES",
     "STACK_BYTES",
     "STEP",
-    "TAPS",
+    "InTurns",
+    "Phase",
     "Taps",
     "Tiled",
     "effort_of",
     "pairs_of",
+    "phases_of",
     "points_of",
     "roles",
     "static",
     "whole",
 ]
 
-TAPS = 3  # of the filter, along one axis or two
+SIZES = (3, 4, 5)  # of the filter, along one axis or two
+MOST_OF_GROUP = 3  # taps: with more, results would be made of inputs that are not theirs
+MOST_LEFT = 0.8  # of the products, with taps along one axis: less is not worth the transforms
 STEP = 2  # results of a tile along each of these
 STRIDES = (1, 2)  # inputs from one result to the next
 
+MANY_POINTS = 25  # more outgrow buffers and caches: they are taken in turns, or of fewer tiles at a time
 STACK_BYTES = 384 * 1024  # for what a block of tiles is transformed to, on a thread's stack
 GAIN = 1.15  # the estimates must differ by more than what they get wrong
 
@@ -45,13 +52,13 @@ class Taps:
 
     @property
     def size(self) -> int:
-        """How many taps: three, or one along an axis that is none (`SINGLE`)."""
+        """How many taps: one of `SIZES`, or one along an axis that is none (`SINGLE`)."""
         return static(self.taps.extent)
 
     @property
     def step(self) -> int:
         """How many results of a tile lie along the axis."""
-        return STEP if self.size == TAPS else 1
+        return STEP if self.size > 1 else 1
 
     @property
     def backward(self) -> bool:
@@ -61,17 +68,28 @@ class Taps:
     @property
     def stride(self) -> int:
         """How many inputs lie from one result to the next."""
-        return max(1, static(self.results.a) // abs(static(self.taps.a))) if self.size == TAPS else 1
+        return max(1, static(self.results.a) // abs(static(self.taps.a))) if self.size > 1 else 1
 
     @property
     def apart(self) -> int:
         """How many results lie from one of a tile to the next, as many as from tap to tap."""
-        return max(1, abs(static(self.taps.a)) // static(self.results.a)) if self.size == TAPS else 1
+        return max(1, abs(static(self.taps.a)) // static(self.results.a)) if self.size > 1 else 1
 
     @property
     def window(self) -> int:
-        """Inputs of a tile, which are as many as its products."""
+        """Inputs of a tile."""
         return (self.step - 1) * self.stride + self.size
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The taps in groups. Those of a group are as far apart as results, so that a tile's results share inputs."""
+        runs = [range(first, self.size, self.stride) for first in range(min(self.stride, self.size))]
+        return tuple(tuple(part) for run in runs for part in _parts(run))
+
+    @property
+    def points(self) -> int:
+        """Products of a tile: in each group, as many as it has taps and one more for a second result."""
+        return self.size + len(self.groups) * (self.step - 1)
 
     @property
     def extent(self) -> int:
@@ -88,6 +106,15 @@ class Taps:
     def uneven(self) -> bool:
         """Whether some tiles have fewer results than others."""
         return self.extent % (self.step * self.apart) != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Those of a tile's points that are taken at a time: all points of some groups of the rows' taps."""
+
+    groups: slice
+    first: int
+    points: int
 
 
 SINGLE = Taps(Axis("", 1), Axis("", 1))
@@ -139,6 +166,28 @@ class Tiled:
         return self.tiles * self.depth + self.lanes
 
 
+def _parts(run: range) -> list[range]:
+    """As few groups as possible, of sizes as equal as possible, the larger ones first."""
+    parts = -(-len(run) // MOST_OF_GROUP)
+    return [run] if parts == 1 else [run[: -(-len(run) // parts)], *_parts(run[-(-len(run) // parts) :])]
+
+
+class InTurns(Tiled):
+    """The same of plans whose points take turns."""
+
+    __slots__ = ()
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """In how many turns the points are taken, and which in each."""
+        return phases_of(self.pairs)
+
+    @property
+    def points_at_a_time(self) -> int:
+        """The most points of a turn."""
+        return max(phase.points for phase in self.phases)
+
+
 def static(size: Extent) -> int:
     """A size of a plan that is known now; the planners ask for it."""
     assert isinstance(size, int)
@@ -152,12 +201,27 @@ def whole(number: int, step: int) -> int:
 
 def points_of(pairs: tuple[Taps, Taps]) -> int:
     """How many products of matrices there are."""
-    return pairs[0].window * pairs[1].window
+    return pairs[0].points * pairs[1].points
+
+
+def phases_of(pairs: tuple[Taps, Taps]) -> tuple[Phase, ...]:
+    """All points at a time if they are few, or else those of one group of the rows' taps after another's.
+
+    The buffers of so many would outgrow stacks and caches; nothing is done twice, since no group needs another's.
+    """
+    rows, columns = pairs
+    if points_of(pairs) <= MANY_POINTS or len(rows.groups) == 1:
+        return (Phase(slice(None), 0, points_of(pairs)),)
+    phases: list[Phase] = []
+    for number, taps in enumerate(rows.groups):
+        points = (len(taps) + rows.step - 1) * columns.points
+        phases.append(Phase(slice(number, number + 1), sum(phase.points for phase in phases), points))
+    return tuple(phases)
 
 
 def effort_of(pairs: tuple[Taps, Taps]) -> float:
-    """What transforms of a tile take, where 4x4 inputs take 1."""
-    return pairs[0].window / 4 if pairs[1].size == TAPS else pairs[0].window / 16
+    """What transforms of a tile take, where 16 points take 1."""
+    return (points_of(pairs) / 16) ** 0.5 if pairs[1].size > 1 else points_of(pairs) / 16
 
 
 def roles(spec: Contraction) -> tuple[list[Axis], list[Axis], list[Axis]] | None:
@@ -185,7 +249,7 @@ def pairs_of(spec: Contraction, taps: list[Axis], others: list[Axis]) -> tuple[T
             return None
         pairs.append(Taps(match, tap))
     if len(pairs) == 1:
-        return None if pairs[0].stride != 1 else (pairs[0], SINGLE)
+        return (pairs[0], SINGLE) if pairs[0].points <= MOST_LEFT * pairs[0].size * STEP else None
     first, second = sorted(pairs, key=lambda pair: -static(pair.results.a))
     return None if first.results is second.results or first.stride != second.stride else (first, second)
 

@@ -12,7 +12,7 @@ from pronghorn.codegen.contraction.unit_rows import UnitGroups
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
-from pronghorn.codegen.contraction.winograd.shape import static
+from pronghorn.codegen.contraction.winograd.shape import Phase, static
 from pronghorn.codegen.contraction.winograd.wide_plan import ROWS, WidePlan
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -83,8 +83,10 @@ class _Wide:
         self.ty = vec("float", plan.lanes)
         self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, groups=groups)
         self.inputs = base_pointer(fb, slot)
-        self.filters = fb.alloca("float", plan.points * plan.filter_plane, align=64)
-        self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
+        self.filters = fb.alloca("float", plan.points_at_a_time * plan.filter_plane, align=64)
+        self.products = fb.alloca("float", plan.points_at_a_time * plan.product_plane, align=64)
+        kept = plan.rows.step * plan.columns.step * plan.kept_plane if len(plan.phases) > 1 else 1
+        self.kept = fb.alloca("float", kept, align=64)
         self.room = fb.alloca(self.ty, plan.taps * plan.lanes, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
 
@@ -97,16 +99,23 @@ class _Wide:
             last = fb.min(fb.sub(all_tiles, first), plan.tiles)
             if self.results.groups is not None:
                 self.results.groups.begin(fb, group, column, fb.add(column, plan.width))
-            with fb.loop(0, plan.points * plan.product_plane, plan.lanes) as at:
-                fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", self.products, at))
-            with fb.loop(0, plan.channel_blocks) as channels:
-                self._transform(fb.mul(channels, plan.depth), column)
-                inputs = fb.mul(fb.add(fb.mul(group, plan.channel_blocks), channels), plan.points * plan.input_plane)
-                with fb.loop(0, plan.points) as point, fb.loop(0, last, ROWS) as number:
-                    self._multiply(inputs, point, number)
-            with fb.loop(0, last) as number:
-                self._finish(fb.add(first, number), number, column)
+            for phase in plan.phases:
+                self._phase(phase, group, last, column)
+                with fb.loop(0, last) as number:
+                    self._finish(phase, fb.add(first, number), number, column)
         fb.ret()
+
+    def _phase(self, phase: Phase, group: Operand, last: Operand, column: Operand) -> None:
+        """The products of the group's tiles up to ``last`` at some points."""
+        fb, plan = self.fb, self.plan
+        with fb.loop(0, phase.points * plan.product_plane, plan.lanes) as at:
+            fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", self.products, at))
+        with fb.loop(0, plan.channel_blocks) as channels:
+            self._transform(phase, fb.mul(channels, plan.depth), column)
+            inputs = fb.mul(fb.add(fb.mul(group, plan.channel_blocks), channels), plan.points * plan.input_plane)
+            inputs = fb.add(inputs, phase.first * plan.input_plane)
+            with fb.loop(0, phase.points) as point, fb.loop(0, last, ROWS) as number:
+                self._multiply(inputs, point, number)
 
     def _multiply(self, inputs: Operand, point: Operand, number: Operand) -> None:
         """Adds a block of channels, from ``inputs`` on, to the products of some tiles from ``number`` on at a point."""
@@ -120,7 +129,7 @@ class _Wide:
         units = plan.product.kernels[0].units.evaluate({})
         fb.call(self.product, "void", [("ptr", self.table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
 
-    def _transform(self, channel: Operand, column: Operand) -> None:
+    def _transform(self, phase: Phase, channel: Operand, column: Operand) -> None:
         """A block of filters, of a block of channels, to the buffer: [points, channels, filters]."""
         fb, plan, spec = self.fb, self.plan, self.plan.spec
         scalar, lanes = storage_type(spec.b.dtype), plan.lanes
@@ -136,23 +145,38 @@ class _Wide:
                 def target(channel: Operand, out: str = out) -> str:
                     return fb.gep("float", out, fb.mul(channel, plan.width))
 
-                transform_turned(fb, plan, self.machine, here, across, self.room, target, plan.filter_plane)
+                plane, groups = plan.filter_plane, phase.groups
+                transform_turned(fb, plan, self.machine, here, across, self.room, target, plane, groups)
             else:
-                transform_filters(fb, plan, partial(self._tap, here), out, plan.filter_plane)
+                transform_filters(fb, plan, partial(self._tap, here), out, plan.filter_plane, phase.groups)
 
     def _tap(self, here: str, i: int, j: int) -> str:
         fb, dtype = self.fb, self.plan.spec.b.dtype
         pointer = fb.gep(storage_type(dtype), here, taps_offset(self.plan, i, j))
         return str(load_elements(fb, pointer, dtype, "float32", self.plan.lanes, self.machine, None))
 
-    def _finish(self, tile: Operand, number: Operand, column: Operand) -> None:
-        """The results of the group's tile ``number``, for the block of filters from ``column`` on."""
+    def _finish(self, phase: Phase, tile: Operand, number: Operand, column: Operand) -> None:
+        """The results of the group's tile ``number``, for the block of filters from ``column`` on.
+
+        What the points before the last turn give is kept until then.
+        """
         fb, plan = self.fb, self.plan
         counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.tiles_of_image]
         *images, inside = split_unit(fb, tile, counts)
         start = {axis.name: index for axis, index in zip(plan.images, images, strict=True)}
-        source = fb.gep("float", self.products, fb.mul(number, plan.width))
+        source, several = fb.mul(number, plan.width), len(plan.phases) > 1
         with fb.loop(0, static(plan.vector.extent), plan.lanes) as first:
-            values = {**start, plan.vector.name: fb.add(column, first)}
-            at = position(fb, plan, inside)
-            self.results.write(fb.gep("float", source, first), plan.product_plane, at, values, plan.lanes)
+            here = fb.add(source, first)
+            results = self.results.read(fb.gep("float", self.products, here), plan.product_plane, phase.groups)
+            kept = fb.opaque(fb.gep("float", self.kept, here)) if several else ""
+            for i, line in enumerate(results):
+                for j, value in enumerate(line):
+                    place = (i * plan.columns.step + j) * plan.kept_plane
+                    if phase != plan.phases[0]:
+                        before = fb.load(self.ty, fb.gep("float", kept, place))
+                        line[j] = value = fb.op("fadd", self.ty, before, value)
+                    if phase != plan.phases[-1]:
+                        fb.store(self.ty, value, fb.gep("float", kept, place))
+            if phase == plan.phases[-1]:
+                values = {**start, plan.vector.name: fb.add(column, first)}
+                self.results.give(results, position(fb, plan, inside), values, plan.lanes)

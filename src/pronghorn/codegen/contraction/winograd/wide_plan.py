@@ -1,7 +1,8 @@
-"""Planning convolutions of 3x3 or three taps and many channels, whose transformed filters would outgrow the caches.
+"""Planning such convolutions of many channels, whose transformed filters would outgrow the caches.
 
 The tiles of all images are transformed first. A unit then takes some tiles and a block of the filters: it transforms
-these, a part of the summed channels at a time, and multiplies them with the tiles while they are near.
+these, a part of the summed channels at a time, and multiplies them with the tiles while they are near. Many points are
+taken in turns, and what the first give is kept until the last.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.unit_rows import UnitRows
-from pronghorn.codegen.contraction.winograd.shape import GAIN, Taps, Tiled, effort_of, points_of, static
+from pronghorn.codegen.contraction.winograd.shape import (
+    GAIN,
+    MANY_POINTS,
+    STACK_BYTES,
+    InTurns,
+    Taps,
+    effort_of,
+    phases_of,
+    points_of,
+    static,
+)
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import FEW_UNITS, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent
@@ -33,7 +44,7 @@ _INPUT, _FILTER, _TURNED_FILTER, _RESULT = 55.0, 60.0, 110.0, 75.0
 
 
 @dataclass(frozen=True, slots=True)
-class WidePlan(Tiled):
+class WidePlan(InTurns):
     """How such a contraction is computed; it stands in for a :class:`..plan.Plan`.
 
     ``channels`` and ``vector`` are a block of the summed channels and of the result's, of which there are
@@ -74,6 +85,11 @@ class WidePlan(Tiled):
         return self.tiles * self.width + self.lanes
 
     @property
+    def kept_plane(self) -> int:
+        """Elements from what one turn adds to a tile's results, for one of these, to the next."""
+        return self.tiles * self.width
+
+    @property
     def all_tiles(self) -> Extent:
         """Tiles of all images."""
         return product_of((self.tiles_of_image, *(axis.extent for axis in self.images)))
@@ -109,6 +125,7 @@ def plan_wide(
     if blocks is None or static(vector.extent) % WIDTH or WIDTH % lanes or 1 not in (vector.b, channels.b):
         return None
     part, filters = depth // blocks, static(vector.extent) // WIDTH
+    group = _tiles((rows, columns), part)
     inner = Contraction(
         (
             Axis("tile", ROWS, a=part, c=WIDTH),
@@ -128,18 +145,27 @@ def plan_wide(
     size = effort_of((rows, columns))
     inputs, taps = depth // lanes * _INPUT * size, depth * WIDTH // lanes * turned * size
     products, results = blocks * points_of((rows, columns)) * made.tile.cycles, WIDTH // lanes * _RESULT
-    block = -(-many // TILES) * taps + -(-many // ROWS) * products + many * results * size
+    block = -(-many // group) * taps + -(-many // ROWS) * products + many * results * size
     cycles = inputs * many + filters * block
     extents = tuple(axis.extent for axis in images)
-    groups = Count(product_of((tiles, *extents)), TILES)
+    groups = Count(product_of((tiles, *extents)), group)
     if usual is not None and (cycles * GAIN >= usual.tile.cycles or filters * groups.typical < FEW_UNITS):
         return None
     kernels = (
         Kernel("pack_a", Units.of(tiles, *extents), inputs / MULTIPLY_ADDS),
         Kernel("main", Units.of(filters, groups), block / max(1, groups.typical) / MULTIPLY_ADDS),
     )
-    plane = points_of((rows, columns)) * (TILES * part + lanes)
+    plane = points_of((rows, columns)) * (group * part + lanes)
     scratch = (Scratch(PACKED["pack_a"], "float32", product_of((blocks * plane, groups.most))),)
     cut = replace(channels, extent=part), replace(vector, extent=WIDTH)
-    made_of = (spec, rows, columns, images, *cut, blocks, filters, TILES, lanes, made, cycles, kernels, scratch)
+    made_of = (spec, rows, columns, images, *cut, blocks, filters, group, lanes, made, cycles, kernels, scratch)
     return WidePlan(*made_of)
+
+
+def _tiles(pairs: tuple[Taps, Taps], part: int) -> int:
+    """How many tiles are a group, of ``part`` channels at a time: `TILES`, or fewer where there are many points."""
+    if points_of(pairs) <= MANY_POINTS:
+        return TILES
+    points, results = max(phase.points for phase in phases_of(pairs)), pairs[0].step * pairs[1].step
+    most = (STACK_BYTES // (4 * WIDTH) - points * part) // (points + results)
+    return min(TILES, most // ROWS * ROWS)
