@@ -88,19 +88,19 @@ def _emit_part(
     spec = _specification(kernel, part, tables)
     fusion = kernel.pool
     made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
-    sums = unit_sums(kernel, made, tables)
-    elements = sums.elements if sums is not None else []
+    row_sums = unit_sums(kernel, made, tables)
+    elements = row_sums.elements if row_sums is not None else []
     epilogue, code = None, 0
-    if tile_epilogue is None and (_is_changed(kernel) or sums is not None):
-        if sums is not None and not _is_changed(kernel) and not any(True for _ in all_indices(*elements)):
-            epilogue = _storing(kernel, part, sums)
+    if tile_epilogue is None and (_is_changed(kernel) or row_sums is not None):
+        if row_sums is not None and not _is_changed(kernel) and next(all_indices(*elements), None) is None:
+            epilogue = _storing(kernel, part, row_sums)
         else:
-            epilogue = _epilogue(kernel, part, sums)
+            epilogue = _epilogue(kernel, part, row_sums)
         code = sum(map(code_of, walk(*(s.expr for s in kernel.stores), *elements))) + SUM_CODE * len(elements)
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
     beside = () if fusion is not None else _beside(kernel, elements, tables)
-    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside, sums)
+    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside, row_sums)
     packed = _packed_operands(part, made, tables)
     launches = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
     few, most = _for_few_rows(made)
@@ -108,14 +108,14 @@ def _emit_part(
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         kept_slots = [slot for _, slot in kept]
         (few_name,) = emit(
-            module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code, beside, sums
+            module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code, beside, row_sums
         )
         launch = _launch(kernel, part, few, 0, few_name, [value for value, _ in kept], packed)
         launches = _by_rows(launches, launch, few, most)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
     if kernel.sums:
-        launches += _summing(module, kernel, name, sums, launches, tables, target)
+        launches += _summing(module, kernel, name, row_sums, launches, tables, target)
     return launches
 
 
@@ -128,19 +128,19 @@ def _summing(
     module: ModuleBuilder,
     kernel: ContractionKernel,
     name: str,
-    begun: UnitSums | None,
+    row_sums: UnitSums | None,
     before: list[Launch],
     tables: Tables,
     target: Target,
 ) -> list[Launch]:
-    """The kernels that sum over all rows of the result, or over the sums of units, where the epilogue has begun."""
-    apart = [sums.kernel for sums in kernel.sums] if begun is None else begun.kernels()
+    """The kernels that sum over all rows of the result, or over the sums of units, where the epilogue has row_sums."""
+    apart = [sums.kernel for sums in kernel.sums] if row_sums is None else row_sums.kernels()
     later = {v for sums in kernel.sums for v in sums.kernel.writes}
     for launch in before:
         launch.writes -= later
-        if begun is not None and launch.writes & {s.value for s in kernel.stores}:
-            launch.writes |= set(begun.arrays)
-            launch.units, launch.cost = begun.units(launch.units), launch.cost * begun.together
+        if row_sums is not None and launch.writes & {s.value for s in kernel.stores}:
+            launch.writes |= set(row_sums.arrays)
+            launch.units, launch.cost = row_sums.units(launch.units), launch.cost * row_sums.together
     return [
         _loops(module, replace(reader, name=f"{name}.sums{number}"), tables, target)
         for number, reader in enumerate(apart)
@@ -226,8 +226,7 @@ def _plan_with_epilogue(kernel: ContractionKernel, part: Part, make: Callable[[l
     ``make`` plans, given the axes that are not to be merged.
     """
     offset: Index = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    roots: list[Expr] = [*(s.expr for s in kernel.stores), *(e for sums in kernel.sums for e in sums.elements)]
-    indices = [*all_indices(*roots), *(s.offset or offset for s in kernel.stores)]
+    indices = [*all_indices(*kernel.roots), *(s.offset or offset for s in kernel.stores)]
     apart: list[str] = []
     while True:
         made = make(apart)
@@ -334,11 +333,11 @@ def _launch(
 
 
 def _epilogue(
-    kernel: ContractionKernel, part: Part, sums_of_rows: UnitSums | None
+    kernel: ContractionKernel, part: Part, row_sums: UnitSums | None
 ) -> Callable[[FunctionBuilder, str, str, Place], None]:
     """What is stored instead of the plain sums, and added up: the kernel's expressions, of the accumulators."""
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    roots: list[Expr] = [s.expr for s in kernel.stores] + (sums_of_rows.elements if sums_of_rows is not None else [])
+    roots = kernel.roots if row_sums is not None else [s.expr for s in kernel.stores]
     indices = [*all_indices(*roots), *(s.offset or offset for s in kernel.stores)]
 
     @functools.cache
@@ -356,25 +355,25 @@ def _epilogue(
             for root in roots:  # all that is read, before anything is written
                 ev.value(root, place.lanes)
             ev.stores(kernel.stores, offset, place.lanes)
-            if sums_of_rows is not None:
-                sums_of_rows.take(fb, ev, place.lanes, lambda: ev.bound[kernel.vars[-1]])
+            if row_sums is not None:
+                row_sums.take(fb, ev, place.lanes, lambda: ev.bound[kernel.vars[-1]])
 
     return write
 
 
 def _storing(
-    kernel: ContractionKernel, part: Part, sums_of_rows: UnitSums
+    kernel: ContractionKernel, part: Part, row_sums: UnitSums
 ) -> Callable[[FunctionBuilder, str, str, Place], None]:
     """The same where the plain sums are stored, and nothing is read: no coordinates are worked out."""
 
     def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
         slots = place.coords.slots
-        ev = Evaluator(fb, slots, sums_of_rows.elements, *lanes_along(kernel, place))
+        ev = Evaluator(fb, slots, row_sums.elements, *lanes_along(kernel, place))
         ev.mask = place.mask
         ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
         place.store(sums)
         at = partial(coordinates, kernel, part, fb, place, slots)
-        sums_of_rows.take(fb, ev, place.lanes, lambda: dict(at())[kernel.vars[-1]])
+        row_sums.take(fb, ev, place.lanes, lambda: dict(at())[kernel.vars[-1]])
 
     return write
 

@@ -21,10 +21,12 @@ from pronghorn.codegen.values import value_type
 from pronghorn.compiler.costs import MANY_UNITS, typical
 from pronghorn.compiler.expr import Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import ContractionKernel, LoopKernel
+from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Aval, Value
 
 ZEROED = 16  # elements at a time
 FEWEST_ROWS = 256  # of a result that add up to a row of sums, which is written and read once more
+LEAST_ROWS = 32  # with fewer, rows of sums are as much to go through as what they save, and sums stay apart
 
 
 class UnitSums:
@@ -33,15 +35,15 @@ class UnitSums:
     Args:
         kernel: it, whose ``sums`` they are.
         units: with rows of the result of their own.
+        together: how many of these (with all their panels) are taken together, 0 if none are.
         tables: where kernels find the arrays.
     """
 
-    def __init__(self, kernel: ContractionKernel, units: UnitRows, tables: Tables) -> None:
+    def __init__(self, kernel: ContractionKernel, units: UnitRows, together: int, tables: Tables) -> None:
         assert kernel.node is not None
         self.kernel, self.tables = kernel, tables
-        most = typical(units.count) // MANY_UNITS if units.joinable else 1
-        self.together = max(1, min(-(-FEWEST_ROWS // max(1, units.length)), most))
-        self.rows = (units.count + (self.together - 1)) // self.together
+        self.together = together * max(1, units.panels) if together else 1
+        self.rows = (units.count + (max(1, together) - 1)) // max(1, together)
         self.column = kernel.vars[-1]
         self.elements = [element for sums in kernel.sums for element in sums.elements]
         graph = kernel.node.outputs[0].graph
@@ -64,7 +66,7 @@ class UnitSums:
             whole = fb.add(first, fb.mul(fb.div(fb.sub(last, first), ZEROED), ZEROED))
             for begin, end, many in ((first, whole, ZEROED), (whole, last, 1)):
                 ty = value_type(array.dtype, many)
-                if begin is not end:
+                if begin != end:
                     with fb.loop(begin, end, many) as column:
                         fb.store(ty, literal(0, ty), fb.gep(scalar, rows[-1], column))
 
@@ -126,4 +128,18 @@ def unit_sums(kernel: ContractionKernel, plan: AnyPlan, tables: Tables) -> UnitS
     if merged or is_shared or axis.output != last or axis.first != 0 or step != 1:
         return None
     units = plan.unit_rows
-    return None if units is None else UnitSums(kernel, units, tables)
+    if units is None:
+        return None
+    together = _together(units)
+    if max(1, together) * units.length < min(LEAST_ROWS, typical(product(kernel.domain[:-1]))):
+        return None  # that many rows of sums are as much to go through as the result
+    return UnitSums(kernel, units, together, tables)
+
+
+def _together(units: UnitRows) -> int:
+    """How many units (with all their panels) are taken together: until they have rows enough, but as many as leave
+    groups enough for many threads. 0 where none are, as units are long enough by themselves."""
+    if units.panels == 0 or (units.panels > 1 and units.length >= LEAST_ROWS):
+        return 0
+    most = typical(units.count) // MANY_UNITS
+    return max(1, min(-(-FEWEST_ROWS // max(1, units.length)), most))

@@ -28,9 +28,8 @@ def fuse_sums(program: Program) -> Program:
     kernels = list(program.kernels)
     gone: set[int] = set()
     for number, kernel in enumerate(program.kernels):
-        if not _may_sum(kernel):
+        if not isinstance(kernel, ContractionKernel) or not _may_sum(kernel):
             continue
-        assert isinstance(kernel, ContractionKernel)
         for later in range(number + 1, len(kernels)):
             reader = program.kernels[later]
             if later in gone or not isinstance(reader, LoopKernel) or not (reader.reads & kernel.writes):
@@ -50,8 +49,8 @@ def fuse_sums(program: Program) -> Program:
     return replace(program, kernels=[k for n, k in enumerate(kernels) if n not in gone])
 
 
-def _may_sum(kernel: object) -> bool:
-    if not isinstance(kernel, ContractionKernel) or kernel.pool is not None or kernel.zero_first:
+def _may_sum(kernel: ContractionKernel) -> bool:
+    if kernel.pool is not None or kernel.zero_first:
         return False
     return len(kernel.parts) == 1 and len(kernel.vars) > 1 and typical(product(kernel.domain)) >= FEWEST_SUMMED
 
@@ -77,17 +76,18 @@ def _sums(kernel: ContractionKernel, reader: LoopKernel) -> ColumnSums | None:
     vars = (*first.vars, column)
     if chunk is not first.chunk or tuple(v.extent for v in vars) != kernel.domain:
         return None
-    if any(r.op != "sum" or r.dtype not in SUMMED or r.vars != first.vars for r in reader.reductions):
-        return None
+    for r in reader.reductions:
+        if r.op != "sum" or r.dtype not in SUMMED or r.element.dtype != r.dtype or r.vars != first.vars:
+            return None
     own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
     known: dict[tuple[Value, Index], Expr] = {
-        (e.value, e.offset): e for e in walk(*_roots(kernel)) if isinstance(e, Load)
+        (e.value, e.offset): e for e in walk(*kernel.roots) if isinstance(e, Load)
     }
     known |= {(s.value, s.offset or own): s.expr for s in kernel.stores}
     rewrite = Substitution(dict(zip(vars, map(Index.of, kernel.vars), strict=True)), known)
-    elements = [rewrite(r.element) for r in reader.reductions if r.element.dtype == r.dtype]
+    elements = [rewrite(r.element) for r in reader.reductions]
     found = [e for e in elements if e is not None]
-    if len(found) < len(reader.reductions) or not _are_cheap(kernel, found):
+    if len(found) < len(elements) or not _are_cheap(kernel, found):
         return None
     return ColumnSums(found, reader)
 
@@ -98,11 +98,7 @@ def _are_cheap(kernel: ContractionKernel, elements: list[Expr]) -> bool:
     loads = {e.value for e in walk(*elements) if isinstance(e, Load)}
     if loads & {s.value for s in kernel.stores} or any(s.value.dtype not in SUMMED for s in kernel.stores):
         return False
-    below = list(walk(*_roots(kernel), *elements))
+    below = list(walk(*kernel.roots, *elements))
     if sum(len(s.elements) for s in kernel.sums) + len(elements) > MOST_UNIT_SUMS:
         return False
     return sum(map(code_of, below)) <= MOST_CODE and len({e.value for e in below if isinstance(e, Load)}) <= MOST_READ
-
-
-def _roots(kernel: ContractionKernel) -> list[Expr]:
-    return [s.expr for s in kernel.stores] + [e for s in kernel.sums for e in s.elements]

@@ -161,6 +161,11 @@ class ContractionKernel(Nest):
 
     kind = "contraction"
 
+    @property
+    def roots(self) -> list[Expr]:
+        """The expressions that are stored, and those that are summed."""
+        return [*(s.expr for s in self.stores), *(e for sums in self.sums for e in sums.elements)]
+
 
 @dataclass(eq=False, kw_only=True)
 class PooledKernel(Kernel):
@@ -204,7 +209,7 @@ class ColumnSums:
 
     Attributes:
         elements: what is added up, over the contraction's loop variables.
-        kernel: the kernel that sums in chunks of rows; ``elements`` are those of its reductions.
+        kernel: the kernel that sums in chunks of rows. It has a reduction, and a store, for each of ``elements``.
     """
 
     elements: list[Expr]

@@ -21,7 +21,7 @@ def _kernel(kernel: Kernel, number: int) -> str:
         axes = " ".join(f"{x.name}<{x.extent}:{x.a},{x.b},{x.c}" for x in p.axes)
         lines.append(f"    acc = sum b{id(p.a) % 10007}+{p.a_offset} * b{id(p.b) % 10007}+{p.b_offset} over {axes}")
     for sums in kernel.sums if isinstance(kernel, ContractionKernel) else ():
-        for store, element in zip(sums.kernel.stores, sums.elements):
+        for store, element in zip(sums.kernel.stores, sums.elements, strict=True):
             lines.append(f"    b{id(store.value) % 10007} {store.value.aval} from sums over all rows of {element!r}")
     for s in kernel.stores if isinstance(kernel, Nest) else ():
         where = "" if s.offset is None else f" at [{s.offset!r}]"

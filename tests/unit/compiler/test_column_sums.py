@@ -30,6 +30,7 @@ def guarded(monkeypatch):
     monkeypatch.setenv("PRONGHORN_DEBUG", "poison,verify")
     monkeypatch.setenv("PRONGHORN_CACHE", "0")
     monkeypatch.setattr(column_sums, "FEWEST_SUMMED", 1)
+    monkeypatch.setattr(unit_sums, "LEAST_ROWS", 1)
 
 
 @pytest.fixture
@@ -63,6 +64,8 @@ CASES = {
     "1x1": (conv(), ((BATCH, 12, 11, 16), (1, 1, 16, 40)), True),
     "3x3": (conv(), ((BATCH, 13, 11, 32), (3, 3, 32, 48)), True),
     "3x3, many channels": (conv(), ((BATCH, 5, 5, 256), (3, 3, 256, 320)), True),
+    "5x5": (conv(), ((BATCH, 12, 11, 32), (5, 5, 32, 64)), True),
+    "5x5, many channels": (conv(), ((BATCH, 5, 5, 256), (5, 5, 256, 320)), True),
     "three taps": (conv(), ((BATCH, 41, 64), (3, 64, 64)), True),
     "strided": (conv(2), ((BATCH, 12, 13, 16), (3, 3, 16, 24)), True),
     "no channels to speak of": (conv(), ((BATCH, 16, 16, 3), (3, 3, 3, 20)), True),
@@ -116,12 +119,31 @@ def test_sums_are_exact(name, target, begun, monkeypatch):
     assert sums is None or bool(begun) == sums
 
 
-def test_units_of_few_rows_are_taken_together(begun):
-    traced = traced_sums(conv(), ((BATCH, 39, 41, 8), (1, 1, 8, 40)))
+FEW_ROWS = {
+    "all columns": (conv(), ((BATCH, 39, 41, 8), (1, 1, 8, 40))),
+    "panels": (ops.matmul, ((BATCH, 784, 96), (96, 520))),
+}
+
+
+@pytest.mark.parametrize("name", FEW_ROWS)
+def test_units_of_few_rows_are_taken_together(name, begun, monkeypatch):
+    """Else there would be about as many rows of sums as rows."""
+    monkeypatch.setattr(unit_sums, "LEAST_ROWS", 32)
+    traced = traced_sums(*FEW_ROWS[name])
     inputs = integers(traced, 3)
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert begun[0][0] > 1
+
+
+def test_units_of_too_few_rows(begun, monkeypatch):
+    """Sums of units that are too small stay apart."""
+    monkeypatch.setattr(unit_sums, "LEAST_ROWS", 1 << 20)
+    traced = traced_sums(*CASES["3x3"][:2])
+    inputs = integers(traced, 3)
+    for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert not begun
 
 
 @pytest.mark.parametrize("name", ["dense", "panels", "3x3", "3x3, many channels", "depthwise"])
@@ -170,6 +192,12 @@ def test_which_sums_are_begun():
     # over other axes, of rows in another order, of the largest
     assert gathered(lambda x, w: [ops.sum(ops.matmul(x, w), (0, 2))], X, W)[0] == 0
     assert gathered(lambda x, w: [ops.max(ops.matmul(x, w), (0, 1))], X, W)[0] == 0
+    # of products with other elements of the same result
+    square = [((BATCH, 40, 24), "float32"), ((24, 24), "float32")]
+    assert gathered(lambda x, w: [ops.sum((y := ops.matmul(x, w)) * ops.flip(y, -1), (0, 1))], *square)[0] == 0
+    # of results that a contraction reaches only some of
+    strided = [((BATCH, 9, 14, 32), "float32"), ((1, 1, 16, 32), "float32")]
+    assert gathered(lambda x, w: [ops.sum(ops.conv_transpose(x, w, 2), (0, 1, 2))], *strided)[0] == 0
     # of dtypes that are rounded in memory
     low = [((BATCH, 40, 24), "bfloat16"), ((24, 70), "bfloat16")]
     assert gathered(lambda x, w: [ops.matmul(x, w), ops.sum(ops.matmul(x, w), (0, 1))], *low)[0] == 0

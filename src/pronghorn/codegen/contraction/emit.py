@@ -26,7 +26,7 @@ from pronghorn.codegen.contraction.plan import Level, Plan
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
-from pronghorn.codegen.contraction.unit_rows import UnitGroups, units_in_groups
+from pronghorn.codegen.contraction.unit_rows import RowSums, units_in_groups
 from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WidePlan, WinogradPlan
 from pronghorn.codegen.contraction.winograd.gradient_kernels import accumulate, emit_chunk_sums, emit_sums
 from pronghorn.codegen.contraction.winograd.kernels import emit_filters, emit_tiles
@@ -61,7 +61,7 @@ def emit(
     scratch_slots: Sequence[int] = (),
     epilogue_code: int = 0,
     beside: Sequence[tuple[int, str, bool]] = (),
-    begun: UnitGroups | None = None,
+    row_sums: RowSums | None = None,
 ) -> list[str]:
     """Writes a plan's kernels into a module; returns their names, in the order of ``plan.kernels``.
 
@@ -70,13 +70,13 @@ def emit(
     give them; ``scratch_slots`` are the slots of ``plan.scratch``.
     Without an epilogue the sums are stored to C; ``epilogue_code`` says about how much code it takes, in additions, and
     ``beside`` which arrays it touches where C has the same element: slots, dtypes, and whether they are written.
-    ``begun`` is told of each group of units before its results come to the epilogue, where a plan has ``unit_rows``.
+    ``row_sums`` is told of each group of units before its results come to the epilogue, where a plan has ``unit_rows``.
     Raises ValueError for missing scratch slots, or a tile epilogue on a plan that was not made for one.
     """
     if len(scratch_slots) != len(plan.scratch):
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
     if isinstance(plan, ChannelwisePlan):
-        emit_results(module, name, plan, machine, tables, epilogue, epilogue_code, beside, begun)
+        emit_results(module, name, plan, machine, tables, epilogue, epilogue_code, beside, row_sums)
         return [name]
     if isinstance(plan, ChannelwiseGradient):
         return _emit_channelwise_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
@@ -85,9 +85,9 @@ def emit(
     if isinstance(plan, FilterGradientPlan):
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WidePlan):
-        return _emit_wide(module, name, plan, machine, tables, epilogue, scratch_slots[0], begun)
+        return _emit_wide(module, name, plan, machine, tables, epilogue, scratch_slots[0], row_sums)
     if isinstance(plan, WinogradPlan):
-        return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots[0], begun)
+        return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots[0], row_sums)
     if tile_epilogue and (isinstance(plan, PairPlan) or not plan.multiples or plan.chunks):
         raise ValueError("An epilogue over whole tiles needs a plan made with `multiples`.")
     scratch = {buffer.purpose: slot for buffer, slot in zip(plan.scratch, scratch_slots, strict=True)}
@@ -106,7 +106,7 @@ def emit(
             emit_combine(module, kernel_name, plan, machine, tables, scratch["partial sums"], epilogue)
         else:
             _Main(module, kernel_name, plan, machine, tables, scratch).write(
-                epilogue, tile_epilogue, epilogue_code, beside, begun
+                epilogue, tile_epilogue, epilogue_code, beside, row_sums
             )
         names.append(kernel_name)
     return names
@@ -136,12 +136,12 @@ def _emit_winograd(
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
     slot: int,
-    begun: UnitGroups | None,
+    row_sums: RowSums | None,
 ) -> list[str]:
     (product,) = emit(module, f"{name}.product", plan.product, machine, tables)
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
     emit_filters(module, names[0], plan, machine, tables, slot)
-    emit_tiles(module, names[1], plan, machine, tables, slot, product, epilogue, tile_epilogue, begun)
+    emit_tiles(module, names[1], plan, machine, tables, slot, product, epilogue, tile_epilogue, row_sums)
     return names
 
 
@@ -153,12 +153,12 @@ def _emit_wide(
     tables: Tables,
     epilogue: Epilogue | None,
     slot: int,
-    begun: UnitGroups | None,
+    row_sums: RowSums | None,
 ) -> list[str]:
     (product,) = emit(module, f"{name}.product", plan.product, machine, tables, accumulate)
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
     emit_all_tiles(module, names[0], plan, machine, tables, slot)
-    emit_wide(module, names[1], plan, machine, tables, slot, product, epilogue, begun)
+    emit_wide(module, names[1], plan, machine, tables, slot, product, epilogue, row_sums)
     return names
 
 
@@ -200,12 +200,12 @@ class _Main:
         tile_epilogue: TileEpilogue | None,
         epilogue_code: int,
         beside: Sequence[tuple[int, str, bool]],
-        begun: UnitGroups | None,
+        row_sums: RowSums | None,
     ) -> None:
         self.context.epilogue = None if self.plan.chunks else epilogue
         self.context.epilogue_code = epilogue_code
         self.context.tile_epilogue = tile_epilogue
-        self.context.groups = None if self.plan.chunks else begun
+        self.context.row_sums = None if self.plan.chunks else row_sums
         if beside and not self.plan.chunks:
             self.context.beside = tuple(
                 (base_pointer(self.fb, slot), dtype, written) for slot, dtype, written in beside
@@ -213,31 +213,32 @@ class _Main:
         fb, plan = self.fb, self.plan
         outer = plan.levels[: plan.unit_levels]
         counts = [self._count(level) for level in outer]
-        if begun is not None and plan.vector in [level.axis for level in outer]:
+        if row_sums is not None and row_sums.together == 1 and plan.vector in [level.axis for level in outer]:
             with fb.loop("%begin", "%end") as unit:
                 indices = split_unit(fb, unit, counts)
-                self._begin(begun, outer, counts, indices)
+                self._begin(row_sums, outer, counts, indices)
                 self._level(0, indices, State())
         else:
             total = partial(reduce, fb.mul, counts, 1)
-            with units_in_groups(fb, begun, total, self.context.extent[plan.vector.name]) as unit:
+            with units_in_groups(fb, row_sums, total, self.context.extent[plan.vector.name]) as unit:
                 self._level(0, split_unit(fb, unit, counts), State())
         fb.ret()
 
     def _begin(
-        self, begun: UnitGroups, outer: Sequence[Level], counts: Sequence[Operand], indices: Sequence[Operand]
+        self, row_sums: RowSums, outer: Sequence[Level], counts: Sequence[Operand], indices: Sequence[Operand]
     ) -> None:
         """Tells which rows and columns of C a unit has, if not all columns."""
         fb, extent = self.fb, self.context.extent[self.plan.vector.name]
         row: Operand = 0
         first: Operand = 0
+        last = extent
         for level, count, index in zip(outer, counts, indices, strict=True):
             if level.axis is self.plan.vector:
                 first = fb.mul(index, level.step)
                 last = fb.min(fb.add(first, level.step), extent)
             else:
                 row = fb.add(fb.mul(row, count), index)
-        begun.begin(fb, row, first, last)
+        row_sums.begin(fb, row, first, last)
 
     def _count(self, level: Level) -> Operand:
         if level.axis is None:

@@ -140,13 +140,15 @@ class Plan:
         """The units, those that have other panels of the same rows aside; None where units have parts of sums."""
         if self.chunks is not None:
             return None
-        axes = [v.axis for v in self.levels[: self.unit_levels]]
-        outer = [
-            Count(v.axis.extent, v.step) for v in self.levels[: self.unit_levels] if v.axis not in (None, self.vector)
-        ]
+        outer = [level for level in self.levels[: self.unit_levels] if level.axis is not None]
+        counts = [Count(v.axis.extent, v.step) for v in outer if v.axis is not None and v.axis is not self.vector]
+        across = [Count(level.axis.extent, level.step).most for level in outer if level.axis is self.vector]
+        panels = product((1, *across))
+        if not isinstance(panels, int) or (across and outer[-1].axis is not self.vector):
+            panels = 0  # units of the same rows do not follow one another
         rows = prod(typical(axis.extent) for axis in self.free() if axis is not self.vector)
-        length = rows // max(1, prod(count.typical for count in outer))
-        return UnitRows(product(tuple(count.most for count in outer)), length, joinable=self.vector not in axes)
+        length = rows // max(1, prod(count.typical for count in counts))
+        return UnitRows(product(tuple(count.most for count in counts)), length, panels)
 
     @property
     def packed_dtype(self) -> str:

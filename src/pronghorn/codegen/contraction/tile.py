@@ -28,7 +28,7 @@ from pronghorn.codegen.contraction.nest import (
 from pronghorn.codegen.contraction.pack import packed_strides
 from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
-from pronghorn.codegen.contraction.unit_rows import UnitGroups, added
+from pronghorn.codegen.contraction.unit_rows import RowSums, added
 from pronghorn.codegen.contraction.zero_rows import any_nonzero, run_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -111,7 +111,7 @@ class Context:
     beside: tuple[tuple[str, str, bool], ...] = ()
     """What is touched where C has the same element: a pointer, the dtype, and whether it is written."""
     tile_epilogue: TileEpilogue | None = None
-    groups: UnitGroups | None = None
+    row_sums: RowSums | None = None
 
     def __init__(
         self,
@@ -462,8 +462,8 @@ class TileWriter:
             return
         accumulators = len(self.rows) * self.vectors
         if self.main.epilogue and len(self.rows) > 1 and self.main.epilogue_code * accumulators > MOST_TILE_CODE:
-            if self.main.groups is not None:
-                self._sum_in_loops(self.main.epilogue, self.main.groups, sums)
+            if self.main.row_sums is not None:
+                self._sum_in_loops(self.main.epilogue, self.main.row_sums, sums)
             else:
                 self._finish_in_a_loop(self.main.epilogue, sums, ty)
             return
@@ -480,36 +480,37 @@ class TileWriter:
                     stack.enter_context(self.fb.if_(inside))
                 for v in range(self.vectors):
                     self._finish_one(sums[number, v], ty, self._place(row, v), None if limited else totals, v)
-        if self.main.groups is not None:
+        if self.main.row_sums is not None:
             for v, total in totals.items():
-                self._add_up(self.main.groups, total, v)
+                self._add_up(self.main.row_sums, total, v)
 
     def _finish_one(self, value: str, ty: str, place: Place, totals: dict[int, list[str]] | None, v: int) -> None:
         """One accumulator; what it adds to the sums of rows is added to ``totals`` where there are such."""
-        epilogue, groups = self.main.epilogue, self.main.groups
+        epilogue, row_sums = self.main.epilogue, self.main.row_sums
         if epilogue is None:
             place.store(value)
-        elif groups is None or totals is None:
+        elif row_sums is None or totals is None:
             epilogue(self.fb, value, ty, place)
         else:
-            values = groups.collected(lambda: epilogue(self.fb, value, ty, place))
-            totals[v] = added(self.fb, groups, place.lanes, totals.get(v, []), values)
+            values = row_sums.collected(lambda: epilogue(self.fb, value, ty, place))
+            totals[v] = added(self.fb, row_sums, place.lanes, totals.get(v, []), values)
 
-    def _add_up(self, groups: UnitGroups, total: Sequence[str], v: Operand) -> None:
+    def _add_up(self, row_sums: RowSums, total: Sequence[str], v: Operand) -> None:
         """Adds a tile's sums of rows to those of the unit."""
         column = self.fb.add(self.here[self.plan.vector.name], self.fb.mul(v, self.lanes))
-        groups.add(self.fb, total, column, self.lanes, self.tail_mask if v == self.vectors - 1 else None)
+        row_sums.add(self.fb, total, column, self.lanes, self.tail_mask if v == self.vectors - 1 else None)
 
-    def _sum_in_loops(self, epilogue: Epilogue, groups: UnitGroups, sums: dict[tuple[int, int], str]) -> None:
+    def _sum_in_loops(self, epilogue: Epilogue, row_sums: RowSums, sums: dict[tuple[int, int], str]) -> None:
         """The same as `_finish_in_a_loop`, down the rows of each vector, so that what they add up is in registers."""
-        fb, ty, types = self.fb, self.ty, groups.types(self.lanes)
+        fb, ty, types = self.fb, self.ty, row_sums.types(self.lanes)
         slot = self._on_stack(sums, ty)
 
         def rows(before: list[Operand], first: Operand, total: Sequence[str], v: Operand) -> Sequence[str]:
             if len(before) == len(self.row_axes):
                 value = fb.load(ty, fb.gep(ty, slot, fb.add(fb.mul(first, self.vectors), v)))
                 place = self._place(before, v)
-                return added(fb, groups, self.lanes, total, groups.collected(lambda: epilogue(fb, value, ty, place)))
+                one = row_sums.collected(lambda: epilogue(fb, value, ty, place))
+                return added(fb, row_sums, self.lanes, total, one)
             axis, steps = self.row_axes[len(before)], self.row_steps[len(before)]
             limit = self.state.limits.get(axis.name)
             with fb.loop_carry(0, steps if limit is None else fb.min(steps, limit), list(zip(types, total))) as loop:
@@ -518,7 +519,7 @@ class TileWriter:
             return loop.results
 
         def finish(v: Operand) -> None:
-            self._add_up(groups, rows([], 0, ["zeroinitializer"] * len(types), v), v)
+            self._add_up(row_sums, rows([], 0, ["zeroinitializer"] * len(types), v), v)
 
         whole = self.vectors if self.tail_mask is None else self.vectors - 1
         if whole:

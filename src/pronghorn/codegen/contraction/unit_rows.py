@@ -10,7 +10,7 @@ from typing import Protocol
 from pronghorn.codegen.builder import FunctionBuilder, Operand
 from pronghorn.graph.dim import Extent
 
-__all__ = ["UnitGroups", "UnitRows", "added", "units_in_groups"]
+__all__ = ["RowSums", "UnitRows", "added", "units_in_groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,16 @@ class UnitRows:
     Attributes:
         count: how many there are, those that share their rows counted once.
         length: how many rows one has, typically.
-        joinable: whether several may be taken together: each has all columns.
+        panels: how many units that follow one another have all columns of the same rows, so that they may be taken
+            together (0: they do not follow one another, or must not be taken so).
     """
 
     count: Extent
     length: int
-    joinable: bool = False
+    panels: int = 0
 
 
-class UnitGroups(Protocol):
+class RowSums(Protocol):
     """What keeps sums of each unit's results, or of those of as many units as are taken together.
 
     Attributes:
@@ -53,32 +54,32 @@ class UnitGroups(Protocol):
         """Adds vectors to the sums from a column on."""
 
 
-def added(fb: FunctionBuilder, groups: UnitGroups, lanes: int, a: Sequence[str], b: Sequence[str]) -> list[str]:
+def added(fb: FunctionBuilder, row_sums: RowSums, lanes: int, a: Sequence[str], b: Sequence[str]) -> list[str]:
     """Vectors that are to be added up, two by two."""
-    return [fb.op("fadd", ty, x, y) for ty, x, y in zip(groups.types(lanes), a, b, strict=True)] if a else list(b)
+    return [fb.op("fadd", ty, x, y) for ty, x, y in zip(row_sums.types(lanes), a, b, strict=True)] if a else list(b)
 
 
 @contextmanager
 def units_in_groups(
-    fb: FunctionBuilder, groups: UnitGroups | None, total: Callable[[], Operand], columns: Operand
+    fb: FunctionBuilder, row_sums: RowSums | None, total: Callable[[], Operand], columns: Operand
 ) -> Iterator[Operand]:
     """The loop over the units of a call, which is given numbers of groups, if there are such.
 
     Args:
         fb: the function.
-        groups: they.
+        row_sums: what keeps sums of each group.
         total: gives the number of units.
         columns: how many columns each has.
     """
-    if groups is None:
+    if row_sums is None:
         with fb.loop("%begin", "%end") as unit:
             yield unit
         return
     with fb.loop("%begin", "%end") as group:
-        groups.begin(fb, group, 0, columns)
-        if groups.together == 1:
+        row_sums.begin(fb, group, 0, columns)
+        if row_sums.together == 1:
             yield group
             return
-        first = fb.mul(group, groups.together)
-        with fb.loop(first, fb.min(fb.add(first, groups.together), total())) as unit:
+        first = fb.mul(group, row_sums.together)
+        with fb.loop(first, fb.min(fb.add(first, row_sums.together), total())) as unit:
             yield unit

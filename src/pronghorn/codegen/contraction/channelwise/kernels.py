@@ -13,7 +13,7 @@ from pronghorn.codegen.contraction.channelwise.plan import ChannelwisePlan
 from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
-from pronghorn.codegen.contraction.unit_rows import UnitGroups, added, units_in_groups
+from pronghorn.codegen.contraction.unit_rows import RowSums, added, units_in_groups
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -33,12 +33,12 @@ def emit_results(
     epilogue: Epilogue | None,
     epilogue_code: int,
     beside: Sequence[tuple[int, str, bool]],
-    begun: UnitGroups | None,
+    row_sums: RowSums | None,
 ) -> None:
     """Writes the kernel; the arguments are those of :func:`..emit.emit`."""
     fb = start_kernel(module, name)
     read = [(base_pointer(fb, slot), dtype) for slot, dtype, written in beside if not written]
-    _Results(fb, plan, machine, Slots(fb, tables), epilogue, epilogue_code, read, begun).write()
+    _Results(fb, plan, machine, Slots(fb, tables), epilogue, epilogue_code, read, row_sums).write()
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class _Results:
     epilogue: Epilogue | None
     epilogue_code: int
     read: list[tuple[str, str]]
-    groups: UnitGroups | None
+    row_sums: RowSums | None
     a_base: str = field(init=False)
     b_base: str = field(init=False)
     c_base: str = field(init=False)
@@ -67,7 +67,7 @@ class _Results:
         rows, columns = plan.parts.rows, plan.parts.columns
         counts = [*(slots.divisor(axis.extent) for axis in rows), slots.count(plan.block)]
         total = partial(reduce, fb.mul, counts, 1)
-        with units_in_groups(fb, self.groups, total, known(plan.vector.extent)) as unit:
+        with units_in_groups(fb, self.row_sums, total, known(plan.vector.extent)) as unit:
             *indices, block = split_unit(fb, unit, counts)
             start = {axis.name: index for axis, index in zip(rows, indices, strict=True)}
             first = fb.mul(block, plan.columns * plan.tiles)
@@ -147,14 +147,14 @@ class _Results:
 
         def finish(column: Operand, value: str, total: Sequence[str]) -> list[str]:
             place = self._placed({**values, plan.parts.columns.name: fb.add(first, column)}, valid)
-            epilogue, groups = self.epilogue, self.groups
+            epilogue, row_sums = self.epilogue, self.row_sums
             if epilogue is None:
                 place.store(value)
                 return []
-            if groups is None:
+            if row_sums is None:
                 epilogue(fb, value, ty, place)
                 return []
-            return added(fb, groups, plan.lanes, total, groups.collected(lambda: epilogue(fb, value, ty, place)))
+            return added(fb, row_sums, plan.lanes, total, row_sums.collected(lambda: epilogue(fb, value, ty, place)))
 
         if self.epilogue is None or len(sums) == 1 or self.epilogue_code * len(sums) <= MOST_TILE_CODE:
             for number, value in enumerate(sums):
@@ -163,14 +163,14 @@ class _Results:
             slot = fb.alloca(ty, len(sums), align=size_of(ty))
             for number, value in enumerate(sums):
                 fb.store(ty, value, fb.gep(ty, slot, number))
-            types = self.groups.types(plan.lanes) if self.groups is not None else []
+            types = self.row_sums.types(plan.lanes) if self.row_sums is not None else []
             with fb.loop_carry(0, len(sums), [(each, "zeroinitializer") for each in types]) as loop:
                 value = fb.load(ty, fb.gep(ty, slot, loop.index))
                 loop.following.extend(finish(loop.index, value, loop.carried))
             totals = loop.results
-        if self.groups is not None:
+        if self.row_sums is not None:
             mask = None if valid == plan.lanes else fb.mask_first(valid, plan.lanes)
-            self.groups.add(fb, totals, values[plan.vector.name], plan.lanes, mask)
+            self.row_sums.add(fb, totals, values[plan.vector.name], plan.lanes, mask)
 
     def _placed(self, values: dict[str, Operand], valid: Operand) -> Place:
         plan = self.plan

@@ -46,7 +46,7 @@ class ChannelwisePlan:
     def unit_rows(self) -> UnitRows:
         """The units: each has all channels."""
         count = product((self.block.most, *(axis.extent for axis in self.parts.rows)))
-        return UnitRows(count, min(self.columns * self.tiles, typical(self.parts.columns.extent)), joinable=True)
+        return UnitRows(count, min(self.columns * self.tiles, typical(self.parts.columns.extent)), panels=1)
 
     @property
     def block(self) -> Count:

@@ -16,7 +16,7 @@ from pronghorn.codegen.contraction.nest import (
     split_unit,
 )
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue
-from pronghorn.codegen.contraction.unit_rows import UnitGroups, units_in_groups
+from pronghorn.codegen.contraction.unit_rows import RowSums
 from pronghorn.codegen.contraction.winograd.ahead import ask_for_inputs, multiply
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
@@ -108,10 +108,10 @@ def emit_tiles(
     product: str,
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
-    begun: UnitGroups | None,
+    row_sums: RowSums | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the filters."""
-    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue, begun).write()
+    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue, row_sums).write()
 
 
 class _Tiles:
@@ -128,12 +128,12 @@ class _Tiles:
         product: str,
         epilogue: Epilogue | None,
         tile_epilogue: TileEpilogue | None,
-        groups: UnitGroups | None,
+        row_sums: RowSums | None,
     ) -> None:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
-        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, tile_epilogue, groups)
+        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, tile_epilogue, row_sums)
         spec = plan.spec
         self.a_base = fb.gep(
             storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.slots.extent(spec.a.offset)
@@ -155,7 +155,9 @@ class _Tiles:
     def write(self) -> None:
         fb, plan = self.fb, self.plan
         counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
-        with units_in_groups(fb, self.results.groups, lambda: "%end", static(plan.vector.extent)) as unit:
+        with fb.loop("%begin", "%end") as unit:
+            if self.results.row_sums is not None:
+                self.results.row_sums.begin(fb, unit, 0, static(plan.vector.extent))
             start, first = self._place(unit, counts)
             following, next_first = self._place(fb.min(fb.add(unit, 1), fb.sub("%end", 1)), counts)
 

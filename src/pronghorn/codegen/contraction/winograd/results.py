@@ -10,7 +10,7 @@ from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.codegen.contraction.unit_rows import UnitGroups, added
+from pronghorn.codegen.contraction.unit_rows import RowSums, added
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.contraction.winograd.shape import SINGLE, STEP, Tiled
 from pronghorn.codegen.contraction.winograd.transforms import ALL, Transforms, Vectors
@@ -31,7 +31,7 @@ class ResultWriter:
         machine: for which it is planned.
         epilogue: what becomes of a result; it is stored if None.
         tile_epilogue: what becomes of the four results of a tile, in place of that.
-        groups: what keeps sums of what the epilogue takes, if anything does.
+        row_sums: what keeps sums of what the epilogue takes, if anything does.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class ResultWriter:
         machine: HasFeatures,
         epilogue: Epilogue | None,
         tile_epilogue: TileEpilogue | None = None,
-        groups: UnitGroups | None = None,
+        row_sums: RowSums | None = None,
     ) -> None:
         self.fb, self.slots, self.plan, self.vector, self.machine = fb, slots, plan, vector, machine
-        self.epilogue, self.tile_epilogue, self.groups = epilogue, tile_epilogue, groups
+        self.epilogue, self.tile_epilogue, self.row_sums = epilogue, tile_epilogue, row_sums
         self.ty = vec("float", plan.lanes)
         self.transforms = Transforms(fb, self.ty, plan.pairs)
         self.c_base = base_pointer(fb, plan.spec.c.slot)
@@ -101,19 +101,19 @@ class ResultWriter:
                         inside = fb.cmp("slt", "i64", fb.add(first, step * pair.apart), pair.extent)
                         stack.enter_context(fb.if_(inside))
                     total = self._take(results[i][j], place(i, j), total, collect=not limited)
-        if self.groups is not None:
+        if self.row_sums is not None:
             lanes = self.plan.lanes
             mask = None if valid == lanes else fb.mask_first(valid, lanes)
-            self.groups.add(fb, total, values[self.vector.name], lanes, mask)
+            self.row_sums.add(fb, total, values[self.vector.name], lanes, mask)
 
     def _take(self, result: str, place: Place, total: list[str], collect: bool) -> list[str]:
         """One result; what is to be summed of it is added to ``total``, or where that is not to be, to the sums."""
-        fb, epilogue, groups = self.fb, self.epilogue, self.groups
+        fb, epilogue, row_sums = self.fb, self.epilogue, self.row_sums
         if epilogue is None:
             place.store(result)
-        elif groups is None or not collect:
+        elif row_sums is None or not collect:
             epilogue(fb, result, self.ty, place)
         else:
-            values = groups.collected(lambda: epilogue(fb, result, self.ty, place))
-            return added(fb, groups, place.lanes, total, values)
+            values = row_sums.collected(lambda: epilogue(fb, result, self.ty, place))
+            return added(fb, row_sums, place.lanes, total, values)
         return total

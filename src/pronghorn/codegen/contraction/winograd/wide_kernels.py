@@ -8,7 +8,7 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import linear, load_elements, split_unit
 from pronghorn.codegen.contraction.tile import Epilogue
-from pronghorn.codegen.contraction.unit_rows import UnitGroups
+from pronghorn.codegen.contraction.unit_rows import RowSums
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
@@ -56,10 +56,10 @@ def emit_wide(
     slot: int,
     product: str,
     epilogue: Epilogue | None,
-    begun: UnitGroups | None,
+    row_sums: RowSums | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the tiles."""
-    _Wide(module, name, plan, machine, tables, slot, product, epilogue, begun).write()
+    _Wide(module, name, plan, machine, tables, slot, product, epilogue, row_sums).write()
 
 
 class _Wide:
@@ -75,13 +75,13 @@ class _Wide:
         slot: int,
         product: str,
         epilogue: Epilogue | None,
-        groups: UnitGroups | None,
+        row_sums: RowSums | None,
     ) -> None:
         self.plan, self.machine, self.product = plan, machine, product
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
-        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, groups=groups)
+        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, row_sums=row_sums)
         self.inputs = base_pointer(fb, slot)
         self.filters = fb.alloca("float", plan.points_at_a_time * plan.filter_plane, align=64)
         self.products = fb.alloca("float", plan.points_at_a_time * plan.product_plane, align=64)
@@ -97,8 +97,8 @@ class _Wide:
             block, group = fb.div(unit, groups), fb.rem(unit, groups)
             first, column = fb.mul(group, plan.tiles), fb.mul(block, plan.width)
             last = fb.min(fb.sub(all_tiles, first), plan.tiles)
-            if self.results.groups is not None:
-                self.results.groups.begin(fb, group, column, fb.add(column, plan.width))
+            if self.results.row_sums is not None:
+                self.results.row_sums.begin(fb, group, column, fb.add(column, plan.width))
             for phase in plan.phases:
                 self._phase(phase, group, last, column)
                 with fb.loop(0, last) as number:
