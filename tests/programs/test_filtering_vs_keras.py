@@ -15,6 +15,13 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("jax")
 
 CASES = {
+    "Conv1D of 2": ("Conv1D", {"filters": 64, "kernel_size": 2}, (50, 64)),
+    "Conv2D of 2": ("Conv2D", {"filters": 32, "kernel_size": 2, "padding": "same"}, (17, 20, 32)),
+    "Conv2DTranspose of 3, strides": (
+        "Conv2DTranspose",
+        {"filters": 32, "kernel_size": 3, "strides": 2, "padding": "same"},
+        (14, 13, 32),
+    ),
     "Conv1D of 3": ("Conv1D", {"filters": 64, "kernel_size": 3}, (50, 32)),
     "Conv1D of 4": ("Conv1D", {"filters": 64, "kernel_size": 4}, (50, 64)),
     "Conv1D of 4, strides": ("Conv1D", {"filters": 64, "kernel_size": 4, "strides": 2, "padding": "same"}, (101, 64)),

@@ -59,6 +59,7 @@ def depthwise(x, w):
 CASES = {
     "dense": (ops.matmul, ((BATCH, 40, 24), (24, 70)), True),
     "columns of a few": (ops.matmul, ((BATCH, 100, 9), (9, 17)), True),
+    "few rows": (ops.matmul, ((BATCH, 8, 1024), (1024, 1100)), None),
     "one column": (ops.matmul, ((BATCH, 700, 9), (9, 1)), None),
     "panels": (ops.matmul, ((BATCH, 24, 520), (520, 1100)), True),
     "1x1": (conv(), ((BATCH, 12, 11, 16), (1, 1, 16, 40)), True),
@@ -144,6 +145,21 @@ def test_units_of_too_few_rows(begun, monkeypatch):
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert not begun
+
+
+def test_products_that_differ_in_their_sums_alone():
+    """Their kernels are not one: code is shared by what it depends on."""
+
+    def fn(x, v, w, other):
+        y, z = ops.matmul(x, v), ops.matmul(x, w)
+        return [y, z, ops.sum(y, (0, 1)), ops.sum(z * z, (0, 1)), ops.sum(z * other, (0, 1))]
+
+    shapes = [(BATCH, 40, 24), (24, 70), (24, 70), (BATCH, 40, 70)]
+    traced = trace(fn, [Aval(shape, "float32") for shape in shapes])
+    assert len(fused(traced)[1]) == 2
+    inputs = integers(traced, 5)
+    for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize("name", ["dense", "panels", "3x3", "3x3, many channels", "depthwise"])

@@ -1,4 +1,4 @@
-"""Convolutions with three to five taps along an axis or two by Winograd's minimal filtering: fewer multiplications.
+"""Convolutions with two to five taps along an axis or two by Winograd's minimal filtering: fewer multiplications.
 
 Along one axis, two neighbouring results of a filter of three taps take four multiplications instead of six:
 ``y = A (G g * B d)``, where the four inputs ``d`` and the taps ``g`` are first transformed by additions (Lavin and

@@ -32,7 +32,7 @@ __all__ = [
     "whole",
 ]
 
-SIZES = (3, 4, 5)  # of the filter, along one axis or two
+SIZES = (2, 3, 4, 5)  # of the filter, along one axis or two
 MOST_OF_GROUP = 3  # taps: with more, results would be made of inputs that are not theirs
 MOST_LEFT = 0.8  # of the products, with taps along one axis: less is not worth the transforms
 STEP = 2  # results of a tile along each of these
@@ -251,7 +251,9 @@ def pairs_of(spec: Contraction, taps: list[Axis], others: list[Axis]) -> tuple[T
     if len(pairs) == 1:
         return (pairs[0], SINGLE) if pairs[0].points <= MOST_LEFT * pairs[0].size * STEP else None
     first, second = sorted(pairs, key=lambda pair: -static(pair.results.a))
-    return None if first.results is second.results or first.stride != second.stride else (first, second)
+    if first.results is second.results or first.stride != second.stride:
+        return None
+    return (first, second) if first.points * second.points < first.size * second.size * STEP * STEP else None
 
 
 def _moving_with(tap: Axis, others: list[Axis]) -> Axis | None:
