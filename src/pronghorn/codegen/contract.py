@@ -133,7 +133,7 @@ def _summing(
     tables: Tables,
     target: Target,
 ) -> list[Launch]:
-    """The kernels that sum over all rows of the result, or over the sums of units, where the epilogue has row_sums."""
+    """The kernels that sum over all rows of the result, or over those of units, where the epilogue has begun."""
     apart = [sums.kernel for sums in kernel.sums] if row_sums is None else row_sums.kernels()
     later = {v for sums in kernel.sums for v in sums.kernel.writes}
     for launch in before:
@@ -352,8 +352,6 @@ def _epilogue(
                 stack.enter_context(ev.bind(var, value, hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
-            for root in roots:  # all that is read, before anything is written
-                ev.value(root, place.lanes)
             ev.stores(kernel.stores, offset, place.lanes)
             if row_sums is not None:
                 row_sums.take(fb, ev, place.lanes, lambda: ev.bound[kernel.vars[-1]])

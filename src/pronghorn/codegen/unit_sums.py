@@ -21,7 +21,7 @@ from pronghorn.codegen.values import value_type
 from pronghorn.compiler.costs import MANY_UNITS, typical
 from pronghorn.compiler.expr import Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import ContractionKernel, LoopKernel
-from pronghorn.graph.dim import product
+from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Value
 
 ZEROED = 16  # elements at a time
@@ -34,16 +34,14 @@ class UnitSums:
 
     Args:
         kernel: it, whose ``sums`` they are.
-        units: with rows of the result of their own.
-        together: how many of these (with all their panels) are taken together, 0 if none are.
+        rows: how many rows of sums there are.
+        together: how many units one is for.
         tables: where kernels find the arrays.
     """
 
-    def __init__(self, kernel: ContractionKernel, units: UnitRows, together: int, tables: Tables) -> None:
+    def __init__(self, kernel: ContractionKernel, rows: Extent, together: int, tables: Tables) -> None:
         assert kernel.node is not None
-        self.kernel, self.tables = kernel, tables
-        self.together = together * max(1, units.panels) if together else 1
-        self.rows = (units.count + (max(1, together) - 1)) // max(1, together)
+        self.kernel, self.tables, self.rows, self.together = kernel, tables, rows, together
         self.column = kernel.vars[-1]
         self.elements = [element for sums in kernel.sums for element in sums.elements]
         graph = kernel.node.outputs[0].graph
@@ -130,16 +128,17 @@ def unit_sums(kernel: ContractionKernel, plan: AnyPlan, tables: Tables) -> UnitS
     units = plan.unit_rows
     if units is None:
         return None
-    together = _together(units)
-    if max(1, together) * units.length < min(LEAST_ROWS, typical(product(kernel.domain[:-1]))):
+    many, together = _together(units)
+    if many * units.length < min(LEAST_ROWS, typical(product(kernel.domain[:-1]))):
         return None  # that many rows of sums are as much to go through as the result
-    return UnitSums(kernel, units, together, tables)
+    return UnitSums(kernel, (units.count + (many - 1)) // many, together, tables)
 
 
-def _together(units: UnitRows) -> int:
-    """How many units (with all their panels) are taken together: until they have rows enough, but as many as leave
-    groups enough for many threads. 0 where none are, as units are long enough by themselves."""
+def _together(units: UnitRows) -> tuple[int, int]:
+    """How many units of other rows are taken together, and how many that is with all panels of these: until they have
+    rows enough, but as many as leave groups enough for many threads, and one by one where they are long enough."""
     if units.panels == 0 or (units.panels > 1 and units.length >= LEAST_ROWS):
-        return 0
+        return 1, 1
     most = typical(units.count) // MANY_UNITS
-    return max(1, min(-(-FEWEST_ROWS // max(1, units.length)), most))
+    many = max(1, min(-(-FEWEST_ROWS // max(1, units.length)), most))
+    return many, many * units.panels

@@ -28,7 +28,7 @@ from pronghorn.codegen.contraction.nest import (
 from pronghorn.codegen.contraction.pack import packed_strides
 from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
-from pronghorn.codegen.contraction.unit_rows import RowSums, added
+from pronghorn.codegen.contraction.unit_rows import RowSums, finish
 from pronghorn.codegen.contraction.zero_rows import any_nonzero, run_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -479,21 +479,14 @@ class TileWriter:
                     inside = self.fb.cmp("slt", "i64", step, self.state.limits[axis.name])
                     stack.enter_context(self.fb.if_(inside))
                 for v in range(self.vectors):
-                    self._finish_one(sums[number, v], ty, self._place(row, v), None if limited else totals, v)
+                    place, row_sums = self._place(row, v), None if limited else self.main.row_sums
+                    value, total = sums[number, v], totals.get(v, [])
+                    total = finish(self.fb, self.main.epilogue, row_sums, value, ty, place, total)
+                    if row_sums is not None:
+                        totals[v] = total
         if self.main.row_sums is not None:
             for v, total in totals.items():
                 self._add_up(self.main.row_sums, total, v)
-
-    def _finish_one(self, value: str, ty: str, place: Place, totals: dict[int, list[str]] | None, v: int) -> None:
-        """One accumulator; what it adds to the sums of rows is added to ``totals`` where there are such."""
-        epilogue, row_sums = self.main.epilogue, self.main.row_sums
-        if epilogue is None:
-            place.store(value)
-        elif row_sums is None or totals is None:
-            epilogue(self.fb, value, ty, place)
-        else:
-            values = row_sums.collected(lambda: epilogue(self.fb, value, ty, place))
-            totals[v] = added(self.fb, row_sums, place.lanes, totals.get(v, []), values)
 
     def _add_up(self, row_sums: RowSums, total: Sequence[str], v: Operand) -> None:
         """Adds a tile's sums of rows to those of the unit."""
@@ -509,8 +502,7 @@ class TileWriter:
             if len(before) == len(self.row_axes):
                 value = fb.load(ty, fb.gep(ty, slot, fb.add(fb.mul(first, self.vectors), v)))
                 place = self._place(before, v)
-                one = row_sums.collected(lambda: epilogue(fb, value, ty, place))
-                return added(fb, row_sums, self.lanes, total, one)
+                return finish(fb, epilogue, row_sums, value, ty, place, list(total))
             axis, steps = self.row_axes[len(before)], self.row_steps[len(before)]
             limit = self.state.limits.get(axis.name)
             with fb.loop_carry(0, steps if limit is None else fb.min(steps, limit), list(zip(types, total))) as loop:
@@ -518,15 +510,19 @@ class TileWriter:
                 loop.following.extend(rows([*before, loop.index], inside, loop.carried, v))
             return loop.results
 
-        def finish(v: Operand) -> None:
+        def last(v: Operand) -> None:
             self._add_up(row_sums, rows([], 0, ["zeroinitializer"] * len(types), v), v)
 
+        self._across(last)
+
+    def _across(self, body: Callable[[Operand], None]) -> None:
+        """``body`` for each vector of a row: one code for all but that under a mask."""
         whole = self.vectors if self.tail_mask is None else self.vectors - 1
         if whole:
-            with fb.loop(0, whole) as across:
-                finish(across)
+            with self.fb.loop(0, whole) as v:
+                body(v)
         if whole < self.vectors:
-            finish(whole)
+            body(whole)
 
     def _on_stack(self, sums: dict[tuple[int, int], str], ty: str) -> str:
         """The sums of the tile in memory."""
@@ -548,15 +544,10 @@ class TileWriter:
                 first = fb.add(fb.mul(first, steps), row[-1])
             first = fb.mul(first, self.vectors)
 
-            def finish(v: Operand) -> None:
+            def last(v: Operand) -> None:
                 epilogue(fb, fb.load(ty, fb.gep(ty, slot, fb.add(first, v))), ty, self._place(row, v))
 
-            whole = self.vectors if self.tail_mask is None else self.vectors - 1
-            if whole:
-                with fb.loop(0, whole) as across:
-                    finish(across)
-            if whole < self.vectors:
-                finish(whole)
+            self._across(last)
 
     def _result(self, sums: dict[tuple[int, int], str], ty: str) -> TileResult:
         """The tile as an epilogue over whole tiles sees it: always two row axes."""

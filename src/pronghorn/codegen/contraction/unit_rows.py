@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
+from pronghorn.codegen.contraction.nest import Place
 from pronghorn.graph.dim import Extent
 
-__all__ = ["RowSums", "UnitRows", "added", "units_in_groups"]
+__all__ = ["RowSums", "UnitRows", "added", "finish", "units_in_groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,26 @@ class RowSums(Protocol):
 def added(fb: FunctionBuilder, row_sums: RowSums, lanes: int, a: Sequence[str], b: Sequence[str]) -> list[str]:
     """Vectors that are to be added up, two by two."""
     return [fb.op("fadd", ty, x, y) for ty, x, y in zip(row_sums.types(lanes), a, b, strict=True)] if a else list(b)
+
+
+def finish(
+    fb: FunctionBuilder,
+    epilogue: Callable[[FunctionBuilder, str, str, Place], None] | None,
+    row_sums: RowSums | None,
+    value: str,
+    ty: str,
+    place: Place,
+    total: list[str],
+) -> list[str]:
+    """Stores one accumulator, or gives it to the epilogue; ``total`` and what is to be summed of it."""
+    if epilogue is None:
+        place.store(value)
+    elif row_sums is None:
+        epilogue(fb, value, ty, place)
+    else:
+        values = row_sums.collected(lambda: epilogue(fb, value, ty, place))
+        return added(fb, row_sums, place.lanes, total, values)
+    return total
 
 
 @contextmanager

@@ -8,18 +8,18 @@ from functools import partial, reduce
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of, vec
-from pronghorn.codegen.contraction.channelwise.parts import Parts, known
+from pronghorn.codegen.contraction.channelwise.parts import InTiles, Parts, known
 from pronghorn.codegen.contraction.channelwise.plan import ChannelwisePlan
 from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
-from pronghorn.codegen.contraction.unit_rows import RowSums, added, units_in_groups
+from pronghorn.codegen.contraction.unit_rows import RowSums, finish, units_in_groups
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import MOST_TILE_CODE
 
-__all__ = ["LOCALITY", "ask_for_row", "emit_results", "over_tiles", "valid_lanes"]
+__all__ = ["LOCALITY", "ask_for_row", "counts_of", "emit_results", "over_tiles", "over_unit", "valid_lanes"]
 
 LOCALITY = 2  # the second-level cache, until the next row comes to it
 
@@ -64,19 +64,10 @@ class _Results:
 
     def write(self) -> None:
         fb, plan, slots = self.fb, self.plan, self.slots
-        rows, columns = plan.parts.rows, plan.parts.columns
-        counts = [*(slots.divisor(axis.extent) for axis in rows), slots.count(plan.block)]
+        counts = counts_of(slots, plan)
         total = partial(reduce, fb.mul, counts, 1)
         with units_in_groups(fb, self.row_sums, total, known(plan.vector.extent)) as unit:
-            *indices, block = split_unit(fb, unit, counts)
-            start = {axis.name: index for axis, index in zip(rows, indices, strict=True)}
-            first = fb.mul(block, plan.columns * plan.tiles)
-            last = fb.min(fb.add(first, plan.columns * plan.tiles), slots.extent(columns.extent))
-
-            def tile(column: Operand, many: int, start: dict[str, Operand] = start) -> None:
-                self._tile({**start, columns.name: column}, many)
-
-            over_tiles(fb, columns, plan.columns, first, last, tile)
+            over_unit(fb, slots, plan, counts, unit, self._tile)
         fb.ret()
 
     def _tile(self, start: dict[str, Operand], many: int) -> None:
@@ -145,20 +136,13 @@ class _Results:
 
         totals: list[str] = []
 
-        def finish(column: Operand, value: str, total: Sequence[str]) -> list[str]:
+        def at(column: Operand, value: str, total: list[str]) -> list[str]:
             place = self._placed({**values, plan.parts.columns.name: fb.add(first, column)}, valid)
-            epilogue, row_sums = self.epilogue, self.row_sums
-            if epilogue is None:
-                place.store(value)
-                return []
-            if row_sums is None:
-                epilogue(fb, value, ty, place)
-                return []
-            return added(fb, row_sums, plan.lanes, total, row_sums.collected(lambda: epilogue(fb, value, ty, place)))
+            return finish(fb, self.epilogue, self.row_sums, value, ty, place, total)
 
         if self.epilogue is None or len(sums) == 1 or self.epilogue_code * len(sums) <= MOST_TILE_CODE:
             for number, value in enumerate(sums):
-                totals = finish(number, value, totals)
+                totals = at(number, value, totals)
         else:
             slot = fb.alloca(ty, len(sums), align=size_of(ty))
             for number, value in enumerate(sums):
@@ -166,7 +150,7 @@ class _Results:
             types = self.row_sums.types(plan.lanes) if self.row_sums is not None else []
             with fb.loop_carry(0, len(sums), [(each, "zeroinitializer") for each in types]) as loop:
                 value = fb.load(ty, fb.gep(ty, slot, loop.index))
-                loop.following.extend(finish(loop.index, value, loop.carried))
+                loop.following.extend(at(loop.index, value, loop.carried))
             totals = loop.results
         if self.row_sums is not None:
             mask = None if valid == plan.lanes else fb.mask_first(valid, plan.lanes)
@@ -182,6 +166,28 @@ class _Results:
 def valid_lanes(fb: FunctionBuilder, extent: int, channel: Operand, lanes: int) -> Operand:
     """How many lanes of the vector at a channel are channels."""
     return lanes if extent % lanes == 0 else fb.min(fb.sub(extent, channel), lanes)
+
+
+def counts_of(slots: Slots, plan: InTiles) -> list[Operand]:
+    """The loops that make a plan's units: rows, and the blocks of a row."""
+    return [*(slots.divisor(axis.extent) for axis in plan.parts.rows), slots.count(plan.block)]
+
+
+def over_unit(
+    fb: FunctionBuilder,
+    slots: Slots,
+    plan: InTiles,
+    counts: Sequence[Operand],
+    unit: Operand,
+    body: Callable[[dict[str, Operand], int], None],
+) -> None:
+    """Writes ``body`` for the tiles of a unit: it is told where a tile starts, and how many columns it has."""
+    columns = plan.parts.columns
+    *indices, block = split_unit(fb, unit, counts)
+    start = {axis.name: index for axis, index in zip(plan.parts.rows, indices, strict=True)}
+    first = fb.mul(block, plan.columns * plan.tiles)
+    last = fb.min(fb.add(first, plan.columns * plan.tiles), slots.extent(columns.extent))
+    over_tiles(fb, columns, plan.columns, first, last, lambda at, many: body({**start, columns.name: at}, many))
 
 
 def over_tiles(

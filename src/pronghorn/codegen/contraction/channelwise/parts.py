@@ -8,10 +8,11 @@ from itertools import product
 from math import prod
 
 from pronghorn.codegen.contraction.spec import Axis, Contraction, far
+from pronghorn.codegen.units import Count
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import Extent
 
-__all__ = ["Parts", "parts_of", "tile_of"]
+__all__ = ["InTiles", "Parts", "parts_of", "tile_of"]
 
 MOST_TAPS = 32  # whose products a tile's code spells out
 MOST_COLUMNS = 16  # of a tile
@@ -77,6 +78,21 @@ class Parts:
             sum(index * known(axis.a) for index, axis in zip(tap, self.outer, strict=True)) for tap in self.outer_taps()
         }
         return sorted({place + self.rows[-1].a for place in here} - here)
+
+
+class InTiles:
+    """What plans derive whose units are blocks of ``tiles`` tiles of a row, each of ``columns`` columns."""
+
+    __slots__ = ()
+
+    parts: Parts
+    columns: int
+    tiles: int
+
+    @property
+    def block(self) -> Count:
+        """How many blocks of tiles a row has."""
+        return Count(self.parts.columns.extent, self.columns * self.tiles)
 
 
 def parts_of(spec: Contraction, gradient: bool = False) -> Parts | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from pronghorn.codegen.contraction.channelwise.parts import MOST_COLUMNS, Parts, known, parts_of, tile_of
+from pronghorn.codegen.contraction.channelwise.parts import MOST_COLUMNS, InTiles, Parts, known, parts_of, tile_of
 from pronghorn.codegen.contraction.plan import Kernel, Scratch
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
@@ -20,7 +20,7 @@ LOADS, TILE, RESULT = 0.2, 14.0, 1.6  # cycles beside the multiply-adds, as in t
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelwisePlan:
+class ChannelwisePlan(InTiles):
     """How such a contraction is computed; it stands in for a :class:`..plan.Plan`.
 
     A unit is a block of ``tiles`` tiles of one row, each of ``columns`` columns (the last may have fewer).
@@ -47,11 +47,6 @@ class ChannelwisePlan:
         """The units: each has all channels."""
         count = product((self.block.most, *(axis.extent for axis in self.parts.rows)))
         return UnitRows(count, min(self.columns * self.tiles, typical(self.parts.columns.extent)), panels=1)
-
-    @property
-    def block(self) -> Count:
-        """How many blocks of tiles a row has."""
-        return Count(self.parts.columns.extent, self.columns * self.tiles)
 
 
 def plan_results(spec: Contraction, machine: Machine) -> ChannelwisePlan | None:

@@ -8,7 +8,7 @@ from math import gcd
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
-from pronghorn.codegen.contraction.channelwise.kernels import LOCALITY, over_tiles
+from pronghorn.codegen.contraction.channelwise.kernels import LOCALITY, counts_of, over_unit
 from pronghorn.codegen.contraction.channelwise.parts import known
 from pronghorn.codegen.contraction.few_filters.folding import fold, groups_of
 from pronghorn.codegen.contraction.few_filters.plan import FewFiltersPlan
@@ -123,18 +123,9 @@ class _Results:
 
     def write(self) -> None:
         fb, plan, slots = self.fb, self.plan, self.slots
-        rows, columns = plan.parts.rows, plan.parts.columns
-        counts = [*(slots.divisor(axis.extent) for axis in rows), slots.count(plan.block)]
+        counts = counts_of(slots, plan)
         with fb.loop("%begin", "%end") as unit:
-            *indices, block = split_unit(fb, unit, counts)
-            start = {axis.name: index for axis, index in zip(rows, indices, strict=True)}
-            first = fb.mul(block, plan.columns * plan.tiles)
-            last = fb.min(fb.add(first, plan.columns * plan.tiles), slots.extent(columns.extent))
-
-            def tile(column: Operand, many: int, start: dict[str, Operand] = start) -> None:
-                self._tile({**start, columns.name: column}, many)
-
-            over_tiles(fb, columns, plan.columns, first, last, tile)
+            over_unit(fb, slots, plan, counts, unit, self._tile)
         fb.ret()
 
     def _tile(self, start: dict[str, Operand], many: int) -> None:

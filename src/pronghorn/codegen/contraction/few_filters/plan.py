@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.codegen.builder import llvm_type, size_of
-from pronghorn.codegen.contraction.channelwise.parts import FEWEST_COLUMNS, MOST_COLUMNS, Parts, known
+from pronghorn.codegen.contraction.channelwise.parts import FEWEST_COLUMNS, MOST_COLUMNS, InTiles, Parts, known
 from pronghorn.codegen.contraction.few_filters.folding import FOLD, groups_of
 from pronghorn.codegen.contraction.plan import Kernel, Scratch
 from pronghorn.codegen.contraction.spec import Axis, Contraction, far
 from pronghorn.codegen.contraction.tiling import Machine
-from pronghorn.codegen.units import Count, Units
+from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import LEAST_GRAIN_CYCLES, MULTIPLY_ADDS, typical
 
 __all__ = ["FewFiltersPlan", "plan_few_filters"]
@@ -27,7 +27,7 @@ PACK_CYCLES = 2.0  # of an element
 
 
 @dataclass(frozen=True, slots=True)
-class FewFiltersPlan:
+class FewFiltersPlan(InTiles):
     """How such a contraction is computed; it stands in for a :class:`..plan.Plan`.
 
     A unit is a block of ``tiles`` tiles of one row, each of ``columns`` columns (the last may have fewer).
@@ -58,11 +58,6 @@ class FewFiltersPlan:
     def many(self) -> int:
         """How many filters there are."""
         return 1 if self.filters is None else known(self.filters.extent)
-
-    @property
-    def block(self) -> Count:
-        """How many blocks of tiles a row has."""
-        return Count(self.parts.columns.extent, self.columns * self.tiles)
 
     @property
     def vectors(self) -> int:

@@ -10,7 +10,7 @@ from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.codegen.contraction.unit_rows import RowSums, added
+from pronghorn.codegen.contraction.unit_rows import RowSums, finish
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.contraction.winograd.shape import SINGLE, STEP, Tiled
 from pronghorn.codegen.contraction.winograd.transforms import ALL, Transforms, Vectors
@@ -100,20 +100,9 @@ class ResultWriter:
                     for pair, first, step in limited:
                         inside = fb.cmp("slt", "i64", fb.add(first, step * pair.apart), pair.extent)
                         stack.enter_context(fb.if_(inside))
-                    total = self._take(results[i][j], place(i, j), total, collect=not limited)
+                    row_sums = None if limited else self.row_sums
+                    total = finish(fb, self.epilogue, row_sums, results[i][j], self.ty, place(i, j), total)
         if self.row_sums is not None:
             lanes = self.plan.lanes
             mask = None if valid == lanes else fb.mask_first(valid, lanes)
             self.row_sums.add(fb, total, values[self.vector.name], lanes, mask)
-
-    def _take(self, result: str, place: Place, total: list[str], collect: bool) -> list[str]:
-        """One result; what is to be summed of it is added to ``total``, or where that is not to be, to the sums."""
-        fb, epilogue, row_sums = self.fb, self.epilogue, self.row_sums
-        if epilogue is None:
-            place.store(result)
-        elif row_sums is None or not collect:
-            epilogue(fb, result, self.ty, place)
-        else:
-            values = row_sums.collected(lambda: epilogue(fb, result, self.ty, place))
-            return added(fb, row_sums, place.lanes, total, values)
-        return total
