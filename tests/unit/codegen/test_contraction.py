@@ -506,18 +506,22 @@ def test_lines_are_asked_for_ahead_where_each_step_meets_new_ones():
     assert not asks(matmul(64, 300, 64), "avx512") and not asks(conv(4, 12, 12, 64, 64, 3, 3), "avx512")
 
 
+def lines_asked_for(problem, name="avx512", beside=((2, "float32", True), (3, "float32", False))):
+    """Of each line that a kernel's code asks for, what for."""
+    module, machine = ModuleBuilder(), named_target(name)
+    module.target = machine
+    made = plan(problem.spec, machine)
+    assert not made.chunks
+    emit(module, "k", made, machine, Tables(), scratch_slots=range(4, 4 + len(made.scratch)), beside=beside)
+    calls = [line for line in module.text().splitlines() if "call void @llvm.prefetch" in line]
+    return ["to write" if ", i32 1, i32 3" in call else "to read" for call in calls]
+
+
 def test_lines_that_are_needed_after_a_sum_are_asked_for_in_its_steps():
     """Those of the next tile's rows and of the results, where they are not near anyway."""
 
-    def asked(problem, name="avx512", beside=((2, "float32", True), (3, "float32", False))):
-        module, machine = ModuleBuilder(), named_target(name)
-        module.target = machine
-        made = plan(problem.spec, machine)
-        assert not made.chunks
-        slots = range(4, 4 + len(made.scratch))
-        emit(module, "k", made, machine, Tables(), scratch_slots=slots, beside=beside)
-        calls = [line for line in module.text().splitlines() if "call void @llvm.prefetch" in line]
-        return {"to write" if ", i32 1, i32 3" in call else "to read" for call in calls}
+    def asked(*args, **options):
+        return set(lines_asked_for(*args, **options))
 
     near, far = 64, 1 << 13
     assert asked(matmul(near, 64, near)) == set()
@@ -530,6 +534,19 @@ def test_lines_that_are_needed_after_a_sum_are_asked_for_in_its_steps():
     assert asked(conv(64, 32, 32, 32, 64, 2, 2, stride=2)) == {"to read", "to write"}
     assert asked(conv(64, 32, 32, 32, 64, 2, 2, stride=2), beside=()) == {"to read"}
     assert asked(conv(64, 32, 32, 16, 64, 3, 3), beside=()) == set()
+
+
+def test_a_sum_asks_for_all_lines_that_are_needed_behind_it():
+    """Where there are more of them than it has steps, each step asks for several; what its loads leave no room for is
+    left to the processor, but for the next rows of a tile of one vector, which loads for each multiply-add."""
+    written = ((2, "float32", True),)
+    narrow = matmul(24 * 512, 192, 16)  # tiles of 24 rows and one vector: 288 lines of A in 192 steps
+    assert lines_asked_for(narrow, beside=()) == ["to read"] * 2
+    assert lines_asked_for(narrow, beside=written) == ["to read"] * 2  # no room is left
+    short = matmul(9 * 1024, 16, 192)  # of 9 rows and three vectors: 27 lines of results in 16 steps, and 9 of A
+    assert sorted(lines_asked_for(short, beside=written)) == ["to read", "to write", "to write"]
+    longer = matmul(9 * 1024, 32, 192)
+    assert sorted(lines_asked_for(longer, beside=written)) == ["to read", "to write"]
 
 
 def test_lines_are_asked_for_around_the_end_of_a_row():

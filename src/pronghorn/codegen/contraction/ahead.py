@@ -109,9 +109,9 @@ class Ahead:
     # -- what is needed behind the sum -------------------------------------------------------------------------------
 
     def _behind(self, axis: Axis, index: Operand, a: str, asked: int) -> None:
-        """Ask, a line in each step of a sum, for what is needed behind it: the next tile's rows of A, where a sum goes
-        along these, and the lines that results go to, or are made of. In time for a short sum, and not all at once,
-        since a processor has places for few lines on their way. ``asked``: for how many lines a step asks as it is."""
+        """Ask, a few lines in each step of a sum, for what is needed behind it: the next tile's rows of A, where a sum
+        goes along these, and the lines that results go to, or are made of. In time for a short sum, and not all at
+        once, since a processor has places for few lines on their way. ``asked``: for how many a step asks as it is."""
         main, plan = self.main, self.main.plan
         number = self._number(axis, index)
         if number is None or not self.row_axes or self.state.limits:
@@ -120,11 +120,26 @@ class Ahead:
         if not along and not (isinstance(steps, int) and steps <= MOST_ASKING and not self.before):
             return
         room = 7 * len(self.a_rows) * self.vectors // 8 - self._loads() - asked
-        if along and room > 0 and plan.far_rows and self._ask_for_rows(axis, index, a):
-            room -= 1
+        # A tile of one vector loads for each multiply-add. It asks for rows all the same, or would wait longer.
+        if along and plan.far_rows and (room > 0 or self.vectors == 1):
+            room -= self._ask_for_rows(axis, index, a)
         if plan.far_results and main.c[plan.vector.name] == 1:
-            for pointer, dtype, written in main.beside[: max(0, room)]:
-                self._ask_for(pointer, dtype, self._line(dtype, number), written)
+            for pointer, dtype, written in main.beside:
+                lines = len(self.a_rows) * self._across(dtype)
+                many = min(self._in_a_step(lines), room)
+                for line in self._numbers(number, many):
+                    self._ask_for(pointer, dtype, self._line(dtype, line), written)
+                room -= max(0, many)
+
+    def _in_a_step(self, lines: int) -> int:
+        """How many lines a step asks for, so that a sum asks for all of them."""
+        steps = prod(typical(axis.extent) for axis in self.main.plan.depth)
+        return -(-lines // max(1, steps))
+
+    def _numbers(self, step: Operand, many: int) -> list[Operand]:
+        """The numbers of the lines that a step asks for, ``many`` of them."""
+        fb = self.main.fb
+        return [fb.add(fb.mul(step, many), number) for number in range(many)]
 
     def _number(self, axis: Axis, index: Operand) -> Operand | None:
         """Which step of the whole sum this is; None where that is not told, or a sum is too long."""
@@ -142,25 +157,29 @@ class Ahead:
             total, steps = fb.add(fb.mul(total, extent), place), steps * extent
         return total if steps <= MOST_ASKING else None
 
-    def _ask_for_rows(self, axis: Axis, index: Operand, a: str) -> bool:
-        """Ask for a line of the next tile's rows of A; whether there are any that no row before shares."""
+    def _ask_for_rows(self, axis: Axis, index: Operand, a: str) -> int:
+        """Ask for lines of the next tile's rows of A, if no row before shares them; returns for how many."""
         fb, main, count = self.main.fb, self.main, len(self.a_rows)
         extent, size = main.extent[axis.name], size_of(storage_type(main.a_dtype))
         if len(main.plan.depth) == 1 and len(self.row_axes) == 1:
             ((rows, steps),) = zip(self.row_axes, self.row_steps, strict=True)
             if main.a_rows[rows.name] == extent:  # which follow one another
-                next_rows = fb.mul(main.a_rows[rows.name], steps)
-                self._ask_for(self.a_start, main.a_dtype, fb.add(next_rows, fb.mul(index, steps)))
-                return True
+                next_rows = fb.add(fb.mul(main.a_rows[rows.name], steps), fb.mul(index, steps))
+                many = -(-steps * size // LINE_BYTES)
+                for part in range(many):
+                    self._ask_for(self.a_start, main.a_dtype, fb.add(next_rows, part * steps // many))
+                return many
         move = self._to_next_tile()
         if move is None or not isinstance(extent, int) or self._shared():
-            return False
+            return 0
         lines = -(-extent * size // LINE_BYTES)
-        number = fb.min(index, count * lines - 1)
-        places = [self._row(fb.div(number, lines)), fb.mul(fb.rem(number, lines), LINE_BYTES // size)]
-        here = fb.sub(fb.add(move, fb.add(*places)), index)
-        self._ask_for(a, main.a_dtype, here)
-        return True
+        many = self._in_a_step(count * lines)
+        for line in self._numbers(index, many):
+            number = fb.min(line, count * lines - 1)
+            places = [self._row(fb.div(number, lines)), fb.mul(fb.rem(number, lines), LINE_BYTES // size)]
+            here = fb.sub(fb.add(move, fb.add(*places)), index)
+            self._ask_for(a, main.a_dtype, here)
+        return many
 
     def _row(self, number: Operand) -> Operand:
         """Elements of A from the tile's first row to another."""
@@ -205,10 +224,14 @@ class Ahead:
                 return True
         return False
 
+    def _across(self, dtype: str) -> int:
+        """How many lines a row of the tile's results has, in an array of some dtype."""
+        return max(1, self.vectors * self.main.lanes * size_of(storage_type(dtype)) // LINE_BYTES)
+
     def _line(self, dtype: str, number: Operand) -> Operand:
         """Where a line of the tile's results starts, of arrays of some dtype; the last behind their number."""
         fb, size = self.main.fb, size_of(storage_type(dtype))
-        across = max(1, self.vectors * self.main.lanes * size // LINE_BYTES)
+        across = self._across(dtype)
         number = fb.min(number, len(self.a_rows) * across - 1)
         row, steps = fb.div(number, across), []
         for axis, factor in zip(reversed(self.row_axes), reversed(self.row_steps), strict=True):
