@@ -178,6 +178,7 @@ class FunctionBuilder:
         self._entry: list[str] = []
         self._shared: dict[str, str] = {}
         self._count = 0
+        self.streams = False  # stores go past the caches: others see them only behind a fence
         self.block = "entry"
         """The label of the block being written, for use in :meth:`phi`."""
 
@@ -230,6 +231,8 @@ class FunctionBuilder:
 
     def ret(self, ty: str = "void", value: Operand = "") -> None:
         """Returns; no value for ``void``."""
+        if self.streams:
+            self.call("llvm.x86.sse.sfence", "void", [])
         self._lines.append(f"  ret {ty} {value}".rstrip())
 
     # -- arithmetic of any type --------------------------------------------------------------------------------------
@@ -351,13 +354,17 @@ class FunctionBuilder:
         """What a stack slot holds at first, stored in the entry block."""
         self._entry.append(f"  store {ty} {value}, ptr {pointer}")
 
+    def entry_let(self, expression: str) -> str:
+        """Writes ``%new = expression`` in the entry block and returns the name."""
+        name = self.name_value()
+        self._entry.append(f"  {name} = {expression}")
+        return name
+
     def entry_mul(self, value: str, factor: int) -> str:
         """A run-time number times ``factor``, in the entry block."""
         if factor == 1:
             return value
-        name = self.name_value()
-        self._entry.append(f"  {name} = mul nsw i64 {value}, {factor}")
-        return name
+        return self.entry_let(f"mul nsw i64 {value}, {factor}")
 
     def shared_alloca(self, ty: str) -> str:
         """An aligned stack slot of which a function has one for each type, for values that are needed only briefly."""

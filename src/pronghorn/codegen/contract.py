@@ -350,7 +350,7 @@ def _epilogue(
         with ExitStack() as stack:
             for var, value in coordinates(kernel, part, fb, place, slots, is_one_stride):
                 stack.enter_context(ev.bind(var, value, hoist=False))
-            ev.mask = place.mask
+            ev.mask, ev.streams = place.mask, place.streams
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
             ev.stores(kernel.stores, offset, place.lanes)
             if row_sums is not None:

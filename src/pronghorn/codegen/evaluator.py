@@ -16,6 +16,7 @@ from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.philox import emit_random_bits
 from pronghorn.codegen.slots import Slots
+from pronghorn.codegen.streaming import past_caches
 from pronghorn.codegen.values import decode, load_value, store_value, value_type
 from pronghorn.compiler.expr import (
     Accumulated,
@@ -36,7 +37,8 @@ from pronghorn.compiler.expr import (
     walk,
 )
 from pronghorn.compiler.kernels import Store
-from pronghorn.graph.dim import Extent
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Value
 
 SCATTERED = 4  # lanes that are stored apart, in one turn of the loop over them
@@ -60,6 +62,7 @@ class Evaluator:
         self.roots = list(roots)
         self.bound: dict[LoopVar, Operand] = {}
         self.mask: Operand | None = None  # lanes that exist, in the last, partial vector
+        self.streams = True  # stores of large arrays go past the caches
         self._guards: list[tuple[Operand | None, Operand | None]] = []  # (scalar condition, lane mask)
         self._levels: list[dict[Any, Operand]] = [{}]
         self._order = _postorder(self.roots)
@@ -469,9 +472,19 @@ class Evaluator:
         assert self.vector is not None
         c = self._per_lane(offset)
         if c == 1:
-            store_value(fb, value.dtype, result, pointer, lanes, self.mask)
+            past = self._past_caches(value, offset, lanes) if self.streams and self.mask is None else None
+            store_value(fb, value.dtype, result, pointer, lanes, self.mask, past)
             return
         self._scatter(value.dtype, result, pointer, self.slots.extent(c if c is not None else 0), lanes)
+
+    def _past_caches(self, value: Value, offset: Index, lanes: int) -> str | None:
+        """Where vectors of a value go past the caches, see `past_caches`; not of one whose memory is read here, too."""
+        memory = self.slots.tables.root(value)
+        if any(self.slots.tables.root(load.value) is memory for load in self._loads):
+            return None
+        nbytes = product(value.shape) * dtypes.itemsize(value.dtype)
+        steps = [step for term, step in offset.terms.items() if term is not self.vector]
+        return past_caches(self.fb, self.slots, vec(storage_type(value.dtype), lanes), nbytes, steps)
 
     def _scatter(self, dtype: str, result: str, pointer: str, step: Operand, lanes: int) -> None:
         """Store the lanes of a vector ``step`` elements apart.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pronghorn.codegen.builder import ModuleBuilder
-from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.slots import Streamed, Tables
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import SERIAL_CYCLES
 from pronghorn.compiler.memory import Lifetime
@@ -39,7 +39,13 @@ class Launch:
     pieces: Pieces = field(default_factory=dict)
     is_chained: bool = False  # its units are run with those of others over the same rows, see `chains`
     buffers: list[Value] = field(default_factory=list)  # what the function finds in its table of buffers
-    extents: list[Extent] = field(default_factory=list)  # and in that of extents
+    extents: list[Extent | Streamed] = field(default_factory=list)  # and in that of extents
+
+    def known_extents(self) -> list[Extent]:
+        """What the function finds in its table of extents. Where others go over the same rows soon, it stores nothing
+        past the caches."""
+        near = self.is_chained or bool(self.by_rows)
+        return [(0 if near else e.nbytes) if isinstance(e, Streamed) else e for e in self.extents]
 
     def __post_init__(self) -> None:
         self.serial = self.serial or self.cost * self.units.typical < SERIAL_CYCLES or self.units.typical < 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pronghorn.codegen.builder import FunctionBuilder, Operand
 from pronghorn.codegen.units import Count
 from pronghorn.compiler.kernels import root_of
@@ -11,12 +13,20 @@ from pronghorn.graph.ir import Value
 MOST_WRITTEN = 4  # larger numbers are read from the table, in kernels that are no slower for it
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """The size in bytes of an array, by which a kernel decides whether to store it past the caches; 0 where what it
+    writes is read again before it leaves them."""
+
+    nbytes: Extent
+
+
 class Tables:
     """The numbering of a program's buffers (table ``bufs``) and run-time numbers (table ``dims``)."""
 
     def __init__(self) -> None:
         self.buffers: dict[Value, int] = {}
-        self.extents: dict[Extent, int] = {}
+        self.extents: dict[Extent | Streamed, int] = {}
         self.aliases: dict[Value, Value] = {}
 
     def root(self, value: Value) -> Value:
@@ -27,7 +37,7 @@ class Tables:
         """The slot of a value's buffer."""
         return self.buffers.setdefault(self.root(value), len(self.buffers))
 
-    def extent(self, extent: Extent) -> int:
+    def extent(self, extent: Extent | Streamed) -> int:
         """The slot of a run-time extent."""
         return self.extents.setdefault(extent, len(self.extents))
 
@@ -62,6 +72,7 @@ class Slots:
         self.fb, self.tables, self._most_written = fb, tables, most_written
         self._pointers: dict[int, str] = {}
         self._extents: dict[Extent, str] = {}
+        self._low_bits: dict[tuple[Extent, int], str] = {}
 
     def pointer(self, value: Value) -> str:
         """The address of a value's buffer."""
@@ -94,6 +105,16 @@ class Slots:
                 self._extents[base] = self.fb.entry_load("i64", "dims", self.tables.extent(base))
             self._extents[extent] = self.fb.entry_mul(self._extents[base], factor)
         return self._extents[extent]
+
+    def low_bits(self, nbytes: Extent, most: int, width: int) -> str:
+        """The bits of an address within ``width`` bytes, a power of two, if an array has more than ``most`` bytes; else
+        all bits."""
+        key = nbytes, width
+        if key not in self._low_bits:
+            size = self.fb.entry_load("i64", "dims", self.tables.extent(Streamed(nbytes)))
+            large = self.fb.entry_let(f"icmp sgt i64 {size}, {most}")
+            self._low_bits[key] = self.fb.entry_let(f"select i1 {large}, i64 {width - 1}, i64 -1")
+        return self._low_bits[key]
 
     def count(self, count: Count) -> Operand:
         """The number that a count stands for, at least 0."""

@@ -16,7 +16,7 @@ from pronghorn.codegen.pooled import Pooled, emit_pooled
 from pronghorn.codegen.runs import cut_runs
 from pronghorn.codegen.scanned import Scanned
 from pronghorn.codegen.signature import Signature
-from pronghorn.codegen.slots import KernelTables, Tables
+from pronghorn.codegen.slots import KernelTables, Streamed, Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.walker import count_cycles, count_done, read_clock
@@ -203,7 +203,10 @@ class StepEmitter:
                 launch,
                 units=launch.units.renamed(names),
                 work=substitute(launch.work, names),
-                extents=[substitute(extent, names) for extent in launch.extents],
+                extents=[
+                    Streamed(substitute(e.nbytes, names)) if isinstance(e, Streamed) else substitute(e, names)
+                    for e in launch.extents
+                ],
                 reads={arrays[v] for v in launch.reads},
                 writes={arrays[v] for v in launch.writes},
                 scope=kernel.scope,
@@ -292,7 +295,7 @@ class StepEmitter:
         """A launch as the listing takes it."""
         self._record(launch)
         row = self._timed(launch.label, launch.scope, launch)
-        buffers, extents = map(self.tables.buffer, launch.buffers), map(self.tables.extent, launch.extents)
+        buffers, extents = map(self.tables.buffer, launch.buffers), map(self.tables.extent, launch.known_extents())
         return launch, list(buffers), list(extents), max(row, 0)
 
     def _begin_run(self) -> None:

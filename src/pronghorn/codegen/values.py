@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.convert import FLOATS, convert, storage_type
+from pronghorn.codegen.streaming import stream
 from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.runtime.host import Target, host_target
 
@@ -79,15 +80,26 @@ def load_value(fb: FunctionBuilder, dtype: str, pointer: str, lanes: int = 1, ma
 
 
 def store_value(
-    fb: FunctionBuilder, dtype: str, value: Operand, pointer: str, lanes: int = 1, mask: Operand | None = None
+    fb: FunctionBuilder,
+    dtype: str,
+    value: Operand,
+    pointer: str,
+    lanes: int = 1,
+    mask: Operand | None = None,
+    past: str | None = None,
 ) -> None:
-    """Stores a register value as ``lanes`` consecutive elements; with a mask only the lanes where it holds."""
+    """Stores a register value as ``lanes`` consecutive elements; with a mask only the lanes where it holds.
+
+    ``past``: where whole vectors go past the caches, see `streaming.past_caches`.
+    """
     memory = vec(storage_type(dtype), lanes)
     if dtype == "bool":
         raw = fb.cast("zext", value, vec("i1", lanes), memory)
     else:
         raw = encode(fb, dtype, value, lanes)
-    if mask is None:
+    if past is not None:
+        stream(fb, memory, raw, pointer, past)
+    elif mask is None:
         fb.store(memory, raw, pointer)
     elif lanes == 1:
         with fb.if_(mask):

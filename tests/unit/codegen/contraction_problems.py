@@ -12,7 +12,7 @@ import pytest
 
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.contraction import Array, Axis, Contraction, emit, plan
-from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.slots import Streamed, Tables
 from pronghorn.graph.dim import Dim, evaluate
 from pronghorn.runtime.guard import guarded, guarded_copy
 from pronghorn.runtime.host import can_multiply, named_target, native_target
@@ -104,7 +104,8 @@ def run(
     tables = Tables()
     names = emit(module, "k", the_plan, machine, tables, epilogue, tile_epilogue, slots)
     compiled = native(module.text(), machine.cpu, machine.features)
-    dims = (ctypes.c_int64 * (len(tables.extents) + 1))(*(evaluate(e, problem.env) for e in tables.extents))
+    extents = [e.nbytes if isinstance(e, Streamed) else e for e in tables.extents]
+    dims = (ctypes.c_int64 * (len(extents) + 1))(*(evaluate(e, problem.env) for e in extents))
     results = []
     for at_end in (True, False):
         a, b, c = (guarded_copy(array, at_end) for array in problem.arrays)

@@ -240,5 +240,8 @@ class Ahead:
         return fb.add(fb.add(self.c_start, linear(fb, steps)), fb.mul(fb.rem(number, across), LINE_BYTES // size))
 
     def _ask_for(self, pointer: str, dtype: str, place: Operand, to_write: bool = False) -> None:
-        fb = self.main.fb
-        ask_for(fb, fb.gep(storage_type(dtype), pointer, place, inbounds=False), to_write)
+        fb, main = self.main.fb, self.main
+        line = fb.gep(storage_type(dtype), pointer, place, inbounds=False)
+        if to_write and main.past is not None:  # what goes past the caches is not fetched into them
+            line = fb.select(fb.cmp("eq", "i64", main.past, -1), "ptr", line, main.spare)
+        ask_for(fb, line, to_write)

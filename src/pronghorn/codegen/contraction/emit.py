@@ -205,6 +205,7 @@ class _Main:
         self.context.epilogue = None if self.plan.chunks else epilogue
         self.context.epilogue_code = epilogue_code
         self.context.tile_epilogue = tile_epilogue
+        self.context.find_past()
         self.context.row_sums = None if self.plan.chunks else row_sums
         if beside and not self.plan.chunks:
             self.context.beside = tuple(

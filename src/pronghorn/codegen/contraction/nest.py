@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pronghorn.codegen.arguments import base_pointer
-from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
-from pronghorn.codegen.contraction.spec import Array, Axis
+from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, size_of, vec
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 from pronghorn.codegen.slots import Slots
+from pronghorn.codegen.streaming import past_caches, stream
 from pronghorn.graph.dim import product
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "base_of",
     "linear",
     "load_elements",
+    "past_of",
     "split_unit",
     "store_elements",
     "zero",
@@ -117,6 +119,7 @@ class Place:
         stride: from one lane to the next in C, in elements.
         axis: the axis that the lanes run along, or those it was merged from; ``()`` for a scalar.
         store: writes a sum, of the accumulators' dtype, to C.
+        streams: whether what is stored here may go past the caches, which takes code for both ways.
     """
 
     coords: Coordinates
@@ -127,6 +130,7 @@ class Place:
     stride: Operand
     axis: tuple[Axis, ...]
     store: Callable[[Operand], None]
+    streams: bool = False
 
 
 def load_elements(
@@ -145,15 +149,27 @@ def load_elements(
 
 
 def store_elements(
-    fb: FunctionBuilder, value: Operand, base: str, place: Place, array: Array, sum_dtype: str, machine: HasFeatures
+    fb: FunctionBuilder,
+    value: Operand,
+    base: str,
+    place: Place,
+    array: Array,
+    sum_dtype: str,
+    machine: HasFeatures,
+    past: str | None = None,
 ) -> None:
-    """Writes an accumulator to its place in C, converted to C's dtype; scattered lanes one by one."""
+    """Writes an accumulator to its place in C, converted to C's dtype; scattered lanes one by one.
+
+    ``past``: where whole vectors go past the caches, see `past_of`.
+    """
     value = convert(fb, value, sum_dtype, array.dtype, place.lanes, machine)
     scalar = storage_type(array.dtype)
     pointer = fb.gep(scalar, base, place.offset)
     ty = vec(scalar, place.lanes)
     if place.stride == 1 or place.lanes == 1:
-        if place.mask is None:
+        if place.mask is None and past is not None:
+            stream(fb, ty, value, pointer, past)
+        elif place.mask is None:
             fb.store(ty, value, pointer)
         else:
             fb.masked_store(ty, value, pointer, place.mask)
@@ -163,6 +179,14 @@ def store_elements(
         with fb.loop(0, place.valid) as lane:
             item = fb.load(scalar, fb.gep(scalar, slot, lane))
             fb.store(scalar, item, fb.gep(scalar, pointer, fb.mul(lane, place.stride)))
+
+
+def past_of(fb: FunctionBuilder, slots: Slots, spec: Contraction, vector: Axis, lanes: int) -> str | None:
+    """Where vectors of C go past the caches, see `past_caches`."""
+    free = [axis for axis in spec.axes if not axis.reduced]
+    ty = vec(storage_type(spec.c.dtype), lanes)
+    nbytes = product(tuple(axis.extent for axis in free)) * size_of(storage_type(spec.c.dtype))
+    return past_caches(fb, slots, ty, nbytes, [axis.c for axis in free if axis.name != vector.name])
 
 
 def zero(dtype: str, count: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import prod
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
@@ -22,6 +23,7 @@ from pronghorn.codegen.contraction.nest import (
     base_of,
     linear,
     load_elements,
+    past_of,
     store_elements,
     zero,
 )
@@ -112,6 +114,9 @@ class Context:
     """What is touched where C has the same element: a pointer, the dtype, and whether it is written."""
     tile_epilogue: TileEpilogue | None = None
     row_sums: RowSums | None = None
+    past: str | None = None
+    """Where C goes past the caches, see `past_caches`; ``spare`` is then a line that is near."""
+    spare: str = ""
 
     def __init__(
         self,
@@ -154,6 +159,18 @@ class Context:
             # An extent of 0 has 0 chunks; max keeps the division defined.
             self.chunk_length = fb.ceil_div(split, fb.max(self.chunk_count, 1))
         self.lanes = plan.tile.lanes
+
+    def finishes_in_loops(self, accumulators: int) -> bool:
+        """Whether what becomes of so many sums is written as a loop over them, not as code for each."""
+        return self.epilogue is not None and self.epilogue_code * accumulators > MOST_TILE_CODE
+
+    def find_past(self) -> None:
+        """Have results stored past the caches, if they are large, where a loop has the code for both ways once."""
+        plan = self.plan
+        tile = prod(steps for _, steps in plan.tile.rows) * plan.tile.vectors
+        if not plan.chunks and not plan.dot and plan.vector.c == 1 and self.finishes_in_loops(tile):
+            self.past = past_of(self.fb, self.slots, self.spec, plan.vector, self.lanes)
+            self.spare = self.fb.alloca("i64")
 
     def _take_packed_rows(self, rows: Plan, slot: int) -> None:
         """Read A from its panels, which all tiles start with: from row to row of a tile, elements are adjacent."""
@@ -461,7 +478,7 @@ class TileWriter:
             self.main.tile_epilogue(self.fb, self._result(sums, ty))
             return
         accumulators = len(self.rows) * self.vectors
-        if self.main.epilogue and len(self.rows) > 1 and self.main.epilogue_code * accumulators > MOST_TILE_CODE:
+        if self.main.epilogue and len(self.rows) > 1 and self.main.finishes_in_loops(accumulators):
             if self.main.row_sums is not None:
                 self._sum_in_loops(self.main.epilogue, self.main.row_sums, sums)
             else:
@@ -501,7 +518,7 @@ class TileWriter:
         def rows(before: list[Operand], first: Operand, total: Sequence[str], v: Operand) -> Sequence[str]:
             if len(before) == len(self.row_axes):
                 value = fb.load(ty, fb.gep(ty, slot, fb.add(fb.mul(first, self.vectors), v)))
-                place = self._place(before, v)
+                place = self._place(before, v, streams=True)
                 return finish(fb, epilogue, row_sums, value, ty, place, list(total))
             axis, steps = self.row_axes[len(before)], self.row_steps[len(before)]
             limit = self.state.limits.get(axis.name)
@@ -545,7 +562,7 @@ class TileWriter:
             first = fb.mul(first, self.vectors)
 
             def last(v: Operand) -> None:
-                epilogue(fb, fb.load(ty, fb.gep(ty, slot, fb.add(first, v))), ty, self._place(row, v))
+                epilogue(fb, fb.load(ty, fb.gep(ty, slot, fb.add(first, v))), ty, self._place(row, v, streams=True))
 
             self._across(last)
 
@@ -585,7 +602,7 @@ class TileWriter:
             steps.append((self.fb.mul(v, self.lanes), strides[self.plan.vector.name]))
         return self.fb.add(self.c_start, linear(self.fb, steps))
 
-    def _place(self, row: Sequence[Operand], v: Operand) -> Place:
+    def _place(self, row: Sequence[Operand], v: Operand, streams: bool = False) -> Place:
         fb, main, plan = self.fb, self.main, self.plan
         values = self._values(row, v) if main.epilogue or main.tile_epilogue else {}
         lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)
@@ -598,6 +615,7 @@ class TileWriter:
             stride=1 if plan.dot else main.c[plan.vector.name],
             axis=plan.vector.whole if lanes > 1 else (),
             store=lambda value: None,
+            streams=streams and self.main.past is not None,
         )
         place.store = lambda value: self._store(value, place)
         return place
@@ -607,4 +625,5 @@ class TileWriter:
         array = spec.c
         if self.plan.chunks:  # partial sums are padded to whole vectors
             array, place = replace(array, dtype=spec.sum_dtype), replace(place, mask=None, valid=place.lanes)
-        store_elements(self.fb, value, self.main.c_base, place, array, spec.sum_dtype, self.main.machine)
+        past, machine = self.main.past if place.streams else None, self.main.machine
+        store_elements(self.fb, value, self.main.c_base, place, array, spec.sum_dtype, machine, past)

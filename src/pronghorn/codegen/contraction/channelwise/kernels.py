@@ -135,12 +135,15 @@ class _Results:
         first = values[plan.parts.columns.name]
 
         totals: list[str] = []
+        code = 0 if self.epilogue is None else self.epilogue_code * len(sums)
+        in_a_loop = len(sums) > 1 and code > MOST_TILE_CODE
 
         def at(column: Operand, value: str, total: list[str]) -> list[str]:
-            place = self._placed({**values, plan.parts.columns.name: fb.add(first, column)}, valid)
+            here = {**values, plan.parts.columns.name: fb.add(first, column)}
+            place = self._placed(here, valid, in_a_loop)
             return finish(fb, self.epilogue, self.row_sums, value, ty, place, total)
 
-        if self.epilogue is None or len(sums) == 1 or self.epilogue_code * len(sums) <= MOST_TILE_CODE:
+        if not in_a_loop:
             for number, value in enumerate(sums):
                 totals = at(number, value, totals)
         else:
@@ -156,10 +159,10 @@ class _Results:
             mask = None if valid == plan.lanes else fb.mask_first(valid, plan.lanes)
             self.row_sums.add(fb, totals, values[plan.vector.name], plan.lanes, mask)
 
-    def _placed(self, values: dict[str, Operand], valid: Operand) -> Place:
+    def _placed(self, values: dict[str, Operand], valid: Operand, streams: bool) -> Place:
         plan = self.plan
         return place_at(
-            self.fb, plan.spec, self.slots, values, plan.vector, plan.lanes, valid, self.c_base, self.machine
+            self.fb, plan.spec, self.slots, values, plan.vector, plan.lanes, valid, self.c_base, self.machine, streams
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
-from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, store_elements
+from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, past_of, store_elements
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Slots
@@ -21,8 +21,12 @@ def place_at(
     valid: Operand,
     c_base: str,
     machine: HasFeatures,
+    streams: bool = True,
 ) -> Place:
-    """The place at ``values``, of ``lanes`` adjacent elements along ``vector``, the first ``valid`` of them in C."""
+    """The place at ``values``, of ``lanes`` adjacent elements along ``vector``, the first ``valid`` of them in C.
+
+    ``streams``: whether what is stored there may go past the caches.
+    """
     strides = {axis.name: slots.extent(axis.c) for axis in spec.axes}
     offset = linear(fb, [(value, strides[name]) for name, value in values.items()])
     place = Place(
@@ -34,6 +38,8 @@ def place_at(
         stride=1,
         axis=vector.whole,
         store=lambda value: None,
+        streams=streams,
     )
-    place.store = lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine)
+    past = past_of(fb, slots, spec, vector, lanes) if streams else None
+    place.store = lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine, past)
     return place
