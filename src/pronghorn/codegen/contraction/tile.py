@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import product
-from math import prod
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
@@ -162,15 +161,16 @@ class Context:
 
     def finishes_in_loops(self, accumulators: int) -> bool:
         """Whether what becomes of so many sums is written as a loop over them, not as code for each."""
-        return self.epilogue is not None and self.epilogue_code * accumulators > MOST_TILE_CODE
+        long = self.epilogue is not None and self.epilogue_code * accumulators > MOST_TILE_CODE
+        return long or self.past is not None  # or each would have code for both ways to store it
 
     def find_past(self) -> None:
-        """Have results stored past the caches, if they are large, where a loop has the code for both ways once."""
+        """Have results stored past the caches if they are large."""
         plan = self.plan
-        tile = prod(steps for _, steps in plan.tile.rows) * plan.tile.vectors
-        if not plan.chunks and not plan.dot and plan.vector.c == 1 and self.finishes_in_loops(tile):
-            self.past = past_of(self.fb, self.slots, self.spec, plan.vector, self.lanes)
-            self.spare = self.fb.alloca("i64")
+        if plan.chunks or plan.dot or plan.vector.c != 1 or self.tile_epilogue is not None:
+            return
+        self.past = past_of(self.fb, self.slots, self.spec, plan.vector, self.lanes)
+        self.spare = self.fb.alloca("i64") if self.past is not None else ""
 
     def _take_packed_rows(self, rows: Plan, slot: int) -> None:
         """Read A from its panels, which all tiles start with: from row to row of a tile, elements are adjacent."""
@@ -478,11 +478,11 @@ class TileWriter:
             self.main.tile_epilogue(self.fb, self._result(sums, ty))
             return
         accumulators = len(self.rows) * self.vectors
-        if self.main.epilogue and len(self.rows) > 1 and self.main.finishes_in_loops(accumulators):
+        if len(self.rows) > 1 and self.main.finishes_in_loops(accumulators):
             if self.main.row_sums is not None:
-                self._sum_in_loops(self.main.epilogue, self.main.row_sums, sums)
+                self._sum_in_loops(self.main.row_sums, sums)
             else:
-                self._finish_in_a_loop(self.main.epilogue, sums, ty)
+                self._finish_in_a_loop(sums, ty)
             return
         totals: dict[int, list[str]] = {}
         for number, row in enumerate(self.rows):
@@ -510,9 +510,9 @@ class TileWriter:
         column = self.fb.add(self.here[self.plan.vector.name], self.fb.mul(v, self.lanes))
         row_sums.add(self.fb, total, column, self.lanes, self.tail_mask if v == self.vectors - 1 else None)
 
-    def _sum_in_loops(self, epilogue: Epilogue, row_sums: RowSums, sums: dict[tuple[int, int], str]) -> None:
+    def _sum_in_loops(self, row_sums: RowSums, sums: dict[tuple[int, int], str]) -> None:
         """The same as `_finish_in_a_loop`, down the rows of each vector, so that what they add up is in registers."""
-        fb, ty, types = self.fb, self.ty, row_sums.types(self.lanes)
+        fb, epilogue, ty, types = self.fb, self.main.epilogue, self.ty, row_sums.types(self.lanes)
         slot = self._on_stack(sums, ty)
 
         def rows(before: list[Operand], first: Operand, total: Sequence[str], v: Operand) -> Sequence[str]:
@@ -548,7 +548,7 @@ class TileWriter:
             self.fb.store(ty, sums[number, v], self.fb.gep(ty, slot, number * self.vectors + v))
         return slot
 
-    def _finish_in_a_loop(self, epilogue: Epilogue, sums: dict[tuple[int, int], str], ty: str) -> None:
+    def _finish_in_a_loop(self, sums: dict[tuple[int, int], str], ty: str) -> None:
         """Put the sums on the stack and go through them, with the code of one for all but those under a mask."""
         fb = self.fb
         slot = self._on_stack(sums, ty)
@@ -562,7 +562,8 @@ class TileWriter:
             first = fb.mul(first, self.vectors)
 
             def last(v: Operand) -> None:
-                epilogue(fb, fb.load(ty, fb.gep(ty, slot, fb.add(first, v))), ty, self._place(row, v, streams=True))
+                value = fb.load(ty, fb.gep(ty, slot, fb.add(first, v)))
+                finish(fb, self.main.epilogue, None, value, ty, self._place(row, v, streams=True), [])
 
             self._across(last)
 

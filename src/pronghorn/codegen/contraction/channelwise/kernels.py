@@ -10,7 +10,7 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of, vec
 from pronghorn.codegen.contraction.channelwise.parts import InTiles, Parts, known
 from pronghorn.codegen.contraction.channelwise.plan import ChannelwisePlan
-from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, split_unit
+from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, past_of, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.unit_rows import RowSums, finish, units_in_groups
@@ -56,9 +56,11 @@ class _Results:
     a_base: str = field(init=False)
     b_base: str = field(init=False)
     c_base: str = field(init=False)
+    is_far: bool = field(init=False)  # C may be larger than the caches
 
     def __post_init__(self) -> None:
         spec = self.plan.spec
+        self.is_far = past_of(self.fb, self.slots, spec, self.plan.vector, self.plan.lanes) is not None
         self.a_base, self.b_base = (base_of(self.fb, self.slots, array) for array in (spec.a, spec.b))
         self.c_base = base_pointer(self.fb, spec.c.slot)
 
@@ -136,7 +138,7 @@ class _Results:
 
         totals: list[str] = []
         code = 0 if self.epilogue is None else self.epilogue_code * len(sums)
-        in_a_loop = len(sums) > 1 and code > MOST_TILE_CODE
+        in_a_loop = len(sums) > 1 and (code > MOST_TILE_CODE or self.is_far)
 
         def at(column: Operand, value: str, total: list[str]) -> list[str]:
             here = {**values, plan.parts.columns.name: fb.add(first, column)}
