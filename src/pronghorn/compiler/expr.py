@@ -7,7 +7,7 @@ primitives, guards. Expressions are shared: the same object stands for the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,18 +128,23 @@ class Index:
 
     def fits(self, n: Extent) -> bool:
         """Whether this is known to lie in ``[0, n)``."""
+        highest = self._highest()
+        try:
+            return highest is not None and bool(highest < n)
+        except SymbolicDimError:
+            return False
+
+    def _highest(self) -> Extent | None:
+        """The largest number that this can be, where it is known that none is negative."""
         highest: Extent = self.const
         if not _not_negative(self.const):
-            return False
+            return None
         for term, c in self.terms.items():
             limit = _limit(term)
             if limit is None or not _not_negative(c):
-                return False
+                return None
             highest = highest + (limit - 1) * c
-        try:
-            return bool(highest < n)
-        except SymbolicDimError:
-            return False
+        return highest
 
     def __repr__(self) -> str:
         parts = [f"{t!r}" if c == 1 else f"{c}*{t!r}" for t, c in self.terms.items()]
@@ -164,7 +169,8 @@ def _limit(term: Term) -> Extent | None:
         return term.extent
     if isinstance(term, Remainder):
         return term.divisor
-    return None
+    highest = term.index._highest() if isinstance(term.divisor, int) else None
+    return highest // term.divisor + 1 if isinstance(highest, int) else None
 
 
 def _divide(c: Extent, n: Extent) -> Extent | None:
@@ -308,6 +314,19 @@ class Guard(Expr):
 
     def __repr__(self) -> str:
         return f"guard({', '.join(map(repr, self.bounds))}: {self.value!r} else {self.other!r})"
+
+
+def guard(bounds: Iterable[Bound], value: Expr, other: Expr) -> Expr:
+    """A guard with those of some bounds that do not always hold; ``value`` itself where all do.
+
+    >>> i = LoopVar("i", 64)
+    >>> half = Index.of(i).floor_div(2)
+    >>> zero, one = Const(0, "int32"), Const(1, "int32")
+    >>> guard([Bound(half, 0, 32)], one, zero) is one, guard([Bound(half, 0, 31)], one, zero) is one
+    (True, False)
+    """
+    left = tuple(b for b in bounds if b.step != 1 or not (b.index - b.low).fits(b.high - b.low))
+    return Guard(left, value, other) if left else value
 
 
 class Bits(Expr):

@@ -14,11 +14,11 @@ from pronghorn.compiler.expr import (
     Bound,
     Const,
     Expr,
-    Guard,
     Index,
     IndexValue,
     Load,
     LoopVar,
+    guard,
     walk,
 )
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
@@ -144,10 +144,10 @@ def _window(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reducti
     element = lowering.element(x, tuple(inner))
     if bounds:
         neutral = Const(0 if op == "sum" else _lowest(x.dtype), x.dtype)
-        element = Guard(tuple(bounds), element, neutral)
+        element = guard(bounds, element, neutral)
     reduction = _reduction(lowering, op, element, tuple(vars), node.outputs[0].dtype)
     if bounds and op == "argmax":  # padding is never chosen, not even among infinities
-        reduction.position = Guard(tuple(bounds), IndexValue(position, "int32"), Const(-1, "int32"))
+        reduction.position = guard(bounds, IndexValue(position, "int32"), Const(-1, "int32"))
     return reduction
 
 
@@ -181,7 +181,7 @@ def _window_gradient(lowering: Lowering, node: Node, index: tuple[Index, ...]) -
     if scattered:
         chosen = Apply("eq", (lowering.element(node.inputs[1], place), IndexValue(position, "int32")), "bool", {})
         element = Apply("select", (chosen, element, Const(0, g.dtype)), g.dtype, {})
-    element = Guard(tuple(bounds), element, Const(0, g.dtype))
+    element = guard(bounds, element, Const(0, g.dtype))
     return _reduction(lowering, "sum", element, tuple(vars), node.outputs[0].dtype)
 
 

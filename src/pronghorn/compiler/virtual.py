@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pronghorn.compiler.expr import Apply, Bits, Bound, Const, Expr, Guard, Index, IndexValue
+from pronghorn.compiler.expr import Apply, Bits, Bound, Const, Expr, Index, IndexValue, guard
 from pronghorn.graph.dim import Extent, Shape, may_be_positive
 from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives import PRIMITIVES
@@ -175,7 +175,7 @@ def _pad(lowering: Lowering, node: Node, index: Indices) -> Expr:
         moved = i - low
         inner.append(moved.floor_div(interior + 1) if interior else moved)
     value = lowering.element(x, tuple(inner))
-    return Guard(tuple(bounds), value, lowering.element(fill, ())) if bounds else value
+    return guard(bounds, value, lowering.element(fill, ())) if bounds else value
 
 
 @virtual("concatenate")
@@ -193,9 +193,9 @@ def _concatenate(lowering: Lowering, node: Node, index: Indices) -> Expr:
     if len(starts) > 1:  # the last piece must not be read before its start
         end = starts[-1] + node.inputs[-1].shape[axis]
         zero = Const(0, node.outputs[0].dtype)
-        result = Guard((Bound(index[axis], starts[-1], end),), result, zero)
+        result = guard([Bound(index[axis], starts[-1], end)], result, zero)
     for k in range(len(starts) - 2, -1, -1):
-        result = Guard((Bound(index[axis], starts[k], starts[k + 1]),), piece(k), result)
+        result = guard([Bound(index[axis], starts[k], starts[k + 1])], piece(k), result)
     return result
 
 
@@ -222,7 +222,7 @@ def _dynamic_update_slice(lowering: Lowering, node: Node, index: Indices) -> Exp
         moved = i - _clamped_start(lowering, s, n - size)
         inner.append(moved)
         bounds.append(Bound(moved, 0, size))
-    return Guard(tuple(bounds), lowering.element(update, tuple(inner)), lowering.element(x, index))
+    return guard(bounds, lowering.element(update, tuple(inner)), lowering.element(x, index))
 
 
 @virtual("take")
@@ -265,7 +265,7 @@ def _unpool(lowering: Lowering, node: Node, index: Indices) -> Expr:
     place = tuple(where)
     zero = Const(0, g.dtype)
     chosen = Apply("eq", (lowering.element(argmax, place), IndexValue(position, "int32")), "bool", {})
-    return Guard(tuple(bounds), Apply("select", (chosen, lowering.element(g, place), zero), g.dtype, {}), zero)
+    return guard(bounds, Apply("select", (chosen, lowering.element(g, place), zero), g.dtype, {}), zero)
 
 
 def windows_overlap(node: Node) -> bool:
@@ -291,4 +291,4 @@ def _pool_gather(lowering: Lowering, node: Node, index: Indices) -> Expr:
         if may_be_positive(low) or may_be_positive(high):
             bounds.append(Bound(moved, 0, n))
     value = lowering.element(x, tuple(reversed(inner)))
-    return Guard(tuple(bounds), value, Const(0, x.dtype)) if bounds else value
+    return guard(bounds, value, Const(0, x.dtype))
