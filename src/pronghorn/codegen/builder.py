@@ -178,7 +178,7 @@ class FunctionBuilder:
         self._entry: list[str] = []
         self._shared: dict[str, str] = {}
         self._count = 0
-        self.streams = False  # stores go past the caches: others see them only behind a fence
+        self.streams: dict[str, None] = {}  # what tells, unless it is -1, that stores go past the caches
         self.block = "entry"
         """The label of the block being written, for use in :meth:`phi`."""
 
@@ -231,8 +231,9 @@ class FunctionBuilder:
 
     def ret(self, ty: str = "void", value: Operand = "") -> None:
         """Returns; no value for ``void``."""
-        if self.streams:
-            self.call("llvm.x86.sse.sfence", "void", [])
+        for bits in self.streams:  # others see such stores only behind a fence
+            with self.if_(self.cmp("ne", "i64", bits, -1)):
+                self.call("llvm.x86.sse.sfence", "void", [])
         self._lines.append(f"  ret {ty} {value}".rstrip())
 
     # -- arithmetic of any type --------------------------------------------------------------------------------------

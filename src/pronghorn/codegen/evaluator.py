@@ -62,7 +62,7 @@ class Evaluator:
         self.roots = list(roots)
         self.bound: dict[LoopVar, Operand] = {}
         self.mask: Operand | None = None  # lanes that exist, in the last, partial vector
-        self.streams = True  # stores of large arrays go past the caches
+        self.streams = False  # whether stores of large arrays may go past the caches, which takes code for both ways
         self._guards: list[tuple[Operand | None, Operand | None]] = []  # (scalar condition, lane mask)
         self._levels: list[dict[Any, Operand]] = [{}]
         self._order = _postorder(self.roots)

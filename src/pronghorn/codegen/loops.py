@@ -82,6 +82,7 @@ class LoopEmitter:
         nest = self.reduced if along_reduced else self.loops
         vector = nest[-1].var if nest else None
         self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
+        self.evaluator.streams = True
         self.lanes = self._lanes(along_reduced)
         self.chunks: Chunked | None = None
         if self.chunk is not None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pronghorn.codegen.builder import FunctionBuilder, Operand, lanes, size_of
+from pronghorn.codegen.builder import FunctionBuilder, Operand, element, size_of
 from pronghorn.codegen.slots import Slots
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import Extent
 
 __all__ = ["past_caches", "stream"]
 
+LINE_BYTES = 64
 LEAST_BYTES = 32  # of a vector: narrower ones leave lines half written
 MOST_TYPICAL = 4  # times its typical size that an array may have, where that is up to the batch
 
@@ -29,16 +30,16 @@ def past_caches(fb: FunctionBuilder, slots: Slots, ty: str, nbytes: Extent, step
         slots: its extents.
         ty: the vector's type.
         nbytes: the size of the array.
-        steps: how many elements lie between vectors that are not neighbours. Each must be a whole number of vectors:
-            lines that two stores share would go to memory twice.
+        steps: how many elements lie between vectors that are not neighbours. Each must be a whole number of vectors, or
+            of lines: those that two stores share would go to memory twice.
     """
-    target, width = fb.module.target, size_of(ty)
+    target, width = fb.module.target, _aligned(ty)
     if target is None or target.arch != "x86_64" or width < LEAST_BYTES:
         return None
     most = nbytes if isinstance(nbytes, int) else MOST_TYPICAL * typical(nbytes)
     if most <= target.cache_bytes:
         return None
-    left = [step % lanes(ty) for step in steps]
+    left = [step * size_of(element(ty)) % width for step in steps]
     if any(not isinstance(rest, int) or rest for rest in left):
         return None
     return slots.low_bits(nbytes, target.cache_bytes, width)
@@ -49,7 +50,12 @@ def stream(fb: FunctionBuilder, ty: str, value: Operand, pointer: str, bits: str
     address = fb.cast("ptrtoint", pointer, "ptr", "i64")
     with fb.if_else(fb.cmp("eq", "i64", fb.op("and", "i64", address, bits), 0)) as (past, usual):
         with past:
-            fb.store(ty, value, pointer, size_of(ty), "!nontemporal !{i32 1}")
+            fb.store(ty, value, pointer, _aligned(ty), "!nontemporal !{i32 1}")
         with usual:
             fb.store(ty, value, pointer)
-    fb.streams = True
+    fb.streams[bits] = None
+
+
+def _aligned(ty: str) -> int:
+    """What the address of a vector must be a multiple of: larger ones are stored a line at a time."""
+    return min(size_of(ty), LINE_BYTES)

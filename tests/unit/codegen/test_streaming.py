@@ -8,7 +8,9 @@ import pytest
 from pronghorn import ops
 from pronghorn.backends.llvm import Executable, executable
 from pronghorn.backends.llvm.build import build
+from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.slots import Streamed
+from pronghorn.codegen.units import Units
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
@@ -90,7 +92,26 @@ def halves(x):
     return (ops.cast(ops.sin(x), "bfloat16"),)
 
 
-CASES = [elementwise, normalized_rows, convolution, few_taps, depthwise, product, product_and_more, halves]
+def doubles(x):
+    return (ops.sin(ops.cast(x, "float64")),)
+
+
+def averages(x):
+    return ops.mean(x, axis=1), ops.average_pool(image(x), 2)
+
+
+CASES = [
+    elementwise,
+    doubles,
+    averages,
+    normalized_rows,
+    convolution,
+    few_taps,
+    depthwise,
+    product,
+    product_and_more,
+    halves,
+]
 
 
 @pytest.mark.parametrize("name", ["native", "avx2", "avx512-emulated"])
@@ -131,6 +152,25 @@ def test_what_it_is_for():
 def test_an_array_that_is_small_at_run_time_is_not():
     (size,) = [e for e in emitted(lambda x: (ops.exp(x),), (BATCH, 64)).launches[0].extents if isinstance(e, Streamed)]
     assert size.nbytes == 256 * BATCH
+
+
+def test_windows_that_are_pooled_in_registers_are_not():
+    """Their code is a register tile's own, once for each window."""
+
+    def pooled(x):
+        return (ops.max_pool(ops.relu(ops.conv(image(x), filters(5, 5, 64, 64), padding="same")), 2),)
+
+    functions = emitted(pooled, (BATCH, 60, 64)).module.text().split("\ndefine ")
+    convolutions = [text for text in functions if "_conv" in text.partition("(")[0]]
+    assert convolutions and not any("!nontemporal" in text for text in convolutions)
+
+
+def test_what_loops_by_rows_go_through_is_not():
+    own = Units.of(BATCH)
+    launch = Launch("k", own, 1.0, set(), set(), by_rows="batch", extents=[BATCH, Streamed(256 * BATCH)])
+    assert launch.known_extents() == [BATCH, 0]
+    launch.by_rows = ""
+    assert launch.known_extents() == [BATCH, 256 * BATCH]
 
 
 def test_what_the_next_kernel_reads_from_a_near_cache_is_not():

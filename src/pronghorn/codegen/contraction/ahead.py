@@ -173,7 +173,7 @@ class Ahead:
         if move is None or not isinstance(extent, int) or self._shared():
             return 0
         lines = -(-extent * size // LINE_BYTES)
-        many = self._in_a_step(count * lines)
+        many = -(-count * lines // max(1, extent))
         for line in self._numbers(index, many):
             number = fb.min(line, count * lines - 1)
             places = [self._row(fb.div(number, lines)), fb.mul(fb.rem(number, lines), LINE_BYTES // size)]
@@ -243,5 +243,5 @@ class Ahead:
         fb, main = self.main.fb, self.main
         line = fb.gep(storage_type(dtype), pointer, place, inbounds=False)
         if to_write and main.past is not None:  # what goes past the caches is not fetched into them
-            line = fb.select(fb.cmp("eq", "i64", main.past, -1), "ptr", line, main.spare)
+            line = fb.select(main.stays, "ptr", line, main.spare)
         ask_for(fb, line, to_write)

@@ -114,7 +114,9 @@ class Context:
     tile_epilogue: TileEpilogue | None = None
     row_sums: RowSums | None = None
     past: str | None = None
-    """Where C goes past the caches, see `past_caches`; ``spare`` is then a line that is near."""
+    """Where C goes past the caches, see `past_caches`. ``stays`` is then whether it does not, ``spare`` a line that is
+    near."""
+    stays: str = ""
     spare: str = ""
 
     def __init__(
@@ -170,7 +172,8 @@ class Context:
         if plan.chunks or plan.dot or plan.vector.c != 1 or self.tile_epilogue is not None:
             return
         self.past = past_of(self.fb, self.slots, self.spec, plan.vector, self.lanes)
-        self.spare = self.fb.alloca("i64") if self.past is not None else ""
+        if self.past is not None:
+            self.stays, self.spare = self.fb.entry_let(f"icmp eq i64 {self.past}, -1"), self.fb.alloca("i64")
 
     def _take_packed_rows(self, rows: Plan, slot: int) -> None:
         """Read A from its panels, which all tiles start with: from row to row of a tile, elements are adjacent."""
