@@ -547,9 +547,7 @@ def test_a_sum_asks_for_all_lines_that_are_needed_behind_it():
     assert sorted(lines_asked_for(short, beside=written)) == ["to read", "to write", "to write"]
     longer = matmul(9 * 1024, 32, 192)
     assert sorted(lines_asked_for(longer, beside=written)) == ["to read", "to write"]
-    patches = conv(
-        64, 64, 64, 3, 16, 4, 4, stride=4
-    )  # 16 rows of a line each, in the 12 steps along a row of the patch
+    patches = conv(64, 64, 64, 3, 16, 4, 4, stride=4)  # 16 rows of a line, and 12 steps along a row of a patch
     assert lines_asked_for(patches, beside=()) == ["to read"] * 2
 
 
