@@ -1,4 +1,4 @@
-"""Stores past the caches, for arrays that are larger than what these leave to one program.
+"""Stores past the caches, for arrays that are a third larger than what these leave to one program.
 
 Little of such an array is left in a cache when it is read again: the line that a store changes is read for nothing
 before, and takes the place of what others need. Where whole lines are written, a processor can send them to memory
@@ -37,12 +37,13 @@ def past_caches(fb: FunctionBuilder, slots: Slots, ty: str, nbytes: Extent, step
     if target is None or target.arch != "x86_64" or width < LEAST_BYTES:
         return None
     most = nbytes if isinstance(nbytes, int) else MOST_TYPICAL * typical(nbytes)
-    if most <= target.cache_bytes:
+    large = target.cache_bytes * 4 // 3  # of what just exceeds them, caches still hold much
+    if most <= large:
         return None
     left = [step * size_of(element(ty)) % width for step in steps]
     if any(not isinstance(rest, int) or rest for rest in left):
         return None
-    return slots.low_bits(nbytes, target.cache_bytes, width)
+    return slots.low_bits(nbytes, large, width)
 
 
 def stream(fb: FunctionBuilder, ty: str, value: Operand, pointer: str, bits: str) -> None:

@@ -142,8 +142,8 @@ def test_no_bit_depends_on_it(fn, name, batch, monkeypatch):
 
 def test_what_it_is_for():
     whole = lambda x: (ops.exp(x),)  # noqa: E731
-    assert streams(whole, (BATCH, 64)) and streams(whole, (9, 64)) and streams(whole, (4096,))
-    assert not streams(whole, (8, 64)) and not streams(whole, (BATCH, 2))
+    assert streams(whole, (BATCH, 64)) and streams(whole, (11, 64)) and streams(whole, (4096,))
+    assert not streams(whole, (10, 64)) and not streams(whole, (BATCH, 2))
     assert not streams(whole, (BATCH, 100))  # rows end within a line
     assert not streams(lambda x: (ops.exp(x),), (BATCH, 64), target=on("sse2"))  # stores too small
     assert not streams(whole, (BATCH, 64), target=dataclasses.replace(named_target("neon"), cache_bytes=SMALL))
