@@ -12,12 +12,11 @@ from collections.abc import Iterable
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, element, size_of
 from pronghorn.codegen.slots import Slots
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import LINE_BYTES, typical
 from pronghorn.graph.dim import Extent
 
 __all__ = ["past_caches", "stream"]
 
-LINE_BYTES = 64
 LEAST_BYTES = 32  # of a vector: narrower ones leave lines half written
 MOST_TYPICAL = 4  # times its typical size that an array may have, where that is up to the batch
 

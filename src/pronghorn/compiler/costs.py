@@ -30,6 +30,7 @@ MOST_CHAIN_CYCLES = 400_000  # of a unit that goes through several kernels, for 
 BLOCK_ROWS, LEAST_BLOCK_ROWS = 16, 8  # of a loop that is cut by rows: register tiles have some eight
 FEW_BLOCKS, MOST_BLOCKS = 2, 32  # of rows: fewer are cut further, for threads to share, and more become larger
 AHEAD_STEPS = 16  # packing ahead of a loop of few rows pays from here on: it takes four steps, and saves a fifth of one
+LINE_BYTES = 64  # of a cache
 MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
 
 # -- what is computed where it is used, and what is stored

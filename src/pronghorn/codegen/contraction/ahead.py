@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import Operand, size_of
 from pronghorn.codegen.contraction.nest import ask_for, linear
-from pronghorn.codegen.contraction.plan import LINE_BYTES
 from pronghorn.codegen.contraction.spec import Axis, far
 from pronghorn.codegen.convert import storage_type
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import LINE_BYTES, typical
 
 if TYPE_CHECKING:
     from pronghorn.codegen.contraction.tile import Context, State
@@ -124,17 +123,12 @@ class Ahead:
         if along and plan.far_rows and (room > 0 or self.vectors == 1):
             room -= self._ask_for_rows(axis, index, a)
         if plan.far_results and main.c[plan.vector.name] == 1:
+            whole = prod(typical(each.extent) for each in plan.depth)
             for pointer, dtype, written in main.beside:
-                lines = len(self.a_rows) * self._across(dtype)
-                many = min(self._in_a_step(lines), room)
+                many = min(_in_a_step(len(self.a_rows) * self._across(dtype), whole), room)
                 for line in self._numbers(number, many):
                     self._ask_for(pointer, dtype, self._line(dtype, line), written)
                 room -= max(0, many)
-
-    def _in_a_step(self, lines: int) -> int:
-        """How many lines a step asks for, so that a sum asks for all of them."""
-        steps = prod(typical(axis.extent) for axis in self.main.plan.depth)
-        return -(-lines // max(1, steps))
 
     def _numbers(self, step: Operand, many: int) -> list[Operand]:
         """The numbers of the lines that a step asks for, ``many`` of them."""
@@ -173,7 +167,7 @@ class Ahead:
         if move is None or not isinstance(extent, int) or self._shared():
             return 0
         lines = -(-extent * size // LINE_BYTES)
-        many = -(-count * lines // max(1, extent))
+        many = _in_a_step(count * lines, extent)
         for line in self._numbers(index, many):
             number = fb.min(line, count * lines - 1)
             places = [self._row(fb.div(number, lines)), fb.mul(fb.rem(number, lines), LINE_BYTES // size)]
@@ -245,3 +239,8 @@ class Ahead:
         if to_write and main.past is not None:  # what goes past the caches is not fetched into them
             line = fb.select(main.stays, "ptr", line, main.spare)
         ask_for(fb, line, to_write)
+
+
+def _in_a_step(lines: int, steps: int) -> int:
+    """How many lines each of some steps asks for, so that together they ask for all."""
+    return -(-lines // max(1, steps))

@@ -24,7 +24,7 @@ from pronghorn.codegen.contraction.tiling import (
 from pronghorn.codegen.contraction.unit_rows import UnitRows
 from pronghorn.codegen.contraction.zeros import RUN_BLOCK, RUN_STEPS, Zeros, skipped
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
+from pronghorn.compiler.costs import GRAIN_CYCLES, LINE_BYTES, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, evaluate, least, product
 from pronghorn.graph.dtypes import LOW_PRECISION
 
@@ -56,7 +56,7 @@ MANY_ROWS = 512  # that reuse a panel before packing it is a small part of the t
 LEAST_TILES, MANY_BLOCKS = 4, 8  # in a block of rows, and of these
 LEAST_PART = 512  # steps of a sum that is cut instead, or combining the parts shows
 LEAST_NEAR_PART = 256  # where parts stay in the cache that would not if they were longer
-LINE_BYTES, LINES_APART, WAYS = 64, 2048, 8  # of a second-level cache: lines so far apart compete for so many places
+LINES_APART, WAYS = 2048, 8  # of a second-level cache: lines so far apart compete for so many places
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,10 @@ from pronghorn.codegen.contraction.nest import (
 from pronghorn.codegen.contraction.pack import packed_strides
 from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
-from pronghorn.codegen.contraction.unit_rows import RowSums, finish
+from pronghorn.codegen.contraction.unit_rows import RowSums, finish, finishes_in_a_loop
 from pronghorn.codegen.contraction.zero_rows import any_nonzero, run_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.compiler.costs import MOST_TILE_CODE
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
 
@@ -160,11 +159,6 @@ class Context:
             # An extent of 0 has 0 chunks; max keeps the division defined.
             self.chunk_length = fb.ceil_div(split, fb.max(self.chunk_count, 1))
         self.lanes = plan.tile.lanes
-
-    def finishes_in_loops(self, accumulators: int) -> bool:
-        """Whether what becomes of so many sums is written as a loop over them, not as code for each."""
-        long = self.epilogue is not None and self.epilogue_code * accumulators > MOST_TILE_CODE
-        return long or self.past is not None  # or each would have code for both ways to store it
 
     def find_past(self) -> None:
         """Have results stored past the caches if they are large."""
@@ -480,8 +474,9 @@ class TileWriter:
         if self.main.tile_epilogue:
             self.main.tile_epilogue(self.fb, self._result(sums, ty))
             return
-        accumulators = len(self.rows) * self.vectors
-        if len(self.rows) > 1 and self.main.finishes_in_loops(accumulators):
+        main, accumulators = self.main, len(self.rows) * self.vectors
+        in_a_loop = finishes_in_a_loop(main.epilogue, main.epilogue_code, accumulators, main.past)
+        if in_a_loop and len(self.rows) > 1:
             if self.main.row_sums is not None:
                 self._sum_in_loops(self.main.row_sums, sums)
             else:

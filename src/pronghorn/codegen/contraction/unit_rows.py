@@ -9,9 +9,10 @@ from typing import Protocol
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
 from pronghorn.codegen.contraction.nest import Place
+from pronghorn.compiler.costs import MOST_TILE_CODE
 from pronghorn.graph.dim import Extent
 
-__all__ = ["RowSums", "UnitRows", "added", "finish", "units_in_groups"]
+__all__ = ["RowSums", "UnitRows", "added", "finish", "finishes_in_a_loop", "units_in_groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,20 @@ def finish(
         values = row_sums.collected(lambda: epilogue(fb, value, ty, place))
         return added(fb, row_sums, place.lanes, total, values)
     return total
+
+
+def finishes_in_a_loop(
+    epilogue: Callable[[FunctionBuilder, str, str, Place], None] | None, code: int, accumulators: int, past: str | None
+) -> bool:
+    """Whether `finish` is written as a loop over some accumulators, not as code for each.
+
+    Args:
+        epilogue: what becomes of them, if they are not stored as they are.
+        code: how much code that takes, in additions.
+        accumulators: how many there are.
+        past: where they go past the caches: each would have code for both ways to store it.
+    """
+    return past is not None or (epilogue is not None and code * accumulators > MOST_TILE_CODE)
 
 
 @contextmanager

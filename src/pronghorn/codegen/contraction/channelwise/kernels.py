@@ -13,11 +13,10 @@ from pronghorn.codegen.contraction.channelwise.plan import ChannelwisePlan
 from pronghorn.codegen.contraction.nest import Place, ask_for, base_of, linear, load_elements, past_of, split_unit
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.contraction.tile import Epilogue
-from pronghorn.codegen.contraction.unit_rows import RowSums, finish, units_in_groups
+from pronghorn.codegen.contraction.unit_rows import RowSums, finish, finishes_in_a_loop, units_in_groups
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.compiler.costs import MOST_TILE_CODE
 
 __all__ = ["LOCALITY", "ask_for_row", "counts_of", "emit_results", "over_tiles", "over_unit", "valid_lanes"]
 
@@ -56,11 +55,11 @@ class _Results:
     a_base: str = field(init=False)
     b_base: str = field(init=False)
     c_base: str = field(init=False)
-    is_far: bool = field(init=False)  # C may be larger than the caches
+    past: str | None = field(init=False)  # where C goes past the caches
 
     def __post_init__(self) -> None:
         spec = self.plan.spec
-        self.is_far = past_of(self.fb, self.slots, spec, self.plan.vector, self.plan.lanes) is not None
+        self.past = past_of(self.fb, self.slots, spec, self.plan.vector, self.plan.lanes)
         self.a_base, self.b_base = (base_of(self.fb, self.slots, array) for array in (spec.a, spec.b))
         self.c_base = base_pointer(self.fb, spec.c.slot)
 
@@ -137,8 +136,7 @@ class _Results:
         first = values[plan.parts.columns.name]
 
         totals: list[str] = []
-        code = 0 if self.epilogue is None else self.epilogue_code * len(sums)
-        in_a_loop = len(sums) > 1 and (code > MOST_TILE_CODE or self.is_far)
+        in_a_loop = len(sums) > 1 and finishes_in_a_loop(self.epilogue, self.epilogue_code, len(sums), self.past)
 
         def at(column: Operand, value: str, total: list[str]) -> list[str]:
             here = {**values, plan.parts.columns.name: fb.add(first, column)}

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, size_of
 from pronghorn.codegen.contraction.nest import ask_for
-from pronghorn.codegen.contraction.plan import LINE_BYTES
 from pronghorn.codegen.contraction.winograd.inputs import origin_of
 from pronghorn.codegen.contraction.winograd.shape import Tiled, static
 from pronghorn.codegen.convert import storage_type
+from pronghorn.compiler.costs import LINE_BYTES
 
 __all__ = ["ask_for_inputs", "ask_for_lines", "multiply"]
 
