@@ -47,8 +47,10 @@ def test_kernels_that_differ_in_extents_are_one_function():
     shapes = [(batch, 14, 96), (batch, 7, 160), (batch, 28, 320)]
     functions, few = _functions(fn, shapes), len(set(_functions(fn, shapes[:1])))
     assert len(functions) >= 3 and len(set(functions)) == few
-    # but for arrays that may be larger than the caches
-    assert len(set(_functions(fn, [*shapes, (batch, 28, 1280)]))) == few + 1
+    # but for arrays that may be larger than the caches, past which x86-64's wide vectors are stored
+    target = host_target()
+    past = target.arch == "x86_64" and target.vector_bits >= 256
+    assert len(set(_functions(fn, [*shapes, (batch, 28, 1280)]))) == few + past
 
 
 def test_filled_constants_are_numbers_in_the_code():
