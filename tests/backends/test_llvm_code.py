@@ -6,7 +6,7 @@ import pytest
 from pronghorn import ops
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.llvm.build import build
-from pronghorn.codegen.contraction import tile
+from pronghorn.codegen.contraction import unit_rows
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
@@ -86,7 +86,7 @@ def test_rows_of_a_tile_in_a_loop(monkeypatch):
 
     found = []
     for most in (0, 1 << 30):
-        monkeypatch.setattr(tile, "MOST_TILE_CODE", most)
+        monkeypatch.setattr(unit_rows, "MOST_TILE_CODE", most)
         executable = Executable(traced(layers, (BATCH, 20)))
         found.append([executable(normal(rows, 20)) for rows in (0, 1, 7, 29, 64)])
     for looped, apart in zip(*found):
@@ -102,7 +102,7 @@ def test_a_long_end_of_a_product_is_written_once_a_row(monkeypatch):
         return [ops.gelu(ops.matmul(x, w))]
 
     short = text(layer, (64, 64), (64, 64))
-    monkeypatch.setattr(tile, "MOST_TILE_CODE", 1 << 30)
+    monkeypatch.setattr(unit_rows, "MOST_TILE_CODE", 1 << 30)
     assert len(text(layer, (64, 64), (64, 64))) > 2 * len(short)
 
 
