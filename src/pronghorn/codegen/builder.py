@@ -551,10 +551,11 @@ class FunctionBuilder:
         """A loop with values carried from one iteration to the next, given as (type, initial value) pairs.
 
         Written bottom-tested behind a guard (no guard where constants show that it runs), the form that needs no
-        loop rotation by the optimiser.
+        loop rotation by the optimiser. How its bounds were computed is hidden, as addresses are (:meth:`opaque`).
         """
         head, latch, done = self.label("loop"), self.label("latch"), self.label("done")
         before = self.block
+        start, stop = self.opaque_number(start), self.opaque_number(stop)
         guarded = not (isinstance(start, int) and isinstance(stop, int) and start < stop)
         if guarded:
             self.branch_if(self.cmp("slt", "i64", start, stop), head, done)

@@ -53,10 +53,18 @@ class Evaluator:
         roots: every expression that will be asked for.
         vector: the loop variable along which vectors run, if any.
         step: how much it grows from one lane to the next.
+        targets: the elements that `stores` will be asked to write, where their addresses are to be worked out from loop
+            to loop, as those of loads are.
     """
 
     def __init__(
-        self, fb: FunctionBuilder, slots: Slots, roots: Iterable[Expr], vector: LoopVar | None, step: Extent = 1
+        self,
+        fb: FunctionBuilder,
+        slots: Slots,
+        roots: Iterable[Expr],
+        vector: LoopVar | None,
+        step: Extent = 1,
+        targets: Iterable[tuple[Value, Index]] = (),
     ):
         self.fb, self.slots, self.vector, self.step = fb, slots, vector, step
         self.roots = list(roots)
@@ -68,7 +76,10 @@ class Evaluator:
         self._order = _postorder(self.roots)
         self._unguarded = _unguarded(self.roots)
         self._loads = [e for e in self._order if isinstance(e, Load)]
-        for load in self._loads:
+        self._targets = {target: Load(*target) for target in targets}
+        self._touched = [*self._loads, *self._targets.values()]
+        self._settled: set[str] = set()  # addresses of which the optimiser does not know how they are made
+        for load in self._touched:
             self._pointer_prefix(load)
 
     # -- loops ------------------------------------------------------------------------------------------------------
@@ -77,7 +88,7 @@ class Evaluator:
         """Inside the loop of ``var``, whose value is ``value``; writes what can be written here already."""
         self._levels.append({})
         self.bound[var] = value
-        for load in self._loads:
+        for load in self._touched:
             self._advance(load, var, value)
         if hoist:
             self.hoist()
@@ -211,17 +222,42 @@ class Evaluator:
         return fb.intrinsic("llvm.smax", ty, low, literal(0, ty))
 
     # -- addresses --------------------------------------------------------------------------------------------------
+    def settle(self) -> None:
+        """Hide from the optimiser how the addresses were computed, in front of a loop that goes on from them.
+
+        Its loop strength reduction would look for a best way through all terms of all loops around, which took longer
+        than selecting instructions. Addresses a constant apart stay so: a load adds a constant for nothing.
+        """
+        bases: dict[Any, tuple[str, int]] = {}
+        for load in self._touched:
+            key, pointer, const = self._pointer_key(load), self._pointer_prefix(load), load.offset.const
+            if pointer in self._settled or not any(term not in self.bound for term in load.offset.terms):
+                continue
+            group = (load.value, frozenset(load.offset.terms.items()))
+            if isinstance(const, int) and group in bases:
+                base, first = bases[group]
+                settled = self._gep(load.value, base, const - first)
+            else:
+                settled = self.fb.opaque(pointer)
+                if isinstance(const, int):
+                    bases[group] = settled, const
+            self._settled.add(settled)
+            self._remember(key, settled)
+
+    def _pointer_key(self, load: Load) -> Any:
+        return ("pointer", load.value, load.offset)
+
     def _advance(self, load: Load, var: LoopVar, value: Operand) -> None:
         c = load.offset.terms.get(var)
         if c is None or (value == 0 and isinstance(value, int)):
             return
         pointer = self._pointer_prefix(load)
         moved = self.fb.mul(value, self.slots.extent(c))
-        self._remember(("pointer", load.value, load.offset), self._gep(load.value, pointer, moved))
+        self._remember(self._pointer_key(load), self._gep(load.value, pointer, moved))
 
     def _pointer_prefix(self, load: Load) -> str:
         """The address as far as the loops entered so far determine it (terms that are not loop variables left out)."""
-        key = ("pointer", load.value, load.offset)
+        key = self._pointer_key(load)
         known = self._find(key)
         if known is None:
             start = self._gep(load.value, self.slots.pointer(load.value), self.slots.extent(load.offset.const))
@@ -465,7 +501,11 @@ class Evaluator:
         """Write ``expr`` to element ``offset`` of a stored value, along the vector variable."""
         fb = self.fb
         result = self.value(expr, lanes)
-        pointer = self._gep(value, self.slots.pointer(value), self.index(offset))
+        target = self._targets.get((value, offset))
+        if target is not None:
+            pointer = self._address(target)
+        else:
+            pointer = self._gep(value, self.slots.pointer(value), self.index(offset))
         if lanes == 1:
             store_value(fb, value.dtype, result, pointer)
             return

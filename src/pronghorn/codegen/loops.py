@@ -81,7 +81,8 @@ class LoopEmitter:
             self.loops = [*self.loops[1:], self.loops[0]]  # so that a row's chunks are read one after the other
         nest = self.reduced if along_reduced else self.loops
         vector = nest[-1].var if nest else None
-        self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
+        targets = [(s.value, s.offset or self.offset) for s in self.kernel.stores]
+        self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector, targets=targets)
         self.evaluator.streams = True
         self.lanes = self._lanes(along_reduced)
         self.chunks: Chunked | None = None
@@ -202,7 +203,9 @@ class LoopEmitter:
         if depth == len(loops):
             body()
             return
-        with self.fb.loop(*self._part_of(loops, depth, part)) as i, ExitStack() as stack:
+        part_here = self._part_of(loops, depth, part)
+        self.evaluator.settle()
+        with self.fb.loop(*part_here) as i, ExitStack() as stack:
             self._enter(stack, loops[depth], i, hoist=True)
             self._rows(loops, depth + 1, part, body)
 
@@ -249,6 +252,7 @@ class LoopEmitter:
         if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
             with ev.level():
                 ev.splats(lanes)
+                ev.settle()
                 with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
                     self._enter(stack, loop, i)
                     body(lanes)
@@ -269,9 +273,11 @@ class LoopEmitter:
         """
         fb, ev = self.fb, self.evaluator
         if lanes == 1:
-            with fb.loop(start, stop) as i, ExitStack() as stack:
-                self._enter(stack, loop, i)
-                body(1)
+            with ev.level():
+                ev.settle()
+                with fb.loop(start, stop) as i, ExitStack() as stack:
+                    self._enter(stack, loop, i)
+                    body(1)
             return
         whole = self._whole_vectors(loop, start, stop, body, lanes)
         left = _left(loop.extent, lanes)
@@ -324,9 +330,11 @@ class LoopEmitter:
             body()
             return
         start, stop = self._range(depth, self.slots.extent(loops[depth].extent))
-        with self.fb.loop(start, stop) as i, ExitStack() as stack:
-            self._enter(stack, loops[depth], i, hoist=True)
-            self._reduction_loops(depth + 1, body, last)
+        with self.evaluator.level():
+            self.evaluator.settle()
+            with self.fb.loop(start, stop) as i, ExitStack() as stack:
+                self._enter(stack, loops[depth], i, hoist=True)
+                self._reduction_loops(depth + 1, body, last)
 
     def _range(self, depth: int, extent: Operand) -> tuple[Operand, Operand]:
         """The part of a reduced loop that is done here: all of it, unless it is one of those that are in chunks."""

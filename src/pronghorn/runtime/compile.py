@@ -3,7 +3,8 @@
 The code generator writes vector code with its loops already in place, so the middle of LLVM's usual pipeline has little
 to add: a handful of scalar passes costs a tenth of `-O2`'s time and gives kernels of the same speed. (Value numbering
 would take as long as all of these and finds less than a hundredth of the instructions needless.) Most of what remains
-is instruction selection and register allocation, about 5 ms for a large kernel. Large modules are cut into parts
+is instruction selection, about 5 ms for a large kernel; loop strength reduction took nearly as long where it could see
+how an address is made of all the loops around (`FunctionBuilder.opaque`). Large modules are cut into parts
 (`parts`), which as many threads compile as compute, and begin before the whole is written (`Stream`).
 """
 
@@ -23,7 +24,7 @@ import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
 from pronghorn.runtime import cache, debug, parts
-from pronghorn.runtime.host import Target, host_target, initialize_llvm, target_machine
+from pronghorn.runtime.host import LEVEL, Target, host_target, initialize_llvm, target_machine
 from pronghorn.runtime.parts import Part
 from pronghorn.runtime.threads import get_num_threads
 
@@ -137,7 +138,7 @@ def compile_ir(
 def cache_key(text: str, target: Target) -> str:
     """The name of a module's entry in the on-disk cache: it depends on all that the module's code depends on."""
     versions = f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}"
-    return cache.key(text, _PIPELINE, repr(target), versions, os.name)
+    return cache.key(text, f"{_PIPELINE}, level {LEVEL}", repr(target), versions, os.name)
 
 
 def _load_cached(entry: str, name: str, make: Callable[[], str], target: Target) -> CompiledModule | None:

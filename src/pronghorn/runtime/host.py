@@ -22,6 +22,9 @@ from pronghorn.runtime import tiles
 from pronghorn.runtime.system import host_arch
 
 VARIABLE = "PRONGHORN_TARGET"
+# LLVM's effort in generating code. From 2 on it orders instructions once more behind register allocation, which takes a
+# tenth of the time of compiling and does what processors do themselves.
+LEVEL = 1
 
 # The instruction-set extensions that 512-bit code may use; every server core since Skylake and Zen 4 has them all.
 AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
@@ -225,5 +228,5 @@ def target_machine(target: Target) -> Any:
     """
     initialize_llvm()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="default", codemodel="jitdefault", jit=True
+        cpu=target.cpu, features=target.features, opt=LEVEL, reloc="default", codemodel="jitdefault", jit=True
     )
