@@ -54,6 +54,35 @@ def test_no_code_is_written_for_what_vectors_do_not_leave():
     assert "masked" not in whole and len(more) > 1.3 * len(whole)
 
 
+def test_addresses_a_constant_apart_are_hidden_together():
+    """In front of a loop, which then adds constants to one address."""
+    hidden = [
+        text(lambda x, parts=parts: [sum(x[:, i : i + 50] for i in range(parts))], (BATCH, 60)).count("asm")
+        for parts in (1, 3)
+    ]
+    assert hidden[0] == hidden[1] > 0
+
+
+def test_windows_and_borders_of_any_extent():
+    """What loops read before, at and behind the element that they write, by loads of one array and of others."""
+
+    def function(x, y):
+        padded = ops.pad(x, ((0, 0), (1, 2), (0, 0)))
+        near = padded[:, :-3] - 2 * padded[:, 1:-2] + padded[:, 2:-1] * ops.flip(y, 1)
+        return [near, ops.sum(near, axis=0), ops.argmax(near, axis=1), ops.max(padded, axis=(1, 2))]
+
+    executable = Executable(traced(function, (BATCH, 5, 19), (BATCH, 5, 19)))
+    for rows in (1, 2, 40):
+        x, y = normal(rows, 5, 19), normal(rows, 5, 19)[::-1]
+        padded = np.pad(x, ((0, 0), (1, 2), (0, 0)))
+        near = padded[:, :-3] - 2 * padded[:, 1:-2] + padded[:, 2:-1] * y[:, ::-1]
+        found = executable(x, np.ascontiguousarray(y))
+        np.testing.assert_allclose(found[0], near, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found[1], near.sum(0), rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(found[2], found[0].argmax(1))
+        np.testing.assert_array_equal(found[3], padded.max((1, 2)))
+
+
 def test_registers_that_are_full_or_empty_have_no_mask():
     lanes = host_target().lanes("float32")
     sums, more = (text(lambda x: [ops.sum(x, axis=0)], (9, n * lanes)) for n in (7, 8))

@@ -383,8 +383,10 @@ def _beside(kernel: ContractionKernel, elements: Sequence[Expr], tables: Tables)
     roots = [*(s.expr for s in kernel.stores), *elements]
     loads = {e.value: None for e in walk(*roots) if isinstance(e, Load) and e.offset == own}
     stores = [s.value for s in kernel.stores if s.offset is None]
-    arrays = [(v, True) for v in stores] + [(v, False) for v in loads if v not in stores]
-    return tuple((tables.buffer(v), v.dtype, written) for v, written in arrays)
+    found: dict[int, tuple[str, bool]] = {}  # one that is written over an operand once
+    for value, written in [*((v, True) for v in stores), *((v, False) for v in loads)]:
+        found.setdefault(tables.buffer(value), (value.dtype, written))
+    return tuple((slot, dtype, written) for slot, (dtype, written) in found.items())
 
 
 def _rounded(fb: FunctionBuilder, sums: str, kernel: ContractionKernel, lanes: int) -> str:

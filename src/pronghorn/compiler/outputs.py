@@ -69,12 +69,12 @@ def overwriting(program: Program, updates: Sequence[tuple[Value, Value]]) -> dic
     for new, old in updates:
         kernel = made_by.get(new)
         is_last = kernel is not None and last_read.get(old, -1) <= order[kernel] and new not in in_parts
-        if kernel is not None and is_last and new not in in_place and _may_overwrite(kernel, new, old):
+        if kernel is not None and is_last and new not in in_place and may_overwrite(kernel, new, old):
             in_place[new] = old
     return in_place
 
 
-def _may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
+def may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
     """Whether ``kernel``, after which nothing reads ``variable``, may write ``root`` straight over it: of the old value
     it reads only the element that it is about to write."""
     if root.shape != variable.shape:
@@ -103,7 +103,7 @@ def _reads_own_element(kernel: Nest, root: Value, variable: Value) -> bool:
     if isinstance(kernel, ContractionKernel):
         if kernel.pool or kernel.zero_first or any(variable in (p.a, p.b) for p in kernel.parts):
             return False
-        if _loads(variable, *(e for s in kernel.sums for e in s.elements)):
+        if any(variable in s.kernel.reads or _loads(variable, *s.elements) for s in kernel.sums):
             return False
     elif isinstance(kernel, LoopKernel) and any(_loads(variable, *r.roots) for r in kernel.reductions):
         return False

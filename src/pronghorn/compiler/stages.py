@@ -20,6 +20,7 @@ from pronghorn.compiler.complex_numbers import is_separated, split_complex
 from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.derivatives import factor_derivatives
 from pronghorn.compiler.float8 import widen_float8
+from pronghorn.compiler.in_place import compute_in_place
 from pronghorn.compiler.kernels import Program
 from pronghorn.compiler.narrow import narrow
 from pronghorn.compiler.pads import join_pads
@@ -87,6 +88,7 @@ ENGINE_STAGES: tuple[Stage[Graph], ...] = tuple(stage for stage in GRAPH_STAGES 
 PROGRAM_STAGES: tuple[Stage[Program], ...] = (
     Stage("pools", _anywhere(fuse_pools)),
     Stage("sums", _anywhere(fuse_sums)),
+    Stage("inplace", _anywhere(compute_in_place)),
 )
 OPTIONAL = tuple(
     dict.fromkeys(

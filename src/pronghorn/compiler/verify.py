@@ -15,7 +15,8 @@ class InvalidProgram(InvalidGraph):
 
 
 def verify_program(program: Program) -> Program:
-    """Check that everything read is made before, that each value has one writer, and that all outputs are made.
+    """Check that everything read is made before and not yet overwritten, that each value has one writer, and that all
+    outputs are made.
 
     Raises:
         InvalidProgram: naming the kernel.
@@ -26,10 +27,15 @@ def verify_program(program: Program) -> Program:
         *graph.inputs,
         *(node.outputs[0] for node in graph.nodes if node.prim.name == "constant" and node.params["value"].size != 1),
     }
+    written: set[Value] = set()  # by itself, not in parts
+    over: dict[Value, Value] = {}  # what has been written last into memory that another value had
     for number, kernel in enumerate(program.kernels):
         for value in kernel.reads:
-            if root_of(value, aliases) not in made:
+            memory = root_of(value, aliases)
+            if memory not in made:
                 raise InvalidProgram(f"{_named(kernel, number)} reads {value.aval}, which no kernel before it makes.")
+            if value in written and over.get(memory, value) is not value:
+                raise InvalidProgram(f"{_named(kernel, number)} reads {value.aval}, which has been overwritten.")
         stored = {s.value for s in kernel.stores} if isinstance(kernel, Nest) else set()
         for value in stored - kernel.writes:
             if getattr(kernel, "pool", None) is None:
@@ -38,6 +44,8 @@ def verify_program(program: Program) -> Program:
             if value in made:
                 raise InvalidProgram(f"{_named(kernel, number)} writes {value.aval}, which has been made before.")
         made |= kernel.writes | {root_of(value, aliases) for value in kernel.writes}
+        written |= {value for value in kernel.writes if value not in aliases or root_of(value, aliases) in written}
+        over |= {root_of(value, aliases): value for value in kernel.writes & written}
     for value in graph.outputs:
         if root_of(value, aliases) not in made:
             raise InvalidProgram(f"the output {value.aval} is not made.")
