@@ -184,10 +184,11 @@ class FunctionBuilder:
 
     def redirect(self, old: str, new: str) -> bool:
         """Calls ``new`` wherever ``old`` was called; whether it was."""
-        lines = [line.replace(f"@{old}(", f"@{new}(") for line in self._lines]
-        changed = lines != self._lines
-        self._lines = lines
-        return changed
+        called, instead = f"@{old}(", f"@{new}("
+        if not any(called in line for line in self._lines):
+            return False
+        self._lines = [line.replace(called, instead) for line in self._lines]
+        return True
 
     def text(self) -> str:
         """The function as LLVM IR."""
