@@ -83,6 +83,16 @@ def test_windows_and_borders_of_any_extent():
         np.testing.assert_array_equal(found[3], padded.max((1, 2)))
 
 
+def test_places_in_an_empty_batch_are_worked_out_and_read_nowhere():
+    """Rows and columns of what is flat follow from divisions by the batch."""
+    executable = Executable(
+        traced(lambda x: [ops.pad(ops.flip(ops.reshape(ops.transpose(x), (-1,)), 0), ((1, 0),))], (BATCH, 2))
+    )
+    for rows in (0, 1, 3):
+        x = normal(rows, 2)
+        np.testing.assert_array_equal(executable(x)[0], np.pad(x.T.reshape(-1)[::-1], (1, 0)))
+
+
 def test_registers_that_are_full_or_empty_have_no_mask():
     lanes = host_target().lanes("float32")
     sums, more = (text(lambda x: [ops.sum(x, axis=0)], (9, n * lanes)) for n in (7, 8))

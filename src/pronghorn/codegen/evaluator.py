@@ -228,10 +228,10 @@ class Evaluator:
         Its loop strength reduction would look for a best way through all terms of all loops around, which took longer
         than selecting instructions. Addresses a constant apart stay so: a load adds a constant for nothing.
         """
-        bases: dict[Any, tuple[str, int]] = {}
+        bases: dict[tuple[Value, frozenset[tuple[Any, Extent]]], tuple[str, int]] = {}
         for load in self._touched:
             key, pointer, const = self._pointer_key(load), self._pointer_prefix(load), load.offset.const
-            if pointer in self._settled or not any(term not in self.bound for term in load.offset.terms):
+            if pointer in self._settled or all(term in self.bound for term in load.offset.terms):
                 continue
             group = (load.value, frozenset(load.offset.terms.items()))
             if isinstance(const, int) and group in bases:

@@ -170,7 +170,7 @@ class ProgramEmitter(StepEmitter):
     def _nested(self, graph: Graph, inputs: Mapping[Value, Value]) -> tuple[Program, list[Value]]:
         """The program of a body whose ``inputs`` lie in the memory of outer values, and its outputs, each with memory
         of its own (a copy is added where it has not)."""
-        program = lower(graph, self.target)
+        program = lower(graph, self.target, is_body=True)
         self._adopt(program)
         self.tables.aliases.update(inputs)
         claimed: set[Value] = set(graph.inputs)

@@ -72,6 +72,7 @@ class Slots:
         self.fb, self.tables, self._most_written = fb, tables, most_written
         self._pointers: dict[int, str] = {}
         self._extents: dict[Extent, str] = {}
+        self._divisors: dict[Extent, str] = {}
         self._low_bits: dict[tuple[Extent, int], str] = {}
 
     def pointer(self, value: Value) -> str:
@@ -86,8 +87,17 @@ class Slots:
         return self._most_written is None or abs(number) <= self._most_written
 
     def divisor(self, extent: Extent) -> Operand:
-        """An extent to divide by, which is always written where it is known: that makes it a multiplication."""
-        return extent if isinstance(extent, int) else self.extent(extent)
+        """An extent to divide by, which is always written where it is known: that makes it a multiplication.
+
+        One of 0 is taken as 1: arrays of no element are read nowhere, but where they would be is worked out.
+        """
+        if isinstance(extent, int):
+            return extent
+        if extent not in self._divisors:
+            size, fb = self.extent(extent), self.fb
+            is_some = fb.entry_let(f"icmp sgt i64 {size}, 0")
+            self._divisors[extent] = fb.entry_let(f"select i1 {is_some}, i64 {size}, i64 1")
+        return self._divisors[extent]
 
     def extent(self, extent: Extent) -> Operand:
         """An extent: an int, or loaded from the table. Multiples of one number are loaded once."""

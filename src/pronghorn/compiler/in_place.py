@@ -22,8 +22,10 @@ def compute_in_place(program: Program) -> Program:
     """The program with results in the memory of operands that nothing reads any more.
 
     That is so where a kernel is the last to read an operand, each element as it writes its own, and waits for all
-    others that read it anyway: there are no more barriers than before. Results of the whole program, and arrays that
-    are made in parts, stay where they are.
+    others that read it anyway: there are no more barriers than before. Outputs, and arrays that are made in parts, stay
+    where they are.
+
+    Not for bodies of loops: what is the same in every step is computed once ahead of it, and must not be overwritten.
     """
     uses = _Uses.of(program)
     over: dict[Value, Value] = {}  # a result, and the first of those whose memory it takes
@@ -58,13 +60,13 @@ class _Uses:
 
     Attributes:
         maker: for each temporary that one kernel stores by itself, in memory of its own, that kernel's number.
-        readers: by memory, the numbers of the kernels that read it.
-        waits: for each kernel, the last of those before it whose results it reads.
+        readers: by memory (that of a temporary in `maker` is itself), the numbers of the kernels that read it.
+        after: for each kernel, the last of those before it whose results it reads.
     """
 
     maker: dict[Value, int] = field(default_factory=dict)
     readers: dict[Value, list[int]] = field(default_factory=dict)
-    waits: list[int] = field(default_factory=list)
+    after: list[int] = field(default_factory=list)
 
     @staticmethod
     def of(program: Program) -> _Uses:
@@ -75,7 +77,7 @@ class _Uses:
             read = {root_of(v, aliases) for v in kernel.reads}
             for memory in read:
                 uses.readers.setdefault(memory, []).append(number)
-            uses.waits.append(max((made[memory] for memory in read if memory in made), default=-1))
+            uses.after.append(max((made[memory] for memory in read if memory in made), default=-1))
             for value in kernel.writes:
                 made[root_of(value, aliases)] = number
                 if isinstance(kernel, Nest):
@@ -88,6 +90,7 @@ class _Uses:
 
     def is_last(self, value: Value, number: int) -> bool:
         """Whether a kernel is the last to read a temporary, and all others that do are done when it begins."""
-        *others, last = self.readers.get(value, [-1])
-        waits = max(others, default=-1) <= self.waits[number]
-        return value in self.maker and last == number and waits and self.maker[value] < number
+        if value not in self.maker or value not in self.readers:
+            return False
+        *others, last = self.readers[value]
+        return last == number and all(other <= self.after[number] for other in others)

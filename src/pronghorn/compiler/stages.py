@@ -52,12 +52,14 @@ class Stage(Generic[T]):
         run: the stage: from a graph or program and the target, which those that are general do not look at.
         is_needed: whether what comes after it relies on it, so that it cannot be left out.
         is_general: whether it helps engines of other libraries too; what it gives is a graph of the same primitives.
+        is_for_bodies: whether it is for the bodies of loops and branches, too.
     """
 
     name: str
     run: Callable[[T, Any], T]
     is_needed: bool = False
     is_general: bool = False
+    is_for_bodies: bool = True
 
 
 def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Any], T]:
@@ -88,7 +90,7 @@ ENGINE_STAGES: tuple[Stage[Graph], ...] = tuple(stage for stage in GRAPH_STAGES 
 PROGRAM_STAGES: tuple[Stage[Program], ...] = (
     Stage("pools", _anywhere(fuse_pools)),
     Stage("sums", _anywhere(fuse_sums)),
-    Stage("inplace", _anywhere(compute_in_place)),
+    Stage("inplace", _anywhere(compute_in_place), is_for_bodies=False),
 )
 OPTIONAL = tuple(
     dict.fromkeys(
@@ -150,13 +152,16 @@ def rewrite_for_engines(graph: Graph) -> Graph:
     return graph
 
 
-def lower(graph: Graph, target: Target, check: bool = False) -> Program:
-    """The program of a graph that has been rewritten. With ``check`` it is verified after each stage."""
+def lower(graph: Graph, target: Target, check: bool = False, is_body: bool = False) -> Program:
+    """The program of a graph that has been rewritten. With ``check`` it is verified after each stage.
+
+    ``is_body``: the graph is that of a loop or branch.
+    """
     check = check or debug.enabled("verify")
     left_out = skipped()
     program = fuse(graph, target)
     for stage in (None, *PROGRAM_STAGES):
-        if stage is not None and stage.name not in left_out:
+        if stage is not None and stage.name not in left_out and (stage.is_for_bodies or not is_body):
             program = stage.run(program, target)
         if check:
             verify_program(program)

@@ -47,8 +47,11 @@ def verify_program(program: Program) -> Program:
         written |= {value for value in kernel.writes if value not in aliases or root_of(value, aliases) in written}
         over |= {root_of(value, aliases): value for value in kernel.writes & written}
     for value in graph.outputs:
-        if root_of(value, aliases) not in made:
+        memory = root_of(value, aliases)
+        if memory not in made:
             raise InvalidProgram(f"the output {value.aval} is not made.")
+        if value in written and over.get(memory, value) is not value:
+            raise InvalidProgram(f"the output {value.aval} has been overwritten.")
     return program
 
 
