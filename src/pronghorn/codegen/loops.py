@@ -7,8 +7,8 @@ a kernel are shared out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -203,10 +203,7 @@ class LoopEmitter:
         if depth == len(loops):
             body()
             return
-        part_here = self._part_of(loops, depth, part)
-        self.evaluator.settle()
-        with self.fb.loop(*part_here) as i, ExitStack() as stack:
-            self._enter(stack, loops[depth], i, hoist=True)
+        with self._inside(loops[depth], *self._part_of(loops, depth, part), hoist=True):
             self._rows(loops, depth + 1, part, body)
 
     def _part_of(self, loops: Sequence[Loop], depth: int, part: Part) -> Part:
@@ -224,6 +221,15 @@ class LoopEmitter:
             return start, fb.max(start, fb.min(stop, extent))
         inside = fb.max(inside, 1)  # nothing is done where it is zero, but it is divided by
         return fb.div(start, inside), fb.min(fb.ceil_div(fb.max(stop, 0), inside), extent)
+
+    @contextmanager
+    def _inside(self, loop: Loop, start: Operand, stop: Operand, step: int = 1, hoist: bool = False) -> Iterator[None]:
+        """Inside a loop's code, which goes on from the addresses known here."""
+        with self.evaluator.level():
+            self.evaluator.settle()
+            with self.fb.loop(start, stop, step) as i, ExitStack() as stack:
+                self._enter(stack, loop, i, hoist)
+                yield
 
     def _enter(self, stack: ExitStack, loop: Loop, value: Operand, hoist: bool = False) -> None:
         for var in loop.zero:
@@ -252,9 +258,7 @@ class LoopEmitter:
         if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
             with ev.level():
                 ev.splats(lanes)
-                ev.settle()
-                with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
-                    self._enter(stack, loop, i)
+                with self._inside(loop, start, whole, lanes):
                     body(lanes)
         return whole
 
@@ -273,11 +277,8 @@ class LoopEmitter:
         """
         fb, ev = self.fb, self.evaluator
         if lanes == 1:
-            with ev.level():
-                ev.settle()
-                with fb.loop(start, stop) as i, ExitStack() as stack:
-                    self._enter(stack, loop, i)
-                    body(1)
+            with self._inside(loop, start, stop):
+                body(1)
             return
         whole = self._whole_vectors(loop, start, stop, body, lanes)
         left = _left(loop.extent, lanes)
@@ -330,11 +331,8 @@ class LoopEmitter:
             body()
             return
         start, stop = self._range(depth, self.slots.extent(loops[depth].extent))
-        with self.evaluator.level():
-            self.evaluator.settle()
-            with self.fb.loop(start, stop) as i, ExitStack() as stack:
-                self._enter(stack, loops[depth], i, hoist=True)
-                self._reduction_loops(depth + 1, body, last)
+        with self._inside(loops[depth], start, stop, hoist=True):
+            self._reduction_loops(depth + 1, body, last)
 
     def _range(self, depth: int, extent: Operand) -> tuple[Operand, Operand]:
         """The part of a reduced loop that is done here: all of it, unless it is one of those that are in chunks."""
