@@ -29,12 +29,15 @@ def verify_program(program: Program) -> Program:
     }
     written: set[Value] = set()  # by itself, not in parts
     over: dict[Value, Value] = {}  # what has been written last into memory that another value had
+
+    def is_lost(value: Value) -> bool:
+        return value in written and over.get(root_of(value, aliases), value) is not value
+
     for number, kernel in enumerate(program.kernels):
         for value in kernel.reads:
-            memory = root_of(value, aliases)
-            if memory not in made:
+            if root_of(value, aliases) not in made:
                 raise InvalidProgram(f"{_named(kernel, number)} reads {value.aval}, which no kernel before it makes.")
-            if value in written and over.get(memory, value) is not value:
+            if is_lost(value):
                 raise InvalidProgram(f"{_named(kernel, number)} reads {value.aval}, which has been overwritten.")
         stored = {s.value for s in kernel.stores} if isinstance(kernel, Nest) else set()
         for value in stored - kernel.writes:
@@ -47,10 +50,9 @@ def verify_program(program: Program) -> Program:
         written |= {value for value in kernel.writes if value not in aliases or root_of(value, aliases) in written}
         over |= {root_of(value, aliases): value for value in kernel.writes & written}
     for value in graph.outputs:
-        memory = root_of(value, aliases)
-        if memory not in made:
+        if root_of(value, aliases) not in made:
             raise InvalidProgram(f"the output {value.aval} is not made.")
-        if value in written and over.get(memory, value) is not value:
+        if is_lost(value):
             raise InvalidProgram(f"the output {value.aval} has been overwritten.")
     return program
 
