@@ -433,17 +433,15 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
                 variable.assign(ops.where(due, average.tensor, variable.tensor))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """At the end of training: with `use_ema`, set the weights to their moving average."""
-        if not self.use_ema:
-            return
-        known = [v for v in var_list if id(v) in self._positions]
-        if len(known) != len(self._trainable_variables):
-            raise ValueError(
-                f"{self.name}: finalize_variable_values needs the {len(self._trainable_variables)} weights that the "
-                f"optimizer was built for, got {len(list(var_list))} variables."
-            )
-        for variable in known:
-            variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].tensor)
+        """At the end of training: with `use_ema`, set weights to their moving averages.
+
+        Args:
+            var_list: the weights; those that the optimizer was not built for have no average, and stay as they are.
+        """
+        if self.use_ema:
+            for variable in var_list:
+                if id(variable) in self._positions:
+                    variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].tensor)
 
     # -- config -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Trainer(CompiledModel):
         except BaseException:
             callbacks._on_train_failed()
             raise
-        if self.optimizer is not None and epochs > initial_epoch and self._uses_built_in_step:
+        if self.optimizer is not None and epochs > initial_epoch:
             self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
         together.meet()  # what the first process has written is there for all

@@ -67,6 +67,18 @@ def test_run_time_extents(native, name, symbols):
     check(native, CASES[name](runtime=symbols), planner=channelwise)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("size", [11, 12, 13, 27, 28, 29, 32])
+@pytest.mark.parametrize("make", [depthwise, depthwise_filter_gradient])
+def test_as_many_taps_as_registers(native, make, size, target):
+    """Taps that leave no registers for two columns are for the general tiles."""
+    problem, machine = make(2, 1, 100, 24, 1, size), machine_for(target)
+    kept = 3 if make is depthwise else 2
+    fits = size + kept + 2 <= machine.registers
+    assert (plan_channelwise(problem.spec, machine) is not None) == fits
+    check(native, problem, target, planner=channelwise if fits else plan)
+
+
 @pytest.mark.parametrize("images", [0, 1, 7])
 def test_any_batch(native, images):
     check(native, depthwise(images, 9, 9, 20, 3, 3, runtime=("n",)), planner=channelwise)

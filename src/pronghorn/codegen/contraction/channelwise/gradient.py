@@ -61,6 +61,8 @@ def plan_gradient(spec: Contraction, machine: Machine) -> ChannelwiseGradient | 
     taps = parts.lines * parts.width
     room = machine.registers - 2 - parts.width
     columns = tile_of(parts.columns.extent, min(MOST_COLUMNS, room))
+    if columns is None:
+        return None
     vectors = -(-known(parts.channels.extent) // lanes)
     blocks = -(-vectors * lanes // BLOCK_CHANNELS)
     width = -(-vectors // blocks) * lanes

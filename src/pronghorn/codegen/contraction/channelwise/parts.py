@@ -16,7 +16,7 @@ __all__ = ["InTiles", "Parts", "parts_of", "tile_of"]
 
 MOST_TAPS = 32  # whose products a tile's code spells out
 MOST_COLUMNS = 16  # of a tile
-FEWEST_COLUMNS = 2  # of an image, below which nothing is shared
+FEWEST_COLUMNS = 2  # of an image or a tile, below which nothing is shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,13 @@ def parts_of(spec: Contraction, gradient: bool = False) -> Parts | None:
     return Parts(same[0], columns, tuple(rows), tuple(axis for axis in taps if axis is not across), across)
 
 
-def tile_of(columns: Extent, most: int) -> int:
-    """How many columns a tile has: as many as divide the extent, or equal tiles but for the last."""
+def tile_of(columns: Extent, most: int) -> int | None:
+    """How many columns a tile has: as many as divide the extent, or equal tiles but for the last.
+
+    At most ``most``, for which there are registers; None if these are too few for a tile to share anything.
+    """
+    if most < FEWEST_COLUMNS:
+        return None
     if not isinstance(columns, int):
         return min(most, 8)
     divisors = [n for n in range(1, most + 1) if columns % n == 0]

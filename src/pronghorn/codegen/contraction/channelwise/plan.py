@@ -56,6 +56,8 @@ def plan_results(spec: Contraction, machine: Machine) -> ChannelwisePlan | None:
     if parts is None or spec.sum_dtype != "float32" or lanes == 1:
         return None
     columns = tile_of(parts.columns.extent, min(MOST_COLUMNS, machine.registers - parts.width - 3))
+    if columns is None:
+        return None
     tile = -(-known(parts.channels.extent) // lanes) * tile_cycles(parts, columns)
     tiles = max(1, round(LEAST_GRAIN_CYCLES * MULTIPLY_ADDS / tile))
     many = -(-typical(parts.columns.extent) // columns)
