@@ -237,6 +237,22 @@ def test_sums_of_16_bit_blocks_are_kept_in_32():
     assert [v.dtype for v in loop.outputs] == ["float32"]
 
 
+def test_a_path_around_attention_and_all_behind_it_is_left_outside():
+    """It leads from the forward pass to the gradient through layers that are no part of either."""
+
+    def loss(key, q, k, v):
+        x = q + attention(rate=0.0)(key, q, k, v)[1]
+        for _ in range(2):
+            x = x / ops.sqrt(ops.mean(ops.square(x), -1, keepdims=True) + 1)
+            x = x + ops.matmul(ops.tanh(x), np.eye(DEPTH, dtype="float32"))
+        return ops.mean(ops.square(x / ops.sqrt(ops.mean(ops.square(x), -1, keepdims=True) + 1))), x
+
+    t = trace(step_of(loss), attention_avals())
+    rewritten = check(t, arrays(attention_avals()))
+    assert len(loops(rewritten)) == 2
+    assert largest(rewritten) < ROWS * COLUMNS
+
+
 @pytest.mark.slow
 def test_two_regions_that_follow_one_another():
     def loss(key, q, k, v):

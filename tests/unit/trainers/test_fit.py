@@ -285,6 +285,34 @@ def test_a_step_with_a_tape_and_compiled_metrics(data):
     assert list(model.fit(*data, verbose=0).history) == ["accuracy", "loss"]
 
 
+def test_weights_are_their_averages_in_the_end_whoever_wrote_the_step(data):
+    """All that the optimizer trains, which here may be the last layer alone."""
+
+    class Own(pronghorn.Model):
+        def train_step(self, data):
+            x, y = data
+            with pronghorn.GradientTape() as tape:
+                loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            weights = self.layers[-1].trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+            return {"loss": loss}
+
+    trained = []
+    for kind in (pronghorn.Model, Own):
+        pronghorn.utils.set_random_seed(0)
+        inputs = pronghorn.Input((6,))
+        hidden = layers.Dense(4, activation="relu", trainable=kind is Own)(inputs)
+        model = kind(inputs, layers.Dense(3, activation="softmax")(hidden))
+        model.compile(pronghorn.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9), "sparse_categorical_crossentropy")
+        model.fit(*data, epochs=2, shuffle=False, verbose=0)
+        averages = model.optimizer.variables[-2:]
+        for weight, average in zip(model.get_weights()[-2:], averages, strict=True):
+            np.testing.assert_array_equal(weight, average.numpy())
+        trained.append(model.get_weights())
+    for ours, usual in zip(*trained, strict=True):
+        np.testing.assert_allclose(ours, usual, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:model.compiled_")
 def test_a_step_for_keras_2(data):
     class Older(pronghorn.Model):

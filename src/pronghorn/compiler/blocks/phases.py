@@ -17,12 +17,15 @@ _Place = Node | tuple[int, int]  # a node, or the region and the phase of a loop
 
 
 def number_phases(graph: Graph, regions: Sequence[Region]) -> None:
-    """Notes of each node of each region how often the way to it has left the region: at most `MOST_PHASES` times.
+    """Notes of each node of each region how often the way to it has left the region, at most `MOST_PHASES` times, and
+    whether it comes back there.
 
     One walk serves all regions. What it knows of a node is a number, with `MOST_PHASES` bits a region, as many of them
     set as there are times.
     """
     of = _regions_of(regions)
+    for numbered in regions:
+        numbered.returns.clear()
     times: dict[Node, int] = {}
     beyond: dict[Node, int] = {}  # for those who do not read along the rows
     ones = (1 << MOST_PHASES) - 1
@@ -30,18 +33,21 @@ def number_phases(graph: Graph, regions: Sequence[Region]) -> None:
         number = of.get(node)
         region = None if number is None else regions[number]
         axes = (None,) * len(node.inputs) if region is None else region.read_along(node)
-        known = 0
+        known = inside = 0
         for value, axis in zip(node.inputs, axes):
             if value.node is not None:
                 # a row is there in the loop that makes it; sums, and what is read otherwise, behind that loop
                 is_there = region is not None and axis is not None and of.get(value.node) == number
                 is_there = is_there and region is not None and axis == region.axes.get(value)
                 known |= (times if is_there else beyond)[value.node]
+                inside |= times[value.node] if is_there else 0
         times[node] = beyond[node] = known
         if region is not None and number is not None:
             shift = MOST_PHASES * number
             own = (known >> shift) & ones
             region.phases[node] = own.bit_count()
+            if own != (inside >> shift) & ones:
+                region.returns.add(node)
             beyond[node] = known | ((own << 1 | 1) & ones) << shift
 
 

@@ -26,6 +26,8 @@ class Region:
         axes: of each value that has rows, the axis that they lie along.
         sums: the values that are sums over all rows, each with the axes of its node's operands.
         phases: of each node of the region, the number of the loop that it belongs to.
+        chain: the small nodes, which were taken in since they lie between others.
+        returns: the nodes to which the way leads back from outside: their phase is none of what they read along rows.
         wide: the wide values, and some of other regions.
         cheap: values of which a block is rather made anew than cut out, in the whole graph.
         taken: the nodes of this region and those that are put into blocks with it.
@@ -38,6 +40,8 @@ class Region:
     axes: dict[Value, int] = field(default_factory=dict)
     sums: dict[Value, OperandAxes] = field(default_factory=dict)
     phases: dict[Node, int] = field(default_factory=dict)
+    chain: set[Node] = field(default_factory=set)
+    returns: set[Node] = field(default_factory=set)
     wide: set[Value] = field(default_factory=set)
     cheap: set[Value] = field(default_factory=set)
     taken: set[Node] = field(default_factory=set)

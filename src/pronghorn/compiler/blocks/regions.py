@@ -54,12 +54,12 @@ def find_regions(graph: Graph) -> list[Region]:
     unfit: dict[tuple[Value, int], set[Value]] = {}
     while True:
         found = _apart(known, candidates, unfit)
-        number_phases(graph, [region for _, region in found])
+        regions = [region for _, region in found]
+        _number(regions, known)
         late = [(start, set(region.axes)) for start, region in found if region.last_phase >= MOST_PHASES]
         if not late:
             break
         unfit.update(late)
-    regions = [region for _, region in found]
     if not in_order(graph, regions):
         regions = regions[:1]
     known.note_remade(regions)
@@ -93,6 +93,29 @@ def _apart(
                 taken.update(region.phases)
                 break
     return found
+
+
+def _number(regions: list[Region], known: _Known) -> None:
+    """Numbers the phases of regions, without small nodes that would make too many of them."""
+    shortened = True
+    while shortened:
+        number_phases(known.graph, regions)
+        late = [region for region in regions if region.last_phase >= MOST_PHASES]
+        shortened = bool([region for region in late if _shorten(region, known)])
+
+
+def _shorten(region: Region, known: _Known) -> bool:
+    """Takes those small nodes out of a region to which the way has led outside and back; whether there were any.
+
+    So a network's residual path leads from attention to its gradient, out and back at every layer.
+    """
+    back = region.chain & region.returns
+    for node in sorted(region.chain, key=known.place.__getitem__, reverse=True):
+        (value,) = node.outputs
+        if node in back or not any(user in region.phases for user in known.users.get(value, [])):
+            region.chain.remove(node)
+            del region.phases[node], region.axes[value]
+    return bool(back)
 
 
 def _is_candidate(node: Node) -> bool:
@@ -264,6 +287,7 @@ class _Search:
             value = node.outputs[0]
             if any(user in self.region.phases for user in self.users.get(value, [])):
                 self.region.phases[node] = 0
+                self.region.chain.add(node)
                 self.region.axes[value] = axes[value]
 
     def _needed(self) -> list[Node]:
