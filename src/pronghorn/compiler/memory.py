@@ -2,17 +2,20 @@
 
 Lifetimes are counted in epochs: the stretches between barriers. Two buffers may share memory when their epochs do not
 overlap. Sizes may depend on the batch; buffers are planned in classes whose sizes grow alike (fixed, or proportional to
-one product of symbols), so that the plan is made once and serves every batch size.
+one product of symbols), so that the plan is made once and serves every batch size. Those that grow otherwise, such as
+by whole blocks of rows, are put into groups, in which one is used at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from pronghorn.compiler.costs import typical
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, evaluate, product
 from pronghorn.graph.ir import Value
@@ -32,6 +35,10 @@ class Lifetime:
         """Include ``epoch``."""
         self.first, self.last = min(self.first, epoch), max(self.last, epoch)
 
+    def meets(self, other: Lifetime) -> bool:
+        """Whether both are in use in some epoch."""
+        return self.first <= other.last and other.first <= self.last
+
 
 @dataclass
 class Placed:
@@ -44,12 +51,21 @@ class Placed:
 
 
 @dataclass
+class Grouped:
+    """A buffer of a size that fits no class, in bytes, and the number of its group."""
+
+    size: Extent
+    group: int
+    life: Lifetime
+
+
+@dataclass
 class MemoryPlan:
     """Places of all temporaries, by value or by slot; `layout` gives addresses for one set of extents."""
 
     placed: dict[Any, Placed] = field(default_factory=dict)
     totals: dict[tuple, int] = field(default_factory=dict)
-    odd: dict[Any, Extent] = field(default_factory=dict)  # bytes of buffers that fit no class
+    grouped: dict[Any, Grouped] = field(default_factory=dict)
 
     def layout(self, env: Mapping[str, int]) -> tuple[dict[Any, int], int]:
         """(byte offset of every buffer, bytes in all)."""
@@ -59,10 +75,12 @@ class MemoryPlan:
             starts[key] = at
             at += _round(units * _scale(key, env) + SLACK)
         offsets = {v: starts[p.key] + p.offset * _scale(p.key, env) for v, p in self.placed.items()}
-        for value, size in self.odd.items():
-            offsets[value] = at
-            at += _round(evaluate(size, env) + SLACK)
-        return offsets, at
+        room: dict[int, int] = {}
+        for g in self.grouped.values():
+            room[g.group] = max(room.get(g.group, 0), _round(evaluate(g.size, env) + SLACK))
+        groups = dict(zip(room, accumulate(room.values(), initial=at)))
+        offsets |= {v: groups[g.group] for v, g in self.grouped.items()}
+        return offsets, at + sum(room.values())
 
 
 def _round(n: int) -> int:
@@ -94,12 +112,12 @@ def _classify(size: Extent) -> tuple[tuple, int] | None:
 def plan_memory(lifetimes: Mapping[Value, Lifetime]) -> MemoryPlan:
     """Places for buffers with the given lifetimes, the largest first, each as low as it fits."""
     plan = MemoryPlan()
-    sized = []
+    sized, others = [], []
     for value, life in lifetimes.items():
         size = product(value.shape) * dtypes.itemsize(value.dtype)
         kind = _classify(size)
         if kind is None:
-            plan.odd[value] = size
+            others.append((size, value, life))
         else:
             sized.append((kind, value, life))
     sized.sort(key=lambda t: -t[0][1])
@@ -108,7 +126,21 @@ def plan_memory(lifetimes: Mapping[Value, Lifetime]) -> MemoryPlan:
         offset = shelves.setdefault(key, _Shelf()).add(units, life)
         plan.placed[value] = Placed(key, offset, units, life)
         plan.totals[key] = max(plan.totals.get(key, 0), offset + units)
+    plan.grouped = _groups(others)
     return plan
+
+
+def _groups(buffers: list[tuple[Extent, Value, Lifetime]]) -> dict[Any, Grouped]:
+    """Buffers in groups that are never in use at once, the largest (at a typical batch) first."""
+    placed: dict[Any, Grouped] = {}
+    groups: list[list[Lifetime]] = []
+    for size, value, life in sorted(buffers, key=lambda buffer: -typical(buffer[0])):
+        number = next((i for i, lives in enumerate(groups) if not any(map(life.meets, lives))), len(groups))
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(life)
+        placed[value] = Grouped(size, number, life)
+    return placed
 
 
 class _Shelf:

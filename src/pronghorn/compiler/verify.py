@@ -65,19 +65,20 @@ def verify_memory(plan: MemoryPlan, lifetimes: Mapping[Value, Lifetime]) -> Memo
     """
     by_class: dict[tuple, list[tuple[int, int, Value, Lifetime]]] = {}
     for value, life in lifetimes.items():
-        if value in plan.odd:
-            continue
-        place = plan.placed.get(value)
-        if place is None:
+        place, grouped = plan.placed.get(value), plan.grouped.get(value)
+        if place is not None:
+            by_class.setdefault(place.key, []).append((place.offset, place.offset + place.units, value, life))
+        elif grouped is not None:
+            by_class.setdefault(("group", grouped.group), []).append((0, 1, value, life))
+        else:
             raise InvalidProgram(f"{value.aval} has no place in memory.")
-        by_class.setdefault(place.key, []).append((place.offset, place.offset + place.units, value, life))
     for placed in by_class.values():
         placed.sort(key=lambda p: p[:2])
         for i, (_, end, value, life) in enumerate(placed):
             for start, _, other, other_life in placed[i + 1 :]:
                 if start >= end:
                     break
-                if life.first <= other_life.last and other_life.first <= life.last:
+                if life.meets(other_life):
                     raise InvalidProgram(f"{value.aval} and {other.aval} share memory while both are in use.")
     return plan
 

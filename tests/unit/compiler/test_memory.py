@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn.compiler.memory import ALIGN, Lifetime, plan_memory
+from pronghorn.compiler.verify import InvalidProgram, verify_memory
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, evaluate, product
 from pronghorn.graph.ir import Aval, Graph, Value
@@ -23,6 +24,8 @@ SHAPES = [
     (0, 4),
     (B * N + 40, 3),
     (70 - B, 5),
+    ((5 * B + 31) // 32, 9),
+    ((B + 6) // 7, N),
 ]
 
 
@@ -60,3 +63,20 @@ def test_memory_is_used_again():
     chain = {Value(Aval(shape, "float32"), Graph()): Lifetime(i, i + 1) for i in range(20)}
     _, nbytes = plan_memory(chain).layout({"batch": 64})
     assert nbytes < 3 * 64 * 100 * 4
+
+
+def test_memory_that_grows_by_whole_blocks_is_used_again():
+    """Blocks of other sizes, too, and not while one of both is still in use."""
+    chain = {}
+    for i in range(20):
+        block = (32, 48)[i % 2]
+        shape = ((5 * B + block - 1) // block, block * 100)
+        chain[Value(Aval(shape, "float32"), Graph())] = Lifetime(i, i + 1)
+    plan = plan_memory(chain)
+    verify_memory(plan, chain)
+    for batch in (0, 1, 64):
+        most = max(evaluate(product(value.shape), {"batch": batch}) * 4 for value in chain)
+        assert plan.layout({"batch": batch})[1] <= 2 * (most + 2 * ALIGN)
+    longer = {value: Lifetime(life.first, life.last + 1) for value, life in chain.items()}
+    with pytest.raises(InvalidProgram, match="share memory"):
+        verify_memory(plan, longer)

@@ -83,5 +83,5 @@ def _by_slot(memory: MemoryPlan, emitted: Emitted) -> MemoryPlan:
     return MemoryPlan(
         {slots[v]: place for v, place in memory.placed.items() if v in slots},
         memory.totals,
-        {slots[v]: size for v, size in memory.odd.items() if v in slots},
+        {slots[v]: place for v, place in memory.grouped.items() if v in slots},
     )

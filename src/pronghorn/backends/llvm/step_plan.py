@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.memory import Lifetime, MemoryPlan, Placed
+from pronghorn.compiler.memory import Grouped, Lifetime, MemoryPlan, Placed
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, FloorDiv
 
@@ -56,7 +56,9 @@ def to_bytes(plan: StepPlan) -> bytes:
                 [slot, p.key, p.offset, p.units, p.life.first, p.life.last] for slot, p in memory.placed.items()
             ],
             "totals": [[key, units] for key, units in memory.totals.items()],
-            "odd": [[slot, _extent_out(size)] for slot, size in memory.odd.items()],
+            "grouped": [
+                [slot, _extent_out(g.size), g.group, g.life.first, g.life.last] for slot, g in memory.grouped.items()
+            ],
             "arguments": plan.arguments,
             "results": plan.results,
             "variables": plan.variables,
@@ -82,7 +84,7 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
     memory: MemoryPlan = MemoryPlan(
         {slot: Placed(tuple(key), at_, units, Lifetime(a, b)) for slot, key, at_, units, a, b in given["placed"]},
         {tuple(key): units for key, units in given["totals"]},
-        {slot: _extent_in(size) for slot, size in given["odd"]},
+        {slot: Grouped(_extent_in(size), group, Lifetime(a, b)) for slot, size, group, a, b in given["grouped"]},
     )
     constants = {}
     for slot, dtype, shape in given["constants"]:
