@@ -436,12 +436,22 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
         """At the end of training: with `use_ema`, set weights to their moving averages.
 
         Args:
-            var_list: the weights; those that the optimizer was not built for have no average, and stay as they are.
+            var_list: the weights, with all that the optimizer was built for; others have no average, and stay as they
+                are.
+
+        Raises:
+            ValueError: if some of those that the optimizer was built for are missing.
         """
-        if self.use_ema:
-            for variable in var_list:
-                if id(variable) in self._positions:
-                    variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].tensor)
+        if not self.use_ema:
+            return
+        known = [v for v in var_list if id(v) in self._positions]
+        if len(known) != len(self._trainable_variables):
+            raise ValueError(
+                f"{self.name}: finalize_variable_values needs the {len(self._trainable_variables)} weights that the "
+                f"optimizer was built for, got {len(list(var_list))} variables."
+            )
+        for variable in known:
+            variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].tensor)
 
     # -- config -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

@@ -169,8 +169,12 @@ def test_averages_of_weights():
     optimizer = optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
     for _ in range(2):
         optimizer.apply([np.array([1.0], "float32")], [w])
-    optimizer.finalize_variable_values([w])
+    other = weight((7.0,))
+    with pytest.raises(ValueError, match="needs the 1 weights .* got 1"):
+        optimizer.finalize_variable_values([other])
+    optimizer.finalize_variable_values([w, other])
     np.testing.assert_allclose(w.numpy(), [-1.5])
+    assert other.numpy()[0] == 7.0
 
 
 def test_constraints_are_applied():
