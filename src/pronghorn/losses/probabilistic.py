@@ -114,12 +114,25 @@ def sparse_categorical_crossentropy(
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true)
-    counts = y_true != ops.cast(ignore_class, y_true.dtype)
-    y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
+    counts, y_true, y_pred = _without_ignored(y_true, y_pred, ignore_class, axis)
     values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     values = ops.where(counts, values, ops.zeros_like(values))
     set_mask(values, counts)
     return values
+
+
+def _without_ignored(y_true: Tensor, y_pred: Tensor, ignore_class: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Which positions count, and labels and predictions that are zeros at the others.
+
+    Predictions there may be anything: the derivative at a NaN or at zero probabilities is NaN, also times 0.
+    """
+    counts = y_true != ops.cast(ignore_class, y_true.dtype)
+    everywhere = ops.expand_dims(counts, axis)
+    return (
+        counts,
+        ops.where(counts, y_true, ops.zeros_like(y_true)),
+        ops.where(everywhere, y_pred, ops.zeros_like(y_pred)),
+    )
 
 
 def _of_one_hot(
@@ -129,9 +142,9 @@ def _of_one_hot(
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = ops.squeeze(y_true, -1)
-    counts = None if ignore_class is None else y_true != ops.cast(ignore_class, y_true.dtype)
-    if counts is not None:
-        y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
+    counts = None
+    if ignore_class is not None:
+        counts, y_true, y_pred = _without_ignored(y_true, y_pred, ignore_class, axis)
     rows = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[axis], axis=axis, dtype=y_pred.dtype)
     values = loss(rows, y_pred, from_logits=from_logits, axis=axis)
     if counts is not None:

@@ -197,8 +197,9 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
             continue
         validation.check_target_shape(name, one, array, output)
         validation.warn_of_probabilities(name, one, array)
-        if output.shape and isinstance(output.shape[-1], int):
-            validation.check_class_numbers(name, one, array, output.shape[-1])
+        classes = validation.classes_of(output.shape, array.ndim)
+        if classes is not None:
+            validation.check_class_numbers(name, one, array, classes)
 
 
 def output_spec(model: Any, batch: Batch) -> Any:

@@ -197,6 +197,19 @@ def warn_of_probabilities(name: str, loss: Any, labels: np.ndarray) -> None:
         )
 
 
+def classes_of(output: tuple, label_axes: int) -> int | None:
+    """How many classes an output has for labels with so many axes; None where that is not known before it runs.
+
+    Losses drop a last axis of extent 1 that labels lack (`losses.reduction.same_rank`).
+
+    >>> classes_of((None, 7, 10), 2), classes_of((None, 10, 1), 2), classes_of((None, 1), 1)
+    (10, 10, 1)
+    """
+    if len(output) == label_axes + 1 > 2 and output[-1] == 1:
+        output = output[:-1]
+    return output[-1] if output and isinstance(output[-1], int) else None
+
+
 def check_class_numbers(name: str, loss: Any, labels: np.ndarray, classes: int) -> None:
     """Raise a ValueError for class numbers outside of the output's classes.
 

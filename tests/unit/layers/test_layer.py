@@ -11,6 +11,7 @@ import pytest
 
 from pronghorn import dtype_policies, jit, layers, models, ops
 from pronghorn.graph.active import TraceError
+from pronghorn.losses import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session
 from pronghorn.variables import Variable
@@ -341,6 +342,25 @@ def test_masks_can_be_set_as_keras_scripts_do():
     x._keras_mask = ops.ones((2, 3), dtype="bool")
     assert layers.Dense(1)(x)._keras_mask.dtype == "bool"
     assert layers.Embedding(3, 2, mask_zero=True)(layers.Input((4,)))._keras_mask.shape == (None, 4)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_only_the_way_from_numbers_to_vectors_has_a_mask(dtype):
+    layer = layers.ReversibleEmbedding(5, 3, mask_zero=True)
+    vectors = layer(np.array([[1, 2, 0]], dtype))
+    np.testing.assert_array_equal(vectors._keras_mask, [[True, True, False]])
+    assert layer(vectors, reverse=True)._keras_mask is None
+    assert layers.ReversibleEmbedding(5, 3)(np.array([[1, 0]], dtype))._keras_mask is None
+
+
+def test_scores_of_a_tied_embedding_count_at_every_place():
+    tokens = layers.Input((4,), dtype="int32")
+    layer = layers.ReversibleEmbedding(5, 3, mask_zero=True)
+    model = models.Model(tokens, layer(layers.LSTM(3, return_sequences=True)(layer(tokens)), reverse=True))
+    model.compile("sgd", SparseCategoricalCrossentropy(from_logits=True, reduction="sum"))
+    x, y = np.array([[1, 2, 0, 0]]), np.array([[2, 3, 4, 1]])
+    each = sparse_categorical_crossentropy(y, model.predict(x, verbose=0), from_logits=True)
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), np.sum(each), rtol=1e-5)
 
 
 def test_weights_by_position():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import losses, ops
+from pronghorn import GradientTape, losses, ops
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank
 from pronghorn.utils.masking import set_mask
+from pronghorn.variables import Variable
 
 TRUE, PRED = np.zeros((4, 2), "float32"), np.array([[1, 1], [2, 2], [3, 3], [4, 4]], "float32")
 
@@ -80,6 +81,28 @@ def test_ignored_classes_do_not_count():
     loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
     both = loss(np.array([1, -1]), np.array([[0.5, 0.5], [0.9, 0.1]], "float32"))
     np.testing.assert_allclose(both, np.log(2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.SparseCategoricalCrossentropy(ignore_class=-1),
+        losses.SparseCategoricalCrossentropy(ignore_class=-1, from_logits=True),
+        losses.SparseCategoricalCrossentropy(ignore_class=-1, label_smoothing=0.1),
+        losses.SparseCategoricalFocalCrossentropy(ignore_class=-1),
+    ],
+)
+def test_predictions_at_ignored_classes_leave_gradients_alone(loss, value):
+    predictions = Variable(np.array([[0.2, 0.3, 0.5], [value] * 3], "float32"))
+    with GradientTape() as tape:
+        result = loss(np.array([1, -1]), predictions)
+    alone = loss(np.array([1]), predictions[:1])
+    gradient = tape.gradient(result, predictions).numpy()
+    np.testing.assert_allclose(result, alone, rtol=1e-6)
+    assert np.isfinite(gradient[0]).all()
+    assert gradient[0].any()
+    np.testing.assert_array_equal(gradient[1], 0)
 
 
 def test_get_by_name_class_and_config():

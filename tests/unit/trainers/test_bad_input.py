@@ -84,6 +84,16 @@ def test_ignored_class_numbers_are_no_error(make_model, data):
     make_model(loss, metrics=None).fit(x, y - 1, verbose=0)
 
 
+def test_classes_before_a_last_axis_that_losses_drop(fails):
+    inputs = layers.Input((1, 4))
+    model = pronghorn.Model(inputs, layers.Permute((2, 1))(layers.Dense(5)(inputs)))
+    loss = pronghorn.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    x, y = np.ones((3, 1, 4), "float32"), np.array([[0], [2], [4]])
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(model.train_on_batch(x, y), rel=1e-6)
+    fails(["class number 5", "5 classes"], x, y + 1, model)
+
+
 def test_lengths(fails, data):
     x, y = data
     fails(["`x` has 50", "`y` has 20", "same number of samples"], x, y[:20])

@@ -18,6 +18,7 @@ from pronghorn.layers.quantization.quantizable import Quantizable
 from pronghorn.layers.quantization.weights import MATRICES, Alignment, QuantizedWeight
 from pronghorn.quantizers.abs_max import AbsMaxQuantizer
 from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.utils.masking import set_mask
 
 
 class Embedding(Quantizable, LoraKernel, Layer):
@@ -241,7 +242,7 @@ class ReversibleEmbedding(Embedding):
 
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:
-            return super().call(inputs)
+            return self._masked(super().call(inputs), inputs)
         kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings.tensor
         dtype = self._dtype_of_scores()
         return self._capped(ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype)))
@@ -270,7 +271,7 @@ class ReversibleEmbedding(Embedding):
     def quantized_call(self, inputs: Any, reverse: bool = False) -> Any:
         """The rows, or the scores, under the policy of a mode."""
         if not reverse:
-            return super().quantized_call(inputs)
+            return self._masked(super().quantized_call(inputs), inputs)
         weight = self._quantized_weights[-1]
         scores = self._scheme().multiply(self, weight, MATRICES, inputs, transposed=self.tie_weights)
         if self.lora_enabled and self.tie_weights:
@@ -278,8 +279,14 @@ class ReversibleEmbedding(Embedding):
             scores = scores + (self.lora_alpha / self.lora_rank) * ops.matmul(ops.matmul(inputs, b), a)
         return self._capped(ops.cast(scores, self._dtype_of_scores()))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        return super().compute_mask(inputs, mask) if not dtypes.is_float(inputs.dtype) else mask
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: which way the layer goes is the call's to know, so that it gives the vectors their mask itself."""
+        return None
+
+    def _masked(self, vectors: Any, inputs: Any) -> Any:
+        """The vectors, with the mask of their indices."""
+        set_mask(vectors, super().compute_mask(inputs))
+        return vectors
 
     def compute_output_shape(self, input_shape: Any, reverse: bool = False) -> Any:
         return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
