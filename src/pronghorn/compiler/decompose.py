@@ -1,18 +1,20 @@
 """Stage *decompose*: write primitives that need it in terms of simpler ones, before kernels are made.
 
-Padding of convolutions becomes an explicit pad, so that the contraction kernels never meet a border.
+Padding of convolutions becomes an explicit pad, so that the contraction kernels never meet a border; channels that each
+have a few filters of their own are repeated, so that kernels meet one channel and one filter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from pronghorn.compiler.pooled import prepare_input_gradient
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Shape
+from pronghorn.graph.dim import Extent, Shape
 from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.primitives.contraction import input_grad_border
@@ -42,6 +44,7 @@ class _Decomposer(Rewriter):
         super().__init__(graph, {**RULES, **own})
         self.target = target
         self.padded: dict[tuple, Value] = {}
+        self.repeated: dict[tuple[Value, int], Value] = {}
 
     def subgraph(self, graph: Graph) -> Graph:
         return _Decomposer(graph, self.target).run()
@@ -58,7 +61,11 @@ class _Decomposer(Rewriter):
         x, other = inputs
         padding = node.params["padding"]
         x = self.pad(x, (0, *(low for low, _ in padding), 0), (0, *(high for _, high in padding), 0))
-        return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
+        filters = node.outputs[0].shape[-1]
+        params = {**node.params, "padding": ((0, 0),) * len(padding)}
+        if self._repeats(x.shape[-1], filters, x.dtype, params):
+            x, params["groups"] = self._repeated(x, int(filters)), int(filters)
+        return rw.add(node.prim, [x, other], params)
 
     def _conv_input_grad(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
         """A zero border around g: it is then the gradient of the same convolution with more padding."""
@@ -70,7 +77,31 @@ class _Decomposer(Rewriter):
         low, high = input_grad_border(p["input_shape"], g.shape, w.shape, p["strides"], p["padding"], p["dilation"])
         g = self.pad(g, (0, *low, 0), (0, *high, 0))
         padding = tuple((lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high))
-        return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
+        shape, filters = p["input_shape"], g.shape[-1]
+        params = {**p, "padding": padding}
+        if not self._repeats(shape[-1], filters, g.dtype, p):
+            return rw.add(P.conv_input_grad, [g, w], params)
+        params |= {"input_shape": (*shape[:-1], filters), "groups": int(filters)}
+        (each,) = rw.add(P.conv_input_grad, [g, w], params)
+        (apart,) = rw.add(P.reshape, [each], {"shape": (*shape, int(filters) // int(shape[-1]))})
+        return rw.add(P.reduce_sum, [apart], {"axes": (len(shape),)})
+
+    def _repeats(self, channels: Extent, filters: Extent, dtype: str, params: dict[str, Any]) -> bool:
+        """Whether each channel is convolved by itself with a few filters, fewer than two vectors have lanes.
+
+        With as many copies of a channel as it has filters, vectors run along the channels of both sides.
+        """
+        groups = params["groups"]
+        return 1 < groups == channels and groups < filters < 2 * groups * self.target.lanes(dtype)
+
+    def _repeated(self, x: Value, filters: int) -> Value:
+        """``x`` with each channel as often as it has filters."""
+        if (x, filters) not in self.repeated:
+            rank, copies = len(x.shape), filters // int(x.shape[-1])
+            wide = {"shape": (*x.shape, copies), "dims": tuple(range(rank))}
+            (spread,) = self.add(P.broadcast_in_dim, [x], wide)
+            (self.repeated[x, filters],) = self.add(P.reshape, [spread], {"shape": (*x.shape[:-1], filters)})
+        return self.repeated[x, filters]
 
 
 def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
