@@ -71,11 +71,28 @@ def _transform(x: Pair, sign: int) -> Pair:
 
 
 def _factor(n: int) -> int:
-    """The greatest divisor of ``n`` that is one matrix product, else the smallest prime one."""
-    for candidate in range(min(_LARGEST_MATRIX, n - 1), 1, -1):
-        if n % candidate == 0:
-            return candidate
-    return next((p for p in range(2, math.isqrt(n) + 1) if n % p == 0), n)
+    """The divisor of ``n`` that is taken first: of one matrix product, else the smallest prime one.
+
+    As few products as can be, and of those the ones with the smallest matrices in all.
+
+    >>> _factor(256), _factor(1000), _factor(101 * 103)
+    (16, 40, 101)
+    """
+    return _cheapest(n)[2]
+
+
+@functools.lru_cache(1024)
+def _cheapest(n: int) -> tuple[int, int, int]:
+    """How many products a transform takes, the sum of their matrices' extents, and the first one's."""
+    if n <= _LARGEST_MATRIX:
+        return (1, n, n)
+    firsts = [d for d in range(_LARGEST_MATRIX, 1, -1) if n % d == 0]
+    if not firsts:
+        firsts = [next((p for p in range(2, math.isqrt(n) + 1) if n % p == 0), n)]
+    if firsts == [n]:
+        return (1, n, n)
+    rest = [(_cheapest(n // first), first) for first in firsts]
+    return min(((1 + count, first + total, first) for (count, total, _), first in rest), key=lambda found: found[:2])
 
 
 def _by_matrix(x: Pair, n: int, sign: int) -> Pair:

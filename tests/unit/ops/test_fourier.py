@@ -8,6 +8,14 @@ from pronghorn import ops
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.parametrize("n", [1, 2, 64, 67, 96, 100, 122, 256, 529, 1000, 1021, 4489, 8192])
+def test_lengths_of_all_sorts(n):
+    x = RNG.normal(size=(2, 3, n)).astype("float32")
+    real, imag = ops.fft((x[0], x[1]))
+    wanted = np.fft.fft(x[0] + 1j * x[1])
+    np.testing.assert_allclose(real.numpy() + 1j * imag.numpy(), wanted, atol=2e-6 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize("stride", [2, 3])
 def test_without_a_window_the_whole_transform_is_seen(stride):
     x = RNG.normal(size=20).astype("float32")

@@ -53,6 +53,27 @@ def test_mistakes(call, error, words):
         call(np.ones((2, 6, 6, 3), "float32"))
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(
+    ("extents", "size"), [((12, 13), (4, 3)), ((8, 8), 8), ((5, 4), 1), ((6, 7, 9), (2, 3, 4)), ((3, 9), 3)]
+)
+def test_patches_side_by_side_are_the_windows_that_overlapping_ones_skip(extents, size, padding):
+    x = np.random.default_rng(0).random((2, *extents, 3), np.float32)
+    steps = (size,) * len(extents) if isinstance(size, int) else size
+    window = np.array(steps)
+    if padding == "same":
+        missing = -(-np.array(extents) // window) * window - extents
+        x_padded = np.pad(x, [(0, 0), *((m // 2, m - m // 2) for m in missing), (0, 0)])
+    else:
+        x_padded = x
+    counts = np.array(x_padded.shape[1:-1]) // window
+    found = image.extract_patches(x, size if len(extents) == 2 else steps, padding=padding).numpy()
+    assert found.shape == (2, *counts, 3 * window.prod())
+    for place in np.ndindex(*counts):
+        inside = tuple(slice(p * k, (p + 1) * k) for p, k in zip(place, steps))
+        np.testing.assert_array_equal(found[(slice(None), *place)], x_padded[(slice(None), *inside)].reshape(2, -1))
+
+
 def test_channels_that_are_not_known_are_what_the_kernel_is_for():
     x = KerasTensor((2, 10, None))
     assert ops.conv(x, np.ones((3, 5, 4), "float32")).shape == (2, 8, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,8 @@ def _patches(
         if comparable(n) and (k - 1) * d + 1 > n:
             raise ValueError(f"{name}: a window of {k} is larger than an axis of {n}.")
         counts.append((n - ((k - 1) * d + 1)) // s + 1)
+    if steps == window and set(dilation) == {1}:
+        return layout.restore(_tiles(x, counts, window))
     taps = []
     for offset in np.ndindex(*window):
         start = tuple(o * d for o, d in zip(offset, dilation))
@@ -233,6 +236,18 @@ def _patches(
             )
         )
     return layout.restore(P.concatenate(*taps, axis=rank + 1) if len(taps) > 1 else taps[0])
+
+
+def _tiles(x: Tensor, counts: list[Extent], window: tuple[int, ...]) -> Tensor:
+    """Windows that stand side by side, each with its elements in a row; what they leave at the ends is cut off."""
+    rank = len(window)
+    for axis, (count, k) in enumerate(zip(counts, window), 1):
+        x = part(x, axis, 0, count * k)
+    apart = tuple(extent for pair in zip(counts, window) for extent in pair)
+    x = P.reshape(x, shape=(x.shape[0], *apart, x.shape[-1]))
+    order = (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
+    x = P.transpose(x, perm=order)
+    return P.reshape(x, shape=(x.shape[0], *counts, x.shape[-1] * math.prod(window)))
 
 
 # -- filters ----------------------------------------------------------------------------------------------------------
