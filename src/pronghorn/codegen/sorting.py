@@ -3,12 +3,13 @@
 The keys of an element, made order-preserving unsigned integers, and its position are packed into one wide integer, the
 first key on top. Those integers are all different and their order is the one asked for, ties and all, so what remains
 is to sort plain integers: insertion sort of short runs, then merging. At the end every array is read through the
-positions at the bottom of the integers.
+positions at the bottom of the integers. Where only the first few of a row are asked for, as by `top_k`, those found so
+far are kept in order, and an element that comes before the last of them is inserted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, size_of
@@ -18,8 +19,9 @@ from pronghorn.codegen.values import is_real, is_signed, load_value, value_type
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.dtypes import LOW_PRECISION
 
-__all__ = ["emit_sort", "sort_scratch", "sort_units"]
+__all__ = ["MOST_SELECTED", "emit_sort", "sort_scratch", "sort_units"]
 
+MOST_SELECTED = 64  # elements of a row that are picked out; for more all are sorted
 _RUN = 16  # elements sorted by insertion before merging starts
 _POSITION_BITS = 32
 
@@ -29,13 +31,13 @@ def sort_units(outer: Extent, inner: Extent) -> Extent:
     return outer * inner
 
 
-def sort_scratch(key_dtypes: Sequence[str], outer: Extent, n: Extent, inner: Extent) -> Extent:
-    """How many bytes of scratch memory the kernel needs, all units together.
+def sort_scratch(key_dtypes: Sequence[str], outer: Extent, n: Extent, inner: Extent, few: int | None = None) -> Extent:
+    """How many bytes of scratch memory the kernel needs, all units together; ``few`` as in `emit_sort`.
 
-    >>> sort_scratch(["float32"], 2, 100, 1)
-    3200
+    >>> sort_scratch(["float32"], 2, 100, 1), sort_scratch(["float32"], 2, 100, 1, 5)
+    (3200, 80)
     """
-    return outer * inner * n * (2 * _packed_bits(key_dtypes) // 8)
+    return outer * inner * (2 * n if few is None else few) * (_packed_bits(key_dtypes) // 8)
 
 
 def _key_bits(dtype: str) -> int:
@@ -61,6 +63,7 @@ def emit_sort(
     sources: Sequence[int],
     targets: Sequence[int],
     scratch: int,
+    few: int | None = None,
 ) -> None:
     """Writes the kernel of ``sort``: ascending by the first ``num_keys`` operands, stable, NaN last.
 
@@ -76,26 +79,37 @@ def emit_sort(
         sources: the operands' slots.
         targets: the results' slots; they must not be the operands' own.
         scratch: the slot of ``sort_scratch`` bytes.
+        few: how many elements of each row are wanted, the first ones; the others are not written. None: all.
     """
     width = _packed_bits(dtypes[:num_keys])
-    _define_runs(module, name, width)
-    _define_merge(module, name, width)
+    if few is None:
+        _define_runs(module, name, width)
+        _define_merge(module, name, width)
     fb = start_kernel(module, name)
     extent = Slots(fb, tables).extent
     inputs, outputs = ([base_pointer(fb, slot) for slot in slots] for slots in (sources, targets))
     memory = base_pointer(fb, scratch)
     length, stride = extent(n), extent(inner)
-    size = fb.mul(length, width // 8)
+    wanted = length if few is None else fb.min(few, length)
+    size = fb.mul(length if few is None else few, width // 8)
     with fb.loop("%begin", "%end") as unit:
         first = fb.add(fb.mul(fb.div(unit, stride), fb.mul(length, stride)), fb.rem(unit, stride))
-        packed = fb.gep("i8", memory, fb.mul(unit, fb.mul(size, 2)))
-        other = fb.gep("i8", packed, size)
-        with fb.loop(0, length) as position:
+        packed = fb.gep("i8", memory, fb.mul(unit, size if few is not None else fb.mul(size, 2)))
+
+        def element(position: Operand, first: Operand = first) -> str:
             at = fb.add(first, fb.mul(position, stride))
-            _store(fb, width, _pack(fb, inputs, dtypes[:num_keys], at, position, width), packed, position)
-        fb.call(f"{name}.runs", "void", [("ptr", packed), ("i64", length)])
-        done = fb.call(f"{name}.merge", "ptr", [("ptr", packed), ("ptr", other), ("i64", length)])
-        with fb.loop(0, length) as position:
+            return _pack(fb, inputs, dtypes[:num_keys], at, position, width)
+
+        if few is None:
+            with fb.loop(0, length) as position:
+                _store(fb, width, element(position), packed, position)
+            other = fb.gep("i8", packed, size)
+            fb.call(f"{name}.runs", "void", [("ptr", packed), ("i64", length)])
+            done = fb.call(f"{name}.merge", "ptr", [("ptr", packed), ("ptr", other), ("i64", length)])
+        else:
+            done = packed
+            _select(fb, width, packed, few, length, element)
+        with fb.loop(0, wanted) as position:
             low = fb.load("i32", fb.gep("i8", done, fb.mul(position, width // 8)), align=4)
             chosen = fb.cast("zext", low, "i32", "i64")
             source = fb.add(first, fb.mul(chosen, stride))
@@ -153,28 +167,47 @@ def _ordered(fb: FunctionBuilder, dtype: str, value: str) -> str:
 
 def _define_runs(module: ModuleBuilder, name: str, width: int) -> None:
     """``void runs(ptr x, i64 n)``: sorts every run of 16 by insertion."""
-    ty = f"i{width}"
     fb = module.function(f"{name}.runs", [("ptr", "x"), ("i64", "n")], linkage="internal", attributes="nounwind")
     with fb.loop(0, "%n", _RUN) as start:
         stop = fb.min(fb.add(start, _RUN), "%n")
         with fb.loop(fb.add(start, 1), stop) as taken:
-            item = _load(fb, width, "%x", taken)
-            head, look, move, done = (fb.label(hint) for hint in ("head", "look", "move", "done"))
-            before, place, previous = fb.block, fb.name_value(), fb.name_value()
-            fb.branch(head)
-            fb.place(head)
-            fb.emit(f"{place} = phi i64 [ {taken}, %{before} ], [ {previous}, %{move} ]")
-            fb.branch_if(fb.cmp("sgt", "i64", place, start), look, done)
-            fb.place(look)
-            fb.emit(f"{previous} = sub nsw i64 {place}, 1")
-            neighbour = _load(fb, width, "%x", previous)
-            fb.branch_if(fb.cmp("ugt", ty, neighbour, item), move, done)
-            fb.place(move)
-            _store(fb, width, neighbour, "%x", place)
-            fb.branch(head)
-            fb.place(done)
-            _store(fb, width, item, "%x", place)
+            _insert(fb, width, "%x", _load(fb, width, "%x", taken), taken, start)
     fb.ret()
+
+
+def _insert(fb: FunctionBuilder, width: int, base: str, item: str, place: Operand, start: Operand) -> None:
+    """Puts an item among the sorted ones from ``start`` to ``place``, of which those behind it move up by one."""
+    ty = f"i{width}"
+    head, look, move, done = (fb.label(hint) for hint in ("head", "look", "move", "done"))
+    before, here, previous = fb.block, fb.name_value(), fb.name_value()
+    fb.branch(head)
+    fb.place(head)
+    fb.emit(f"{here} = phi i64 [ {place}, %{before} ], [ {previous}, %{move} ]")
+    fb.branch_if(fb.cmp("sgt", "i64", here, start), look, done)
+    fb.place(look)
+    fb.emit(f"{previous} = sub nsw i64 {here}, 1")
+    neighbour = _load(fb, width, base, previous)
+    fb.branch_if(fb.cmp("ugt", ty, neighbour, item), move, done)
+    fb.place(move)
+    _store(fb, width, neighbour, base, here)
+    fb.branch(head)
+    fb.place(done)
+    _store(fb, width, item, base, here)
+
+
+def _select(
+    fb: FunctionBuilder, width: int, base: str, few: int, length: Operand, element: Callable[[Operand], str]
+) -> None:
+    """Collects the first few of a row's elements in order; there may be fewer."""
+    if few == 0:
+        return
+    ty = f"i{width}"
+    with fb.loop(0, few) as place:
+        _store(fb, width, literal(-1, ty), base, place)
+    with fb.loop(0, length) as position:
+        item = element(position)
+        with fb.if_(fb.cmp("ult", ty, item, _load(fb, width, base, few - 1))):
+            _insert(fb, width, base, item, few - 1, 0)
 
 
 def _define_merge(module: ModuleBuilder, name: str, width: int) -> None:

@@ -9,7 +9,7 @@ from pronghorn.codegen.cumulative import cumulative_units, emit_cumulative
 from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.scattering import emit_scatter, scatter_units
 from pronghorn.codegen.slots import Tables
-from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
+from pronghorn.codegen.sorting import MOST_SELECTED, emit_sort, sort_scratch, sort_units
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import typical
 from pronghorn.compiler.kernels import NodeKernel
@@ -78,7 +78,8 @@ def _sort(module: ModuleBuilder, kernel: NodeKernel, node: Node, tables: Tables)
     outer, n, inner = _around(first.shape, node.params["axis"])
     units = sort_units(outer, inner)
     keys = [v.dtype for v in node.inputs[: node.params["num_keys"]]]
-    scratch = Value(Aval((sort_scratch(keys, outer, n, inner),), "uint8"), Graph())
+    few = kernel.leading if kernel.leading is not None and kernel.leading <= MOST_SELECTED else None
+    scratch = Value(Aval((sort_scratch(keys, outer, n, inner, few),), "uint8"), Graph())
     emit_sort(
         module,
         kernel.name,
@@ -91,8 +92,9 @@ def _sort(module: ModuleBuilder, kernel: NodeKernel, node: Node, tables: Tables)
         [tables.buffer(v) for v in node.inputs],
         [tables.buffer(v) for v in node.outputs],
         tables.buffer(scratch),
+        few,
     )
-    return [_launch(kernel, units, 20.0 * typical(n), {scratch})]
+    return [_launch(kernel, units, (20.0 if few is None else 3.0) * typical(n), {scratch})]
 
 
 _Emitter = Callable[[ModuleBuilder, NodeKernel, Node, Tables], "list[Launch]"]

@@ -179,9 +179,14 @@ class PooledKernel(Kernel):
 
 @dataclass(eq=False, kw_only=True)
 class NodeKernel(Kernel):
-    """A node with an emitter of its own."""
+    """A node with an emitter of its own.
+
+    Attributes:
+        leading: how many elements of each sorted row are read, the first ones; None: all.
+    """
 
     node: Node
+    leading: int | None = None
 
     kind = "node"
 

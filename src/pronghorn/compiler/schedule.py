@@ -39,9 +39,10 @@ from pronghorn.compiler.reductions import (
 )
 from pronghorn.compiler.storing import choose_stored, code_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
+from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.dtypes import LOW_PRECISION
-from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.graph.ir import Aval, Graph, Node, Value, users_of
 from pronghorn.graph.regions import starts_again
 from pronghorn.runtime.host import Target
 
@@ -345,7 +346,7 @@ class Scheduler:
         return False
 
     def _special(self, node: Node) -> None:
-        kernel = NodeKernel(node=node, scope=node.scope)
+        kernel = NodeKernel(node=node, scope=node.scope, leading=_leading(node, self.graph))
         self._new(kernel, Lowering(self.graph, self.stored), list(node.outputs))
         del self.lowerings[len(self.kernels) - 1]
 
@@ -359,6 +360,22 @@ class Scheduler:
         if isinstance(kernel, ContractionKernel):
             reads |= {v for part in kernel.parts for v in (part.a, part.b)}
         return reads, {s.value for s in kernel.stores}
+
+
+def _leading(node: Node, graph: Graph) -> int | None:
+    """How many elements of a sorted row anything reads, if it is the first few: as many as `top_k` asks for."""
+    if node.prim is not P.sort or any(v in graph.outputs for v in node.outputs):
+        return None
+    axis, most = node.params["axis"], 0
+    users = users_of(graph)
+    for reader in (reader for v in node.outputs for reader in users.get(v, ())):
+        if reader.prim is not P.slice_ or reader.params["start"][axis] != 0 or reader.params["stride"][axis] != 1:
+            return None
+        limit = reader.params["limit"][axis]
+        if not isinstance(limit, int):
+            return None
+        most = max(most, limit)
+    return most
 
 
 def _roots(kernel: Kernel) -> list[Expr]:

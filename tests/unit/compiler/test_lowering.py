@@ -173,3 +173,36 @@ def test_the_chunks_of_a_row_have_the_same_values(rows):
     traced = trace(reductions, [Aval((BATCH, *x.shape[1:]), "float32")])
     for got, expected in zip(Executable(traced)(x), run(traced.graph, [x]), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def _first(x, limit, start=0, stride=1, axis=1):
+    bounds = [(0, n) for n in x.shape]
+    bounds[axis] = (start, limit)
+    steps = tuple(stride if a == axis else 1 for a in range(x.ndim))
+    return P.slice(x, start=tuple(b[0] for b in bounds), limit=tuple(b[1] for b in bounds), stride=steps)
+
+
+@pytest.mark.parametrize(
+    ("reads", "leading"),
+    [
+        (lambda keys, places: [_first(keys, 3), _first(places, 5)], 5),
+        (lambda keys, places: [_first(places, 2), _first(_first(places, 4), 4, 1)], 4),
+        (lambda keys, places: [_first(places, 4, 1)], None),
+        (lambda keys, places: [_first(places, 4, 0, 2)], None),
+        (lambda keys, places: [_first(places, 3), keys], None),
+        (lambda keys, places: [_first(places, 3), P.reduce_sum(keys, axes=(1,))], None),
+        (lambda keys, places: [_first(places, 3, axis=0)], 300),
+    ],
+)
+def test_sorting_ends_where_nothing_more_is_read(reads, leading):
+    def function(x):
+        places = P.iota(shape=x.shape, dtype="int32", axis=1)
+        return reads(*P.sort(x, places, axis=1, num_keys=1))
+
+    traced = trace(function, [Aval((4, 300), "float32")])
+    graph = traced.graph
+    (kernel,) = (k for k in fuse(graph, host_target()).kernels if k.node is not None and k.node.prim is P.sort)
+    assert kernel.leading == leading
+    x = np.random.default_rng(0).integers(-9, 9, (4, 300)).astype("float32")
+    for got, wanted in zip(Executable(traced)(x), run(graph, [x]), strict=True):
+        np.testing.assert_array_equal(got, wanted)
