@@ -113,3 +113,23 @@ def test_a_layer_that_cannot_take_short_axes_is_described():
             return ops.reshape(x[:, : part * 4], (-1, (part * 4) // part, part))
 
     assert Parts()(KerasTensor((None, None))).shape == (None, 4, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "described", "shapes"),
+    [
+        ((None,), (-1, 16), (None, 16), [((4, 24), (6, 16)), ((2, 8), (1, 16))]),
+        ((None,), (2, -1, 16), (2, None, 16), [((2, 48), (2, 3, 16))]),
+        ((3, 5), (-1, 7), (None, 7), [((7, 3, 5), (15, 7))]),
+        ((None,), (5, 2), (5, 2), [((2, 5), (5, 2)), ((1, 10), (5, 2))]),
+    ],
+)
+def test_whether_unknown_extents_divide_shows_when_a_model_runs(shape, target, described, shapes):
+    inputs = layers.Input(shape)
+    model = pronghorn.Model(inputs, ops.reshape(inputs, target))
+    assert model.output_shape == described
+    for given, wanted in shapes:
+        assert model(np.ones(given, "float32")).shape == wanted
+        assert model.predict(np.ones(given, "float32"), verbose=0).shape == wanted
+    with pytest.raises(ValueError, match="reshape: "):
+        model(np.ones((3, *shapes[0][0][1:]), "float32"))

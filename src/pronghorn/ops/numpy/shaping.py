@@ -90,7 +90,16 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     if any(n is None for n in _listed(newshape)) and sum(isinstance(n, int) and n == -1 for n in target) > 1:
         raise ValueError(f"reshape: only one extent may be left open, got newshape={newshape!r}. {UNKNOWN_EXTENT}")
     shape = resolve(x.shape, target)
+    if is_described(x) and _divides_later(x.shape, target) and product(shape) != product(x.shape):
+        return B.full(tuple(unknown_extent() if isinstance(n, int) and n == -1 else n for n in target), 0, x.dtype)
     return x if shape == x.shape else P.reshape(x, shape=shape)
+
+
+def _divides_later(old: Shape, new: tuple[Any, ...]) -> bool:
+    """Whether extents that are not known yet decide if the elements of one shape fill the other; the one unknown extent
+    of a shape whose new one leaves nothing open follows from that."""
+    is_open = any(isinstance(n, int) and n == -1 for n in new)
+    return sum(isinstance(n, Dim) for n in old) > (0 if is_open else 1)
 
 
 def _has_described(shape: Any) -> bool:
