@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,36 @@ def max_pool(
     x = B.convert(inputs)
     first = channels_first(data_format)
     x = to_channels_last(x, first)
-    geometry = _geometry("max_pool", x, pool_size, strides, padding)
-    return from_channels_last(P.window_max(x, **geometry), first)
+    for geometry in _by_axes(_geometry("max_pool", x, pool_size, strides, padding)):
+        x = P.window_max(x, **geometry)
+    return from_channels_last(x, first)
+
+
+def _by_axes(geometry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Windows along one axis each that give the same maxima one after the other, where that halves the comparisons.
+
+    The last axis comes first: of equal elements, the first in the order of memory gets the gradient either way.
+
+    >>> how = {"strides": (1, 1, 1, 1), "padding": ((0, 0),) * 4, "dilation": (1,) * 4}
+    >>> [part["window"] for part in _by_axes({"window": (1, 5, 5, 1), **how})]
+    [(1, 1, 5, 1), (1, 5, 1, 1)]
+    >>> len(_by_axes({"window": (1, 2, 2, 1), **how}))
+    1
+    """
+    window, strides = geometry["window"], geometry["strides"]
+    axes = [axis for axis, k in enumerate(window) if k > 1 or strides[axis] > 1]
+    apart = sum(window[axis] * math.prod(strides[:axis]) for axis in axes)
+    if len(axes) < 2 or 2 * apart > math.prod(window):
+        return [geometry]
+    plain = {"window": 1, "strides": 1, "padding": (0, 0), "dilation": 1}
+
+    def only(along: int) -> dict[str, Any]:
+        return {
+            name: tuple(value if axis == along else plain[name] for axis, value in enumerate(values))
+            for name, values in geometry.items()
+        }
+
+    return [only(axis) for axis in reversed(axes)]
 
 
 def _geometry(name: str, x: Tensor, pool_size: Any, strides: Any, padding: str) -> dict[str, Any]:
