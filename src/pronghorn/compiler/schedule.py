@@ -7,6 +7,8 @@ computed from registers.
 
 from __future__ import annotations
 
+import functools
+
 from pronghorn.compiler.contractions import covers, parts_of
 from pronghorn.compiler.costs import LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES, MOST_SUMS, POOLED_CHUNKS
 from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
@@ -346,9 +348,27 @@ class Scheduler:
         return False
 
     def _special(self, node: Node) -> None:
-        kernel = NodeKernel(node=node, scope=node.scope, leading=_leading(node, self.graph))
+        kernel = NodeKernel(node=node, scope=node.scope, leading=self._leading(node))
         self._new(kernel, Lowering(self.graph, self.stored), list(node.outputs))
         del self.lowerings[len(self.kernels) - 1]
+
+    @functools.cached_property
+    def _users(self) -> dict[Value, list[Node]]:
+        return users_of(self.graph)
+
+    def _leading(self, node: Node) -> int | None:
+        """How many elements of a sorted row anything reads, if it is the first few: as many as `top_k` asks for."""
+        if node.prim is not P.sort or any(v in self.graph.outputs for v in node.outputs):
+            return None
+        axis, most = node.params["axis"], 0
+        for reader in (reader for v in node.outputs for reader in self._users.get(v, ())):
+            if reader.prim is not P.slice_ or reader.params["start"][axis] != 0 or reader.params["stride"][axis] != 1:
+                return None
+            limit = reader.params["limit"][axis]
+            if not isinstance(limit, int):
+                return None
+            most = max(most, limit)
+        return most
 
     def _memory(self, kernel: Kernel) -> tuple[set[Value], set[Value]]:
         """Stored values that the kernel reads and writes."""
@@ -360,22 +380,6 @@ class Scheduler:
         if isinstance(kernel, ContractionKernel):
             reads |= {v for part in kernel.parts for v in (part.a, part.b)}
         return reads, {s.value for s in kernel.stores}
-
-
-def _leading(node: Node, graph: Graph) -> int | None:
-    """How many elements of a sorted row anything reads, if it is the first few: as many as `top_k` asks for."""
-    if node.prim is not P.sort or any(v in graph.outputs for v in node.outputs):
-        return None
-    axis, most = node.params["axis"], 0
-    users = users_of(graph)
-    for reader in (reader for v in node.outputs for reader in users.get(v, ())):
-        if reader.prim is not P.slice_ or reader.params["start"][axis] != 0 or reader.params["stride"][axis] != 1:
-            return None
-        limit = reader.params["limit"][axis]
-        if not isinstance(limit, int):
-            return None
-        most = max(most, limit)
-    return most
 
 
 def _roots(kernel: Kernel) -> list[Expr]:

@@ -86,20 +86,28 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     x = B.convert(x)
     target = extents(newshape, "newshape")
     if _has_described(newshape):  # the values of the new shape will be known when it runs, and are checked then
-        return B.full(tuple(unknown_extent() if isinstance(n, int) and n == -1 else n for n in target), 0, x.dtype)
-    if any(n is None for n in _listed(newshape)) and sum(isinstance(n, int) and n == -1 for n in target) > 1:
+        return _left_open(target, x.dtype)
+    if any(n is None for n in _listed(newshape)) and sum(map(_is_open, target)) > 1:
         raise ValueError(f"reshape: only one extent may be left open, got newshape={newshape!r}. {UNKNOWN_EXTENT}")
     shape = resolve(x.shape, target)
     if is_described(x) and _divides_later(x.shape, target) and product(shape) != product(x.shape):
-        return B.full(tuple(unknown_extent() if isinstance(n, int) and n == -1 else n for n in target), 0, x.dtype)
+        return _left_open(target, x.dtype)
     return x if shape == x.shape else P.reshape(x, shape=shape)
+
+
+def _is_open(extent: Any) -> bool:
+    return isinstance(extent, int) and extent == -1
+
+
+def _left_open(target: tuple[Any, ...], dtype: str) -> Tensor:
+    """A description of an array of this shape, whose -1 is an extent that will be known when it runs."""
+    return B.full(tuple(unknown_extent() if _is_open(n) else n for n in target), 0, dtype)
 
 
 def _divides_later(old: Shape, new: tuple[Any, ...]) -> bool:
     """Whether extents that are not known yet decide if the elements of one shape fill the other; the one unknown extent
     of a shape whose new one leaves nothing open follows from that."""
-    is_open = any(isinstance(n, int) and n == -1 for n in new)
-    return sum(isinstance(n, Dim) for n in old) > (0 if is_open else 1)
+    return sum(isinstance(n, Dim) for n in old) > (0 if any(map(_is_open, new)) else 1)
 
 
 def _has_described(shape: Any) -> bool:
@@ -115,7 +123,7 @@ def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
     """``new`` with its -1 replaced by the extent that is left over."""
     if any(isinstance(n, int) and n < -1 for n in new):
         raise ValueError(f"reshape: extents are non-negative integers, and once -1 for the rest; got newshape={new}.")
-    holes = [i for i, n in enumerate(new) if isinstance(n, int) and n == -1]
+    holes = [i for i, n in enumerate(new) if _is_open(n)]
     if len(holes) > 1:
         raise ValueError(f"reshape: only one extent may be -1, got newshape={new}.")
     total = product(old)
