@@ -71,7 +71,8 @@ CASES = {
     "strided": (conv(2), ((BATCH, 12, 13, 16), (3, 3, 16, 24)), True),
     "no channels to speak of": (conv(), ((BATCH, 16, 16, 3), (3, 3, 3, 20)), True),
     "depthwise": (depthwise, ((BATCH, 9, 14, 40), (3, 3, 40, 1)), True),
-    "depthwise, two each": (depthwise, ((BATCH, 9, 14, 20), (3, 3, 20, 2)), False),
+    "depthwise, two each": (depthwise, ((BATCH, 9, 14, 20), (3, 3, 20, 2)), True),
+    "depthwise, forty each": (depthwise, ((BATCH, 9, 14, 3), (3, 3, 3, 40)), False),
     "groups": (conv(), ((BATCH, 9, 14, 32), (3, 3, 8, 64)), False),
 }
 
