@@ -19,7 +19,7 @@ from pronghorn.graph.active import eager, is_plain_code
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
 from pronghorn.graph.variable import GraphVariable, overlays
-from pronghorn.runtime.arena import aligned_copy
+from pronghorn.runtime.arena import aligned_copy, aligned_zeros
 from pronghorn.utils import budget
 from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.autocast import autocast_dtype
@@ -98,6 +98,8 @@ class Variable(CheckedArguments, GraphVariable):
                 raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
             dtype = dtype or config.floatx()
             budget.charge(shape, dtype)
+            if type(initializer) is initializers.Zeros:  # fresh memory is zeros: large slots need no page before a step
+                return aligned_zeros(shape, dtypes.to_numpy(dtype))
             value = initializer(shape, dtype=dtype)
         else:
             value = initializer

@@ -94,7 +94,8 @@ class Dim:
     __slots__ = ("_hash", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]):
-        self.terms: dict[Monomial, int] = {m: c for m, c in sorted(terms.items(), key=lambda t: str(t[0])) if c}
+        given = sorted(terms.items(), key=lambda t: str(t[0])) if len(terms) > 1 else terms.items()
+        self.terms: dict[Monomial, int] = {m: c for m, c in given if c}
         self._hash = hash(tuple(self.terms.items()))
 
     @staticmethod
@@ -145,9 +146,11 @@ class Dim:
         other = _extent(other)
         if other is None:
             return NotImplemented
+        if isinstance(other, int):
+            return self if other == 1 else _simplest({m: c * other for m, c in self.terms.items()})
         terms: dict[Monomial, int] = {}
         for m1, c1 in self.terms.items():
-            for m2, c2 in _terms(other).items():
+            for m2, c2 in other.terms.items():
                 m = tuple(sorted(m1 + m2, key=str))
                 terms[m] = terms.get(m, 0) + c1 * c2
         return _simplest(terms)
@@ -399,9 +402,13 @@ def is_static(shape: Shape) -> bool:
 def product(extents: Shape) -> Extent:
     """The number of elements of a shape."""
     total: Extent = 1
+    known = 1
     for extent in extents:
-        total = total * extent
-    return total
+        if isinstance(extent, int):
+            known *= extent
+        else:
+            total = total * extent
+    return total * known
 
 
 def substitute(extent: Extent, env: Mapping[str, Extent]) -> Extent:
