@@ -21,6 +21,7 @@ True
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ __all__ = [
 
 Operand = str | int
 """An SSA name or literal, or a Python int that stands for a constant."""
+
+_COMPARED = {
+    "eq": operator.eq, "ne": operator.ne, "slt": operator.lt, "sle": operator.le, "sgt": operator.gt, "sge": operator.ge
+}  # fmt: skip
 
 
 def _only_lane(mask: Operand) -> int | None:
@@ -254,6 +259,8 @@ class FunctionBuilder:
 
         Gives an i1, or a vector of i1.
         """
+        if isinstance(a, int) and isinstance(b, int) and predicate in _COMPARED:
+            return "true" if _COMPARED[predicate](a, b) else "false"  # the branch of a loop that never runs goes, too
         opcode = "fcmp" if is_float(ty) else "icmp"
         return self.let(f"{opcode} {predicate} {ty} {a}, {b}")
 

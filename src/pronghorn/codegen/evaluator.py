@@ -191,25 +191,28 @@ class Evaluator:
             return str(known)
         assert self.vector is not None
         ty = vec("i64", lanes)
-        uniform = Index(index.const, {t: c for t, c in index.terms.items() if not depends(t, self.vector)})
-        total = self.fb.splat(self.index(uniform), "i64", lanes)
-        for term, c in index.terms.items():
-            if not depends(term, self.vector):
-                continue
+        bent = {t: c for t, c in index.terms.items() if t is not self.vector and depends(t, self.vector)}
+        straight = Index(index.const, {t: c for t, c in index.terms.items() if t not in bent})
+        total = self.fb.splat(self.index(straight), "i64", lanes)
+        if self.vector in straight.terms:
+            total = self.fb.op("add", ty, total, self._lane_steps(straight.terms[self.vector] * self.step, lanes))
+        for term, c in bent.items():
             lane = self._term_vector(term, lanes)
             if not (isinstance(c, int) and c == 1):
                 lane = self.fb.op("mul", ty, lane, self.fb.splat(self.slots.extent(c), "i64", lanes))
             total = self.fb.op("add", ty, total, lane)
         return str(self._remember(key, total))
 
+    def _lane_steps(self, step: Extent, lanes: int) -> str:
+        """How much is added in each lane where an index grows by ``step`` from one to the next."""
+        if isinstance(step, int):
+            return "<" + ", ".join(f"i64 {step * lane}" for lane in range(lanes)) + ">"
+        each = self.fb.splat(self.slots.extent(step), "i64", lanes)
+        return self.fb.op("mul", vec("i64", lanes), self.fb.lane_ids("i64", lanes), each)
+
     def _term_vector(self, term: Any, lanes: int) -> str:
+        """A term that does not grow evenly from lane to lane."""
         fb, ty = self.fb, vec("i64", lanes)
-        if isinstance(term, LoopVar):
-            first = fb.splat(self.bound[term], "i64", lanes)
-            ids = fb.lane_ids("i64", lanes)
-            if self.step != 1:
-                ids = fb.op("mul", ty, ids, fb.splat(self.slots.extent(self.step), "i64", lanes))
-            return fb.op("add", ty, first, ids)
         if isinstance(term, (Quotient, Remainder)):
             opcode = "udiv" if isinstance(term, Quotient) else "urem"
             divisor = self.slots.divisor(term.divisor)
@@ -386,8 +389,11 @@ class Evaluator:
         fb = self.fb
         memory = storage_type(load.dtype)
         ty, pointers = vec(memory, lanes), vec("ptr", lanes)
-        base = self.slots.pointer(load.value)
-        offsets = self._index_vector(load.offset, lanes)
+        step = self._per_lane(load.offset)
+        if step is None:
+            base, offsets = self.slots.pointer(load.value), self._index_vector(load.offset, lanes)
+        else:
+            base, offsets = self._address(load), self._lane_steps(step, lanes)
         address = fb.let(f"getelementptr {memory}, ptr {base}, {vec('i64', lanes)} {offsets}")
         mask_ty = vec("i1", lanes)
         suffix = f"v{lanes}{_suffix(memory)}.v{lanes}p0"

@@ -47,6 +47,8 @@ def test_integer_helpers_fold_constants():
     assert fb.mul(3, 4) == 12 and fb.mul("%n", 1) == "%n" and fb.mul(0, "%n") == 0
     assert fb.sub("%n", 0) == "%n" and fb.div("%n", 1) == "%n" and fb.rem("%n", 1) == 0
     assert fb.ceil_div(7, 2) == 4 and fb.min(2, 3) == 2 and fb.max(2, 3) == 3
+    compared = {name: fb.cmp(name, "i64", -1, 3) == "true" for name in ("eq", "ne", "slt", "sle", "sgt", "sge")}
+    assert compared == {"eq": False, "ne": True, "slt": True, "sle": True, "sgt": False, "sge": False}
     fb.ret()
     assert fb.text().splitlines()[2:] == ["  ret void", "}"]
 
@@ -64,6 +66,16 @@ def test_carried_loop(native, count):
     expected = [0, 1, 1, 2, 3, 5][count]
     assert compiled.function("fib_dynamic", INT, result=INT)(count) == expected
     assert compiled.function("fib_static", INT, result=INT)(0) == expected
+
+
+def test_a_loop_that_never_runs_leaves_no_code(native):
+    module = ModuleBuilder()
+    fb = module.function("nothing", [("ptr", "out")])
+    with fb.loop(3, 3) as i:
+        fb.store("i8", 1, fb.gep("i8", "%out", i))
+    fb.ret()
+    assembly = native(module.text()).assembly()
+    assert "movb" not in assembly and "strb" not in assembly
 
 
 def test_loop_with_step_and_single_iteration(native):

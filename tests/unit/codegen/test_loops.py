@@ -1,5 +1,7 @@
 """Loop kernels: vectors over extents of any size, and one function for kernels that differ in their extents."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,23 @@ def test_sums_of_many_rows(extent):
     sums, squares = jit(lambda x: [ops.sum(x, 0), ops.sum(x * x, 0)])(x)
     np.testing.assert_array_equal(sums, x.sum(0))
     np.testing.assert_array_equal(squares, (x * x).sum(0))
+
+
+def test_lanes_that_are_a_constant_apart_are_gathered_from_one_address():
+    """Instruction selection makes no such address of a vector of row numbers times the length of a row."""
+    traced = trace(lambda x: [ops.sum(x, 1)], [Aval((Dim.symbol("batch"), 3), "float32")])
+    text = build(traced, (), host_target(), False).text
+    assert "masked.gather" in text and not re.search(r"mul <\d+ x i64>", text)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 15, 100])
+def test_rows_and_columns_far_apart(rows):
+    """Gathers in both directions, with steps that are known and that are not, and across a remainder."""
+    x = np.arange(rows * 21, dtype="float32").reshape(rows, 7, 3)
+    turned = jit(lambda x: [ops.sum(x, 2), ops.cumsum(x[:, :, ::-1], 0)[:, ::2, 1], ops.roll(x, 2, 1)[..., 0] * 2])(x)
+    expected = [x.sum(2), np.cumsum(x[:, :, ::-1], 0)[:, ::2, 1], np.roll(x, 2, 1)[..., 0] * 2]
+    for got, wanted in zip(turned, expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
 
 
 def test_kernels_that_differ_in_extents_are_one_function():
