@@ -334,14 +334,16 @@ def test_kerass_variable_chooses_under_pronghorn_run(engine, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("imports, variables, expected", [("import {0}", {}, "{0}"), ("", {}, "pronghorn"),
-    ("import {0}", {"PRONGHORN_BACKEND": "pronghorn"}, "pronghorn")])  # fmt: skip
+@pytest.mark.parametrize("imports, variables, expected", [("import {0}, keras", {}, "{0}"),
+    ("import keras, {0}", {}, "{0}"), ("import keras", {}, "pronghorn"),
+    ("import {0}, keras", {"PRONGHORN_BACKEND": "pronghorn"}, "pronghorn"),
+    ("import keras, {0}", {"PRONGHORN_BACKEND": "pronghorn"}, "pronghorn")])  # fmt: skip
 def test_a_program_chooses_as_kerass_guides_do(engine, imports, variables, expected, tmp_path):
-    """Those for one library set the variable, import the library, and then Keras."""
+    """Those for one library set the variable, and import the library and Keras; some sort their imports."""
     imports, expected = imports.format(engine.name), expected.format(engine.name)
     if engine.name == "tensorflow" and not variables:
         expected = "pronghorn"  # what is imported is our stand-in
-    lines = ["import os", f"os.environ['KERAS_BACKEND'] = {engine.name!r}", imports, "import keras"]
+    lines = ["import os", f"os.environ['KERAS_BACKEND'] = {engine.name!r}", imports, "keras.Variable(1.0)"]
     (tmp_path / "script.py").write_text("\n".join([*lines, "print(keras.backend.backend())"]))
     command = [sys.executable, "-m", "pronghorn", "run", "script.py"]
     env = {"PYTHONPATH": ":".join(p for p in sys.path if p), **variables}

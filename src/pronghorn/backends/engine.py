@@ -323,10 +323,12 @@ def untried(name: str) -> Engine:
 
 
 class _Met:
-    """The engines whose libraries know our arrays and variables, and how many modules there were at the last look."""
+    """The engines whose libraries know our arrays and variables, how many modules there were at the last look, and what
+    is called where another library has come."""
 
     names: ClassVar[set[str]] = set()
     modules = 0
+    on_import: ClassVar[list[Callable[[], None]]] = []
 
 
 def meet_imported() -> None:
@@ -338,7 +340,14 @@ def meet_imported() -> None:
             _Met.names.add(name)
             with contextlib.suppress(ImportError, EngineError):
                 untried(name)
+            for call in _Met.on_import:
+                call()
     _Met.modules = len(sys.modules)
+
+
+def on_import(call: Callable[[], None]) -> None:
+    """Have a function called when the first variable is made after the program has imported an engine's library."""
+    _Met.on_import.append(call)
 
 
 @functools.cache

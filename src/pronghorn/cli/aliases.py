@@ -283,6 +283,7 @@ def _install() -> None:
     tops = _PREFIXES if is_real else ("keras", "tensorflow")
     _take_out_real_ones(tops)
     sys.meta_path.insert(0, _AliasFinder(tops))
+    engines.on_import(_heed_the_program)
     if is_real:
         _give_keras_to_tensorflow()
 
@@ -342,8 +343,8 @@ def install_in_children() -> None:
 def _heed_the_program() -> None:
     """Take the engine that a program itself has put into `KERAS_BACKEND`, as Keras's guides do, before `import keras`.
 
-    It counts where the program has imported that library, too: it is written for it then. Other programs name a backend
-    and run on any.
+    It counts where the program imports that library, too, before Keras or until its first variable: it is written for
+    it then. Other programs name a backend and run on any.
 
     Raises:
         EngineError: the engine does not work.

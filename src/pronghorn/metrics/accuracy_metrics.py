@@ -125,7 +125,7 @@ class BinaryAccuracy(MeanMetricWrapper):
     Args:
         name: its name in logs.
         dtype: the type of the state.
-        threshold: from where on, exclusive, a probability counts as 1; 0 to 1.
+        threshold: above which a score counts as 1: 0.5 for probabilities, 0 for logits.
 
     Example:
 
@@ -136,8 +136,6 @@ class BinaryAccuracy(MeanMetricWrapper):
     """
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float | None = 0.5):
-        if threshold is not None and (threshold <= 0 or threshold >= 1):
-            raise ValueError(f"BinaryAccuracy: threshold must lie between 0 and 1, exclusive; got {threshold}.")
         super().__init__(fn=binary_accuracy, name=name, dtype=dtype, threshold=threshold)
         self.threshold = threshold
         self._direction = "up"

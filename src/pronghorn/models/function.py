@@ -145,10 +145,21 @@ class Function(Operation):
                     if None in node.outputs
                     else tree.flatten(results)
                 )
+                if len(results) < len(node.outputs):
+                    raise ValueError(self._says_otherwise(node, len(results)))
                 for tensor, value in zip(node.outputs, results):
                     values[id(tensor)] = value
         flat = [values[id(x)] for x in self._outputs]
         return tree.pack_sequence_as(self._outputs_struct, flat)
+
+    def _says_otherwise(self, node: Node, count: int) -> str:
+        """What is wrong where an operation gives fewer results than it gave symbolic tensors."""
+        operation = node.operation
+        return (
+            f"{type(self).__name__} {self.name!r}: {type(operation).__name__} {operation.name!r} gave {count} of the "
+            f"{len(node.outputs)} arrays for which it had symbolic tensors when the model was made. What it returns "
+            "must have one structure, whatever it is given (see its compute_output_spec)."
+        )
 
 
 def _shapes_of(structure: Any) -> list[Any]:

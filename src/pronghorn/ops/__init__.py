@@ -19,14 +19,15 @@ _MODULES = {
     ".einops": "rearrange",
     ".fourier": "fft fft2 ifft2 irfft istft rfft stft",
     ".derivative": "grad",
+    ".error_function": "erf erfc erfinv",
     ".gamma": "gammainc lgamma",
     ".linalg.matrices": (
         "cholesky cholesky_inverse det eig eigh inv jvp logdet lstsq lu_factor matrix_power matrix_rank norm pinv qr "
         "slogdet solve solve_triangular svd"
     ),
     ".math": (
-        "cdist erf erfc erfinv extract_sequences in_top_k logsumexp segment_max segment_min segment_prod "
-        "segment_sum top_k view_as_complex view_as_real"
+        "cdist extract_sequences in_top_k logsumexp segment_max segment_min segment_prod segment_sum top_k "
+        "view_as_complex view_as_real"
     ),
     ".nn.activations": (
         "celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu log_sigmoid "

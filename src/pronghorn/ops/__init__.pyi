@@ -28,6 +28,9 @@ from pronghorn.ops.core import stop_gradient as stop_gradient
 from pronghorn.ops.core import unstack as unstack
 from pronghorn.ops.derivative import grad as grad
 from pronghorn.ops.einops import rearrange as rearrange
+from pronghorn.ops.error_function import erf as erf
+from pronghorn.ops.error_function import erfc as erfc
+from pronghorn.ops.error_function import erfinv as erfinv
 from pronghorn.ops.fourier import fft as fft
 from pronghorn.ops.fourier import fft2 as fft2
 from pronghorn.ops.fourier import ifft2 as ifft2
@@ -57,9 +60,6 @@ from pronghorn.ops.linalg.matrices import solve as solve
 from pronghorn.ops.linalg.matrices import solve_triangular as solve_triangular
 from pronghorn.ops.linalg.matrices import svd as svd
 from pronghorn.ops.math import cdist as cdist
-from pronghorn.ops.math import erf as erf
-from pronghorn.ops.math import erfc as erfc
-from pronghorn.ops.math import erfinv as erfinv
 from pronghorn.ops.math import extract_sequences as extract_sequences
 from pronghorn.ops.math import in_top_k as in_top_k
 from pronghorn.ops.math import logsumexp as logsumexp

@@ -234,6 +234,14 @@ def zeros_like(x: Tensor) -> Tensor:
     return full(x.shape, 0, x.dtype)
 
 
+def polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
+    """``c[0] + c[1] * x + c[2] * x**2 + ...`` by Horner's rule."""
+    total = full_like(x, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        total = P.add(P.mul(total, x), full_like(x, c))
+    return total
+
+
 def extent_scalar(extent: Extent, dtype: str) -> Any:
     """An extent as a number to compute with: a Python number, or a scalar Tensor where it is symbolic."""
     if isinstance(extent, Dim):

@@ -1,4 +1,4 @@
-"""Sums over segments, the greatest elements, Fourier transforms, and special functions."""
+"""Sums over segments, logarithms of sums, the greatest elements, distances and sequences."""
 
 from __future__ import annotations
 
@@ -19,38 +19,6 @@ from pronghorn.ops.numpy.joining import stack
 from pronghorn.ops.numpy.shaping import expand_dims, part
 from pronghorn.ops.numpy.unary import imag, real
 from pronghorn.symbolic.describing import is_described, unknown_extent
-
-
-# -- special functions ------------------------------------------------------------------------------------------------
-@symbolic_aware
-def erf(x: Any) -> Tensor:
-    """The error function.
-
-    >>> erf(0.5).numpy()
-    np.float32(0.5204999)
-    """
-    return P.erf(B.to_float(x))
-
-
-@symbolic_aware
-def erfc(x: Any) -> Tensor:
-    """``1 - erf(x)``.
-
-    >>> erfc([0.0, 1.0]).numpy().round(4)
-    array([1.    , 0.1573], dtype=float32)
-    """
-    x = B.to_float(x)
-    return P.sub(B.full_like(x, 1), P.erf(x))
-
-
-@symbolic_aware
-def erfinv(x: Any) -> Tensor:
-    """The inverse of the error function.
-
-    >>> erfinv([0.0, 0.5]).numpy().round(4)
-    array([0.    , 0.4769], dtype=float32)
-    """
-    return P.erfinv(B.to_float(x))
 
 
 @symbolic_aware
@@ -104,9 +72,14 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, s
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
     """The greatest elements of the rows of a segment, the type's least number for none; see `segment_sum`.
 
+    Of bools it is whether any is true.
+
     >>> segment_max([1, 5, 2], [0, 0, 1]).numpy()
     array([5, 2], dtype=int32)
     """
+    data = B.convert(data)
+    if data.dtype == "bool":
+        return B.cast(segment_max(B.cast(data, "uint8"), segment_ids, num_segments), "bool")
     return _segments("segment_max", data, segment_ids, num_segments, "max", lambda dtype: lowest(dtype))
 
 
@@ -114,9 +87,14 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, so
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
     """The least elements of the rows of a segment, the type's greatest number for none; see `segment_sum`.
 
+    Of bools it is whether all are true.
+
     >>> segment_min([1, 5, 2], [0, 0, 1]).numpy()
     array([1, 2], dtype=int32)
     """
+    data = B.convert(data)
+    if data.dtype == "bool":
+        return B.cast(segment_min(B.cast(data, "uint8"), segment_ids, num_segments), "bool")
     return _segments("segment_min", data, segment_ids, num_segments, "min", lambda dtype: highest(dtype))
 
 

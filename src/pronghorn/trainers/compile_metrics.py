@@ -136,14 +136,15 @@ class CompileMetrics(Metric):
                 metric.update_state(targets[i], flat_pred[i], **weight)
 
     def result(self) -> dict[str, Any]:
-        """Return the results by their names in logs."""
+        """Return the results by their names in logs.
+
+        A metric whose result is a dict gives names of its own; of several that give the same one, the last by the
+        metrics' names counts, as in Keras.
+        """
         results: dict[str, Any] = {}
-        for _, name, metric, _ in self._entries:
+        for _, name, metric, _ in sorted(self._entries, key=lambda entry: entry[1]):
             value = metric.result()
-            if isinstance(value, dict):
-                results.update({f"{name}_{key}": part for key, part in value.items()})
-            else:
-                results[name] = value
+            results.update(value if isinstance(value, dict) else {name: value})
         return results
 
     def reset_state(self) -> None:

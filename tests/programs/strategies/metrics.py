@@ -77,7 +77,7 @@ def accuracy(draw: Any, name: str) -> Drawn:
     if name == "Accuracy":
         return {}, (integers(draw, extents, 0, 3), integers(draw, extents, 0, 3)), extents
     if name == "BinaryAccuracy":
-        options = optional(draw, {"threshold": st.sampled_from((0.25, 0.7))})
+        options = optional(draw, {"threshold": st.sampled_from((0.25, 0.7, 0.0, -1, 1.5))})
         return options, (integers(draw, extents, 0, 2, "float32"), floats(draw, extents, 0, 1)), tuple(rows)
     labels = integers(draw, rows, 0, classes)
     if name == "CategoricalAccuracy":

@@ -61,6 +61,9 @@ def test_accuracies():
     binary = metrics.BinaryAccuracy(threshold=0.7)
     binary.update_state([[1], [1]], [[0.8], [0.6]])
     assert float(binary.result()) == 0.5
+    logits = metrics.BinaryAccuracy(threshold=0)
+    logits.update_state([[1], [0], [1]], [[2.0], [-3.0], [-0.1]])
+    assert float(logits.result()) == pytest.approx(2 / 3)
     top = metrics.TopKCategoricalAccuracy(k=2)
     top.update_state(np.eye(3)[[0, 2]], np.array([[0.3, 0.4, 0.2], [0.5, 0.4, 0.1]], "float32"))
     assert float(top.result()) == 0.5
@@ -164,7 +167,6 @@ def test_calling_super_is_asked_for():
         (lambda: metrics.FBetaScore(beta=1), "beta"),
         (lambda: metrics.IoU(2, [5]), "out of range"),
         (lambda: metrics.PrecisionAtRecall(2), "recall"),
-        (lambda: metrics.BinaryAccuracy(threshold=2), "threshold"),
         (lambda: metrics.R2Score().update_state([1.0], [1.0]), "a row of outputs"),
     ],
 )

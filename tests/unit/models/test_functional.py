@@ -333,3 +333,17 @@ def test_an_input_without_axes_takes_one_sample_as_it_takes_several():
     assert model(np.ones((3, 1), "float32")).shape == (3,)
     with pytest.raises(ValueError, match=r"expected shape=\(None,\), found shape=\(3, 2\)"):
         model(np.ones((3, 2), "float32"))
+
+
+def test_a_layer_that_gives_less_than_it_announced():
+    class Promising(layers.Layer):
+        def call(self, x):
+            return x
+
+        def compute_output_spec(self, x):
+            return [KerasTensor(x.shape), KerasTensor(x.shape)]
+
+    inputs = Input((3,))
+    model = Model(inputs, Promising(name="promising")(inputs))
+    with pytest.raises(ValueError, match="Promising 'promising' gave 1 of the 2 arrays"):
+        model(A)

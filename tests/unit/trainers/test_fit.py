@@ -400,6 +400,31 @@ def test_outputs_by_name(data):
     assert sorted(model.predict({"in": x}, verbose=0)) == ["a", "b"]
 
 
+class Scores(pronghorn.metrics.Metric):
+    """A metric of several results."""
+
+    def __init__(self, number, name):
+        super().__init__(name=name)
+        self.number, self.count = number, self.add_weight(name="count", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.count.assign_add(1.0)
+
+    def result(self):
+        return {"f1": self.count * self.number, "f2": self.count * self.number * 2}
+
+
+def test_results_of_a_metric_have_names_of_their_own(make_model, data):
+    """Of several that give the same one, the last by the metrics' names counts, as in Keras."""
+    model = make_model(metrics=[Scores(1, "z"), Scores(5, "a")])
+    x, y = data[0][:8], data[1][:8]
+    stop = callbacks.EarlyStopping("val_f1", mode="max", patience=0)
+    history = model.fit(x, y, batch_size=4, epochs=3, validation_data=(x, y), verbose=0, callbacks=[stop])
+    assert list(history.history) == ["f1", "f2", "loss", "val_f1", "val_f2", "val_loss"]
+    assert history.history["val_f1"] == [2.0, 2.0] and history.history["f2"] == [4.0, 4.0]
+    assert model.evaluate(x, y, verbose=0)[1:] == [1.0, 2.0]
+
+
 def test_compile_config_goes_round(make_model):
     model = make_model(optimizer=pronghorn.optimizers.Adam(0.02))
     config = model.get_compile_config()

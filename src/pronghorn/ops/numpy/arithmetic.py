@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import ml_dtypes
+import numpy as np
+
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
@@ -368,10 +371,30 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
     if not dtypes.is_integer(exponent.dtype):
         raise TypeError(f"ldexp: the exponents x2 must be integers, got {exponent.dtype}.")
     dtype = B.float_dtype(B.weak_name(x1), B.weak_name(x2))
-    x, e = B.operands(x1, exponent, dtype=dtype)
-    half = P.floor(P.mul(e, 0.5))  # in two steps, since 2**e alone may overflow
-    two = B.full_like(e, 2)
-    return P.mul(P.mul(x, P.pow(two, half)), P.pow(two, P.sub(e, half)))
+    x = B.cast(x1, dtype)
+    for factor in reversed(_powers_of_two(exponent, dtype)):
+        x = P.mul(*B.broadcast(x, factor))
+    return x
+
+
+def _powers_of_two(exponent: Tensor, dtype: str) -> list[Tensor]:
+    """``2**exponent`` as a product of three numbers that a float type has; the largest power first.
+
+    Multiplied by from the last on, a number is rounded once at most: where a product is subnormal before the first
+    factor, it is 0 behind it.
+    """
+    info = ml_dtypes.finfo(dtypes.to_numpy(dtype))
+    most = 2 * (info.maxexp - info.minexp) + 2 * info.nmant  # brings any number to 0 or to infinity
+    reach = np.iinfo(dtypes.to_numpy(exponent.dtype))
+    bounded = clip(exponent, max(-most, int(reach.min)), min(most, int(reach.max)))
+    rest = P.cast(bounded, dtype="int32")
+    factors = []
+    for _ in range(3):
+        taken = clip(rest, info.minexp, info.maxexp - 1)
+        rest = P.sub(rest, taken)
+        power = P.cast(taken, dtype="float32" if dtype in dtypes.LOW_PRECISION else dtype)
+        factors.append(P.cast(P.pow(B.full_like(power, 2), power), dtype=dtype))
+    return factors
 
 
 @symbolic_aware

@@ -266,17 +266,10 @@ def i0(x: Any) -> Tensor:
     edge = B.full_like(size, 3.75)
     small = P.lt(size, edge)
     t = P.div(size, edge)
-    near = _polynomial(P.mul(t, t), _I0_SMALL)
+    near = B.polynomial(P.mul(t, t), _I0_SMALL)
     safe = P.select(small, edge, size)
-    far = P.mul(P.div(P.exp(safe), P.sqrt(safe)), _polynomial(P.div(edge, safe), _I0_LARGE))
+    far = P.mul(P.div(P.exp(safe), P.sqrt(safe)), B.polynomial(P.div(edge, safe), _I0_LARGE))
     return P.select(small, near, far)
-
-
-def _polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    total = B.full_like(x, coefficients[-1])
-    for c in reversed(coefficients[:-1]):
-        total = P.add(P.mul(total, x), B.full_like(x, c))
-    return total
 
 
 # -- functions of single elements -------------------------------------------------------------------------------------

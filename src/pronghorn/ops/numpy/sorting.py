@@ -179,9 +179,13 @@ def unique(
         wanted = (return_index, return_inverse, return_counts)
         return _described_unique(x, wanted, axis, size)
     array = needs_values("unique", x, "Compute it outside of the traced function.")
+    narrow = array.dtype
+    if x.dtype in (*dtypes.LOW_PRECISION, *dtypes.FLOAT8):  # NumPy does not know the order of NaN in all of these
+        array = array.astype(np.float32)
     values, first, inverse, counts = np.unique(
         array, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
+    values = values.astype(narrow)
     inverse = inverse.reshape(array.shape) if axis is None else inverse.reshape(-1)
     along = 0 if axis is None else axis
     if size is not None:
