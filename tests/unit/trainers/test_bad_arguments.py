@@ -89,7 +89,8 @@ def test_a_generator_that_ends_early(make_model, data):
     x, y = data
     with pytest.warns(UserWarning, match="data ended after 1 of 3 steps") as caught:
         make_model().fit(iter([(x, y)]), steps_per_epoch=3, verbose=0)
-    assert all(warning.filename == __file__ for warning in caught)
+    ours = [warning for warning in caught if "data ended" in str(warning.message)]  # garbage may warn at any time
+    assert [warning.filename for warning in ours] == [__file__]
 
 
 def test_functions_of_other_arguments(make_model, data):
