@@ -141,10 +141,10 @@ class CompileMetrics(Metric):
         A metric whose result is a dict gives names of its own; of several that give the same one, the last by the
         metrics' names counts, as in Keras.
         """
-        results: dict[str, Any] = {}
-        for _, name, metric, _ in sorted(self._entries, key=lambda entry: entry[1]):
-            value = metric.result()
-            results.update(value if isinstance(value, dict) else {name: value})
+        found = {name: metric.result() for _, name, metric, _ in self._entries}
+        results = {name: value for name, value in found.items() if not isinstance(value, dict)}
+        for name in sorted(found.keys() - results.keys()):
+            results.update(found[name])
         return results
 
     def reset_state(self) -> None:

@@ -425,6 +425,13 @@ def test_results_of_a_metric_have_names_of_their_own(make_model, data):
     assert model.evaluate(x, y, verbose=0)[1:] == [1.0, 2.0]
 
 
+def test_results_are_in_the_order_of_compile(make_model, data):
+    model = make_model(metrics=["sparse_categorical_crossentropy", Scores(1, "a"), "accuracy"])
+    model.train_on_batch(data[0][:8], data[1][:8])
+    names = ["loss", "sparse_categorical_crossentropy", "accuracy", "f1", "f2"]
+    assert list(model.get_metrics_result()) == names
+
+
 def test_compile_config_goes_round(make_model):
     model = make_model(optimizer=pronghorn.optimizers.Adam(0.02))
     config = model.get_compile_config()
