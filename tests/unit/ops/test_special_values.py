@@ -77,3 +77,11 @@ def test_segments_of_bools():
     ):
         assert largest.dtype == least.dtype == "bool"
         assert largest.tolist() == [True, True, False] and least.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("order", [1, 2, np.inf, "fro", "nuc", None])
+@pytest.mark.parametrize("shape", [(2, 0, 3), (2, 3, 0)])
+def test_norms_of_nothing(order, shape):
+    assert ops.norm(np.zeros(shape, "float32"), ord=order, axis=(1, 2)).tolist() == [0, 0]
+    if isinstance(order, int | float):
+        assert ops.norm(np.zeros((2, 0), "float32"), ord=order, axis=1).tolist() == [0, 0]

@@ -427,7 +427,7 @@ def _vector_norm(x: Tensor, ord: Any, axes: tuple[int, ...]) -> Tensor:
         raise ValueError(f"norm: ord={ord!r} is for matrices; for vectors it must be a number or inf.")
     size = P.abs(x)
     if ord in (float("inf"), float("-inf")):
-        return (P.reduce_max if ord > 0 else P.reduce_min)(size, axes=axes)
+        return _greatest(size, axes) if ord > 0 else P.reduce_min(size, axes=axes)
     if ord == 0:
         return P.reduce_sum(P.cast(P.ne(size, B.zeros_like(size)), dtype=size.dtype), axes=axes)
     if ord == 1:
@@ -442,15 +442,22 @@ def _matrix_norm(x: Tensor, ord: Any, axes: tuple[int, ...]) -> Tensor:
     if ord in ("nuc", 2, -2):
         rest = [i for i in range(x.ndim) if i not in axes]
         (s,) = P.svd(permute(x, rest + list(axes)), full_matrices=False, compute_uv=False)
-        reduce = {"nuc": P.reduce_sum, 2: P.reduce_max, -2: P.reduce_min}[ord]
-        return reduce(s, axes=(s.ndim - 1,))
+        last = (s.ndim - 1,)
+        return _greatest(s, last) if ord == 2 else (P.reduce_sum if ord == "nuc" else P.reduce_min)(s, axes=last)
     if ord not in (1, -1, float("inf"), float("-inf")):
         raise ValueError(f"norm: ord={ord!r}; for matrices it must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf.")
     rows, columns = axes
     summed, kept = (rows, columns) if builtins.abs(ord) == 1 else (columns, rows)
     sums = P.reduce_sum(P.abs(x), axes=(summed,))
     place = kept - (1 if kept > summed else 0)
-    return (P.reduce_max if ord > 0 else P.reduce_min)(sums, axes=(place,))
+    return _greatest(sums, (place,)) if ord > 0 else P.reduce_min(sums, axes=(place,))
+
+
+def _greatest(sizes: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """The greatest of numbers that are not negative: 0 of none."""
+    found = P.reduce_max(sizes, axes=axes)
+    nothing = B.zeros_like(found)
+    return P.select(P.lt(found, nothing), nothing, found)
 
 
 # -- derivatives ------------------------------------------------------------------------------------------------------
