@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.numpy.reductions import LOW_PRECISION
 
 
 @symbolic_aware
@@ -32,7 +32,7 @@ def erfc(x: Any) -> Tensor:
     ['1', '0.1573', '1.537e-12']
     """
     x = B.to_float(x)
-    wide = B.cast(x, "float32") if dtypes.is_float(x.dtype) and x.dtype not in _TAILS else x
+    wide = B.cast(x, "float32") if x.dtype in LOW_PRECISION else x
     near = P.sub(B.full_like(wide, 1), P.erf(wide))
     return B.cast(P.select(P.lt(wide, B.full_like(wide, _NEAR)), near, _tail(wide)), x.dtype)
 

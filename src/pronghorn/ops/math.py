@@ -77,9 +77,6 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, so
     >>> segment_max([1, 5, 2], [0, 0, 1]).numpy()
     array([5, 2], dtype=int32)
     """
-    data = B.convert(data)
-    if data.dtype == "bool":
-        return B.cast(segment_max(B.cast(data, "uint8"), segment_ids, num_segments), "bool")
     return _segments("segment_max", data, segment_ids, num_segments, "max", lambda dtype: lowest(dtype))
 
 
@@ -92,9 +89,6 @@ def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, so
     >>> segment_min([1, 5, 2], [0, 0, 1]).numpy()
     array([1, 2], dtype=int32)
     """
-    data = B.convert(data)
-    if data.dtype == "bool":
-        return B.cast(segment_min(B.cast(data, "uint8"), segment_ids, num_segments), "bool")
     return _segments("segment_min", data, segment_ids, num_segments, "min", lambda dtype: highest(dtype))
 
 
@@ -116,15 +110,17 @@ def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, star
         raise ValueError(
             f"{name}: segment_ids must have one number for each row of data, got shapes {ids.shape} and {data.shape}."
         )
+    held = result = data.dtype
+    if data.dtype == "bool":  # sums and products count; of the greatest and the least each is one of the elements
+        held, result = ("uint8", "bool") if mode in ("max", "min") else ("int32", "int32")
     if count is None and is_described(ids):
-        return B.full((unknown_extent(), *data.shape[1:]), 0, "int32" if data.dtype == "bool" else data.dtype)
+        return B.full((unknown_extent(), *data.shape[1:]), 0, result)
     if count is None:
         known = needs_values(name, ids, "Pass num_segments=.")
         count = int(known.max()) + 1 if known.size else 0
-    dtype = "int32" if data.dtype == "bool" else data.dtype
     rows = count if isinstance(count, Dim) else int(count)
-    base = B.full((rows, *data.shape[1:]), start(dtype), dtype)
-    return P.scatter(base, B.cast(ids, "int32"), B.cast(data, dtype), mode=mode)
+    base = B.full((rows, *data.shape[1:]), start(held), held)
+    return B.cast(P.scatter(base, B.cast(ids, "int32"), B.cast(data, held), mode=mode), result)
 
 
 # -- the greatest -----------------------------------------------------------------------------------------------------

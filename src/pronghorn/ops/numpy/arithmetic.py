@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import ml_dtypes
-import numpy as np
 
 from pronghorn import config
 from pronghorn.graph import dtypes
@@ -385,9 +384,8 @@ def _powers_of_two(exponent: Tensor, dtype: str) -> list[Tensor]:
     """
     info = ml_dtypes.finfo(dtypes.to_numpy(dtype))
     most = 2 * (info.maxexp - info.minexp) + 2 * info.nmant  # brings any number to 0 or to infinity
-    reach = np.iinfo(dtypes.to_numpy(exponent.dtype))
-    bounded = clip(exponent, max(-most, int(reach.min)), min(most, int(reach.max)))
-    rest = P.cast(bounded, dtype="int32")
+    least, greatest = dtypes.limits(exponent.dtype)
+    rest = P.cast(clip(exponent, max(-most, least), min(most, greatest)), dtype="int32")
     factors = []
     for _ in range(3):
         taken = clip(rest, info.minexp, info.maxexp - 1)

@@ -15,6 +15,7 @@ from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.creation import linspace
 from pronghorn.ops.numpy.indexing import needs_values, take_along_axis
+from pronghorn.ops.numpy.reductions import LOW_PRECISION
 from pronghorn.ops.numpy.shaping import permute, ravel
 from pronghorn.symbolic.describing import is_described, unknown_extent
 
@@ -179,13 +180,13 @@ def unique(
         wanted = (return_index, return_inverse, return_counts)
         return _described_unique(x, wanted, axis, size)
     array = needs_values("unique", x, "Compute it outside of the traced function.")
-    narrow = array.dtype
-    if x.dtype in (*dtypes.LOW_PRECISION, *dtypes.FLOAT8):  # NumPy does not know the order of NaN in all of these
+    kind = array.dtype
+    if x.dtype in LOW_PRECISION:  # NumPy does not know the order of NaN in all of these
         array = array.astype(np.float32)
     values, first, inverse, counts = np.unique(
         array, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
-    values = values.astype(narrow)
+    values = values.astype(kind, copy=False)
     inverse = inverse.reshape(array.shape) if axis is None else inverse.reshape(-1)
     along = 0 if axis is None else axis
     if size is not None:
