@@ -282,13 +282,14 @@ def test_the_softmax_of_rows_is_along_an_axis_that_is_there():
             nn.softmax(rows, axis=axis)
 
 
-def test_errors_of_functions_say_their_cause():
+def test_errors_of_functions_say_their_cause(tmp_path):
     errors, io = submodule("tensorflow.errors"), submodule("tensorflow.io")
+    missing = str(tmp_path / "nonexistent")
     with pytest.raises(errors.OpError, match="nonexistent") as caught:
-        io.read_file("/nonexistent")
+        io.read_file(missing)
     assert type(caught.value).__name__ == "NotFoundError" and isinstance(caught.value, errors.NotFoundError)
     assert caught.value.error_code == errors.NOT_FOUND and "nonexistent" in caught.value.message
-    assert caught.value.errno == 2 and caught.value.filename == "/nonexistent"
+    assert caught.value.errno == 2 and caught.value.filename == missing
     again = pickle.loads(pickle.dumps(caught.value))
     assert type(again) is type(caught.value) and again.message == caught.value.message and again.errno == 2
     with pytest.raises(errors.OpError, match="8") as caught:
