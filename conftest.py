@@ -17,8 +17,9 @@ def pytest_addoption(parser):
 
 
 def leaves_slow_out(config):
-    """Whether this run is the quick subset: an expression of marks (``-m``) or ``--everything`` says otherwise."""
-    return not (config.getoption("everything") or config.getoption("markexpr"))
+    """Whether this run is the quick subset: ``--everything``, marks (``-m``) or the name of a test say otherwise."""
+    named = any("::" in argument for argument in config.args)
+    return not (named or config.getoption("everything") or config.getoption("markexpr"))
 
 
 @pytest.hookimpl(trylast=True)  # once `mostly_slow` has marked its cases
