@@ -1,19 +1,26 @@
-"""Which tests run: the quick subset by default, all with ``--everything``; and what each file of tests costs."""
+"""Which tests run: the quick subset by default, all with ``--everything``; and what each test costs.
+
+``pytest --everything --times tests/times.txt`` measures all tests and writes the table `tests/times.txt`. A test that
+took more than `COSTLY` there is slow, as if it were marked so, unless it is the cheapest of its file: the quick subset
+has something of every file. A test that is not in the table yet is quick.
+"""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent
+TIMES = Path(__file__).parent / "tests" / "times.txt"
+COSTLY = 0.4  # seconds of processor time from which on a test is slow
+LISTED = 0.2  # and from which on the table names it
 COST = "processor seconds"
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("pronghorn")
-    group.addoption("--everything", action="store_true", help="run the slow tests too (by default the quick subset runs)")
-    group.addoption("--times", metavar="FILE", help="write a table of the processor time of each file of tests")
+    group.addoption("--everything", action="store_true", help="run the slow tests too, not the quick subset alone")
+    group.addoption("--times", metavar="FILE", help="write a table of the processor time of the tests that run")
 
 
 def leaves_slow_out(config):
@@ -22,13 +29,41 @@ def leaves_slow_out(config):
     return not (named or config.getoption("everything") or config.getoption("markexpr"))
 
 
-@pytest.hookimpl(trylast=True)  # once `mostly_slow` has marked its cases
+def costs():
+    """By test, its seconds in the table."""
+    lines = TIMES.read_text(encoding="utf-8").splitlines() if TIMES.exists() else []
+    pairs = (line.strip().partition(" s  ") for line in lines)
+    return {test: float(seconds) for seconds, _, test in pairs if "::" in test}
+
+
+def mark_costly(items):
+    """Mark what the table calls costly, but for the cheapest test of a file that has no quick one besides."""
+    seconds = costs()
+    files = defaultdict(list)
+    for item in items:
+        files[file_of(item.nodeid)].append(item)
+    for tests in files.values():
+        costly = [item for item in tests if seconds.get(item.nodeid, 0) > COSTLY]
+        if len(costly) == len([item for item in tests if not item.get_closest_marker("slow")]):
+            costly.sort(key=lambda item: seconds[item.nodeid])
+            costly = costly[1:]
+        for item in costly:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    mark_costly(items)
+    yield  # other files mark tests slow, and `-m` chooses
     if leaves_slow_out(config):
         slow = [item for item in items if item.get_closest_marker("slow")]
         if slow:
             config.hook.pytest_deselected(items=slow)
             items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def file_of(test):
+    return test.partition("::")[0]
 
 
 def processor_time():
@@ -39,7 +74,7 @@ def processor_time():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    item.user_properties.append((COST, processor_time()))  # of the begin, until the last phase's report
+    item.user_properties.append((COST, processor_time()))  # when it begins, until its last report
     return (yield)
 
 
@@ -47,8 +82,7 @@ def pytest_runtest_protocol(item):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.when == "teardown":
-        properties = dict(item.user_properties)
-        report.user_properties = [(COST, processor_time() - properties[COST])]
+        report.user_properties = [(COST, processor_time() - dict(item.user_properties)[COST])]
     return report
 
 
@@ -60,13 +94,16 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 def table(stats):
-    """The files of tests, the costliest first, with their tests and processor seconds."""
-    seconds, tests = defaultdict(float), defaultdict(int)
-    for report in (report for reports in stats.values() for report in reports):
-        if getattr(report, "when", None) == "teardown":
-            file = report.nodeid.partition("::")[0]
-            tests[file] += 1
-            seconds[file] += dict(report.user_properties)[COST]
-    lines = [f"{sum(tests.values()):>6} tests, {sum(seconds.values()):.0f} s of processor time", ""]
-    lines += [f"{seconds[file]:8.1f} s {tests[file]:6}  {file}" for file in sorted(seconds, key=seconds.get, reverse=True)]
+    """The files of tests, then the tests that took long, the costliest first."""
+    reports = [r for group in stats.values() for r in group if getattr(r, "when", None) == "teardown"]
+    tests = {report.nodeid: dict(report.user_properties)[COST] for report in reports}
+    files, counts = defaultdict(float), Counter(map(file_of, tests))
+    for test, seconds in tests.items():
+        files[file_of(test)] += seconds
+    lines = [
+        f"{len(tests)} tests, {sum(files.values()):.0f} s of processor time; then by file, then those over {LISTED} s"
+    ]
+    lines += [f"{files[file]:8.1f} s  {file} ({counts[file]})" for file in sorted(files, key=files.get, reverse=True)]
+    long = sorted((test for test in tests if tests[test] > LISTED), key=tests.get, reverse=True)
+    lines += [f"{tests[test]:8.1f} s  {test}" for test in long]
     return "\n".join(lines) + "\n"
