@@ -148,11 +148,11 @@ def _check(spec: InputSpec, value: Any, layer: Any) -> None:
     shape = known_shape(value)
     ndim = len(shape)
     if spec.ndim is not None and not spec.allow_last_axis_squeeze and ndim != spec.ndim:
-        raise ValueError(wrong_rank(layer, f"ndim={spec.ndim}", shape, spec.ndim, value))
+        raise ValueError(wrong_rank(layer, f"{spec.ndim}", shape, spec.ndim, value))
     if spec.max_ndim is not None and ndim > spec.max_ndim:
-        raise ValueError(wrong_rank(layer, f"max_ndim={spec.max_ndim}", shape, spec.max_ndim))
+        raise ValueError(wrong_rank(layer, f"at most {spec.max_ndim}", shape, spec.max_ndim))
     if spec.min_ndim is not None and ndim < spec.min_ndim:
-        raise ValueError(wrong_rank(layer, f"min_ndim={spec.min_ndim}", shape, spec.min_ndim, value))
+        raise ValueError(wrong_rank(layer, f"at least {spec.min_ndim}", shape, spec.min_ndim, value))
     if spec.dtype is not None and value.dtype != spec.dtype:
         raise ValueError(f"{_who(layer)} expected dtype={spec.dtype}, found dtype={value.dtype}.")
     for axis, extent in spec.axes.items():
@@ -185,12 +185,14 @@ def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> 
         pairs = [(e, g) for e in _with_squeezed(spec.shape) for g in _with_squeezed(shape)]
     if not any(_agree(expected, got) for expected, got in pairs):
         raise ValueError(
-            f"{_who(layer)}: expected shape={spec.shape}, found shape={shape}{spec.where}.{spec.shape_hint(shape)}"
+            f"{_who(layer)} takes inputs of shape {spec.shape}, but got one of shape {shape}{spec.where}."
+            f"{spec.shape_hint(shape)}"
         )
 
 
-def wrong_rank(layer: Any, expected: str, shape: tuple[int | None, ...], number: int, value: Any = None) -> str:
-    message = f"{_who(layer)}: expected {expected}, found ndim={len(shape)}. Full shape received: {shape}."
+def wrong_rank(layer: Any, axes: str, shape: tuple[int | None, ...], number: int, value: Any = None) -> str:
+    """What to say of an input whose rank does not fit: ``axes`` says which ranks do, such as "at least 3"."""
+    message = f"{_who(layer)} takes inputs with {axes} axes, but got one with {len(shape)}, of shape {shape}."
     given = getattr(layer, "_input_shape_arg", None)
     if given is not None and len(shape) > number and len(given) == len(shape) - 1:
         return message + (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from pronghorn import export, models, saving, tree
+from pronghorn._lazy import nearest_clause
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import brought_to
 from pronghorn.graph.messages import short_messages
@@ -162,7 +163,10 @@ class Model(Trainer, Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"get_layer: no such layer: {name!r}. Existing layers are: {[x.name for x in self.layers]}.")
+        names = [layer.name for layer in self.layers]
+        raise ValueError(
+            f"get_layer: the model has no layer named {name!r}{nearest_clause(name, names)}. Its layers: {names}."
+        )
 
     def summary(
         self,

@@ -129,7 +129,7 @@ def test_arrays_of_another_shape_are_refused():
     model = two_in_two_out()
     with pytest.raises(ValueError, match="expects 2 input"):
         model([A])
-    with pytest.raises(ValueError, match=r"found shape=\(2, 5\)"):
+    with pytest.raises(ValueError, match=r"got one of shape \(2, 5\)"):
         model([A, np.ones((2, 5))])
 
 
@@ -331,7 +331,7 @@ def test_an_input_without_axes_takes_one_sample_as_it_takes_several():
         assert model(np.ones(rows, "float32")).shape == (rows,)
         assert model.predict(np.ones(rows), verbose=0).shape == (rows,)
     assert model(np.ones((3, 1), "float32")).shape == (3,)
-    with pytest.raises(ValueError, match=r"expected shape=\(None,\), found shape=\(3, 2\)"):
+    with pytest.raises(ValueError, match=r"of shape \(None,\), but got one of shape \(3, 2\)"):
         model(np.ones((3, 2), "float32"))
 
 

@@ -82,7 +82,7 @@ def test_a_model_as_first_layer_gives_the_shape():
 def test_get_layer():
     model = Sequential([layers.Input((4,)), layers.Dense(3, name="d")])
     assert model.get_layer("d") is model.get_layer(index=0)
-    with pytest.raises(ValueError, match=r"Existing layers are: \['d'\]"):
+    with pytest.raises(ValueError, match=r"Its layers: \['d'\]"):
         model.get_layer("e")
 
 

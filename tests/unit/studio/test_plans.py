@@ -56,7 +56,7 @@ def test_a_setting_that_the_library_refuses_is_told_at_its_layer():
 
 def test_a_problem_further_on_is_told_there():
     built = build(edits.add_layer(plan_of(sequential()), "flat", "Conv2D"))
-    assert built.problem.layer == "conv2d" and "ndim=4" in built.problem.message
+    assert built.problem.layer == "conv2d" and "with 4 axes" in built.problem.message
     assert built.shapes["flat"] == (None, 144)  # what comes before it is known
 
 

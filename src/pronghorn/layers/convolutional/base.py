@@ -36,7 +36,7 @@ def pair_with_batch(spatial: Any, batch: Any, channels: Any, data_format: str) -
 def check_rank(layer: Any, input_shape: Any) -> None:
     rank = layer.rank + 2
     if len(input_shape) != rank:
-        raise ValueError(wrong_rank(layer, f"ndim={rank}", tuple(input_shape), rank))
+        raise ValueError(wrong_rank(layer, f"{rank}", tuple(input_shape), rank))
 
 
 def check_fits(layer: Any, out: list[int | None], space: list[int | None], kernel: tuple[int, ...]) -> None:
