@@ -38,6 +38,8 @@ def name_of(dtype: Any) -> str:
     Raises:
         TypeError: for what is no numeric element type.
     """
+    if isinstance(dtype, np.dtype) and (name := _NAME.get(dtype)) is not None:
+        return name
     if isinstance(dtype, str) and dtype in _NUMPY:
         return str.__str__(dtype)  # also of a kind of string that is written otherwise, as TensorFlow's types are
     if dtype is bool:

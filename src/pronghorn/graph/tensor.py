@@ -214,14 +214,14 @@ def _binary(name: str, swap: bool = False) -> Any:
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, str) or other is None:
             return NotImplemented
-        op = getattr(_ops(), name)
+        op = getattr(_operations, name)
         return op(other, self) if swap else op(self, other)
 
     return method
 
 
 def _unary(name: str) -> Any:
-    return lambda self: getattr(_ops(), name)(self)
+    return lambda self: getattr(_operations, name)(self)
 
 
 OPERATORS = {

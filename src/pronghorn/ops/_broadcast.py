@@ -21,6 +21,10 @@ from pronghorn.graph.tensor import Tensor, may_change
 
 _INT32 = np.iinfo(np.int32)
 
+_FLOATS = frozenset(map(dtypes.to_numpy, dtypes.FLOAT))
+#: By the type of a Python number: the element types of arrays beside which it has the array's.
+_TAKEN = {float: _FLOATS, int: _FLOATS | frozenset(map(dtypes.to_numpy, dtypes.INTEGER))}
+
 
 # -- conversion -------------------------------------------------------------------------------------------------------
 def convert(x: Any, dtype: str | None = None) -> Tensor:
@@ -214,8 +218,31 @@ def broadcast(*xs: Tensor) -> list[Tensor]:
 
 def operands(*xs: Any, dtype: str | None = None) -> list[Tensor]:
     """``xs`` as Tensors of one type (their promoted type by default) and one shape."""
+    if dtype is None and len(xs) == 2 and (alike := _alike(*xs)) is not None:
+        return alike
     dtype = dtype or result_dtype(*xs)
     return broadcast(*(cast(x, dtype) for x in xs))
+
+
+def _alike(x: Any, y: Any) -> list[Tensor] | None:
+    """Two operands that need no promotion: arrays of one type and shape, or an array and a number that takes its type.
+
+    None for all others, and while a function is traced, whose graph shows what becomes of a number.
+    """
+    if type(x) is Tensor and type(x.data) is np.ndarray:
+        array, other = x.data, y
+    elif type(y) is Tensor and type(y.data) is np.ndarray:
+        array, other = y.data, x
+    else:
+        return None
+    if type(other) is Tensor:
+        same = type(other.data) is np.ndarray and other.data.dtype == array.dtype and other.data.shape == array.shape
+        return [x, y] if same else None
+    if state.traces or array.dtype not in _TAKEN.get(type(other), ()):
+        return None
+    filled = np.empty(array.shape, array.dtype)
+    filled[...] = np.asarray(other).astype(array.dtype)
+    return [x, Tensor(filled)] if other is y else [Tensor(filled), y]
 
 
 def full(shape: Shape, value: Any, dtype: str) -> Tensor:

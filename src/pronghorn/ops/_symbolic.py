@@ -22,6 +22,10 @@ from pronghorn.symbolic.keras_tensor import KerasTensor
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+#: Arguments that are neither symbolic nor another library's, nor memory that their owner may write into.
+_PLAIN = frozenset((Tensor, bool, int, float))
+
+
 def symbolic_aware(fn: F) -> F:
     """Make ``fn`` describe its result where one of its arguments, at any depth, is a KerasTensor.
 
@@ -30,6 +34,12 @@ def symbolic_aware(fn: F) -> F:
 
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
+        for x in args:
+            if type(x) not in _PLAIN:
+                break
+        else:
+            if not kwargs:  # most calls that are made op by op
+                return compute(*args)
         if _describes(args) or (kwargs and _describes(kwargs)):
             return describe(op, fn.__name__, args, kwargs)
         found = compute(*args, **kwargs)

@@ -5,8 +5,9 @@ them. With ``PRONGHORN_BACKEND=numpy`` there are none.
 """
 
 from pronghorn.backends.eager.kernels import is_enabled, run, run_function
+from pronghorn.backends.eager.worth import LEAST
 from pronghorn.graph.primitives.registry import use_kernels
 
 __all__ = ["is_enabled", "run", "run_function"]
 
-use_kernels(run)
+use_kernels(run, LEAST)

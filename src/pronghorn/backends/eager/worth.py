@@ -79,6 +79,9 @@ RULES: dict[str, tuple[Work, int]] = {
 #: Where fewer elements are drawn than this, NumPy draws them.
 DRAWN_FROM = 1 << 14
 
+#: Elementwise calls whose operands have fewer elements are never compiled.
+LEAST = min(least for work, least in RULES.values() if work is _elements) // 4
+
 _NARROW = frozenset(map(dtypes.to_numpy, ("float16", "bfloat16")))
 _TYPES = _NARROW | frozenset(map(dtypes.to_numpy, ("bool", "float32", "float64", *dtypes.INTEGER)))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.backends.substitution import substituted
+from pronghorn.graph import dtypes
 from pronghorn.graph.primitives.registry import MEANINGS as IMPLEMENTATIONS
 
 Implementation = Callable[..., Any]
@@ -40,17 +41,12 @@ def implement(name: str, fn: Implementation) -> Implementation:
     return fn
 
 
-_NARROW = frozenset({"bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"})
-
-
-def is_narrow(dtype: np.dtype) -> bool:
-    """Whether ``dtype`` is a float of fewer than 32 bits."""
-    return dtype.name in _NARROW
+_NARROW = frozenset(map(dtypes.to_numpy, (*dtypes.LOW_PRECISION, *dtypes.FLOAT8)))
 
 
 def widened(fn: Implementation) -> Implementation:
     """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
-    return substituted(fn, is_narrow, lambda x: x.astype(np.float32), _rounded)
+    return substituted(fn, _NARROW.__contains__, lambda x: x.astype(np.float32), _rounded)
 
 
 def _rounded(out: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -68,12 +68,22 @@ the table when it is imported, which `pronghorn.ops` sees to."""
 Kernels = Callable[[Primitive, Sequence[np.ndarray], dict[str, Any], Aval], "np.ndarray | None"]
 
 _kernels: Kernels | None = None
+_least = 0
+
+MOST_CHECKED = 4096
+_checked: set[tuple[Any, ...]] = set()
+"""Kinds of small elementwise calls, a primitive's name with shapes and types, that its rule has found right."""
 
 
-def use_kernels(run: Kernels) -> None:
-    """Have ``run(prim, arrays, params, result's type)`` asked before the meanings; None leaves a call to them."""
-    global _kernels
-    _kernels = run
+def use_kernels(run: Kernels, least: int) -> None:
+    """Have ``run(prim, arrays, params, result's type)`` asked before the meanings; None leaves a call to them.
+
+    Args:
+        run: gives the result's array, or None.
+        least: elements; an elementwise call whose operands all have fewer is not asked for.
+    """
+    global _kernels, _least
+    _kernels, _least = run, least
 
 
 def primitive(family: str) -> Callable[[Rule], Primitive]:
@@ -117,6 +127,10 @@ def _operands(prim: Primitive, inputs: Sequence[Any]) -> list[Tensor]:
 def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several
     outputs."""
+    if prim.elementwise and not (params or state.traces or state.tapes):
+        small = _run_small(prim, inputs)
+        if small is not None:
+            return small
     tensors = _operands(prim, inputs)
     trace = current_trace()
     if trace is not None:
@@ -127,6 +141,29 @@ def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     else:
         outputs = _run_eagerly(prim, tensors, params)
     return outputs if prim.has_several else outputs[0]
+
+
+def _run_small(prim: Primitive, inputs: Sequence[Any]) -> Tensor | None:
+    """An elementwise primitive's result on small arrays, by NumPy; None for other operands.
+
+    In programs that run op by op most calls are of few kinds: the rule looks at each kind once.
+    """
+    arrays = []
+    kind: tuple[Any, ...] = (prim.name,)
+    for x in inputs:
+        if type(x) is not Tensor:
+            return None
+        array = x.data
+        if type(array) is not np.ndarray or array.size >= _least:
+            return None
+        arrays.append(array)
+        kind += (array.shape, array.dtype)
+    if kind not in _checked:
+        prim.infer([Aval(x.shape, x.dtype) for x in inputs], {})
+        if len(_checked) >= MOST_CHECKED:
+            _checked.clear()
+        _checked.add(kind)
+    return Tensor(MEANINGS[prim.name](*arrays))
 
 
 def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any]) -> tuple[Tensor, ...]:
