@@ -117,6 +117,20 @@ class Tensor(ArrayMethods):
             return array.astype(dtype)
         return array.copy() if copy else array
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions, called on Tensors: they give NumPy's arrays, as they do for TensorFlow's tensors.
+
+        Without this some would call the method of the same name, and give a Tensor. While a function is traced there
+        are no values, and the method is what can be had.
+
+        >>> import numpy as np
+        >>> type(np.squeeze(Tensor(np.ones((1, 2))))).__name__
+        'ndarray'
+        """
+        if self.is_traced:
+            return function._implementation(*args, **kwargs)
+        return _apart(function(*_with_arrays(args), **_with_arrays(kwargs)))
+
     def __dlpack__(
         self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
     ) -> Any:
@@ -180,6 +194,28 @@ class Tensor(ArrayMethods):
         if self.shape != () or (self.is_traced and not spec):
             return format(repr(self), spec)
         return format(self._values("number").item(), spec)
+
+
+def _with_arrays(nest: Any) -> Any:
+    """Nested arguments with arrays in place of Tensors whose values are known; nobody can write into these arrays."""
+    if isinstance(nest, Tensor) and not nest.is_traced:
+        array = nest.data.view()
+        array.flags.writeable = False
+        return array
+    if type(nest) in (list, tuple):
+        return type(nest)(map(_with_arrays, nest))
+    if type(nest) is dict:
+        return {name: _with_arrays(entry) for name, entry in nest.items()}
+    return nest
+
+
+def _apart(found: Any) -> Any:
+    """What a function of NumPy's gave, with copies of views into which nobody can write: they may show a Tensor."""
+    if type(found) is np.ndarray and found.base is not None and not found.flags.writeable:
+        return found.copy()
+    if type(found) in (list, tuple):
+        return type(found)(map(_apart, found))
+    return found
 
 
 def may_change(array: np.ndarray) -> bool:
