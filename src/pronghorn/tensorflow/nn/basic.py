@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops
 from pronghorn.graph import primitives as P
 from pronghorn.ops import _broadcast as B
@@ -73,14 +75,35 @@ def _format(data_format: str | None) -> str:
     return "channels_first" if data_format and data_format.startswith("NC") else "channels_last"
 
 
-def _spatial(value: Any, rank: int, data_format: str | None) -> Any:
-    """The extents of the `rank` spatial axes, where TensorFlow may also list batch and channels."""
+def spatial_extents(value: Any, rank: int, data_format: str | None) -> Any:
+    """The extents of the `rank` spatial axes, where TensorFlow may also list batch and channels.
+
+    Raises:
+        ValueError: if those of the batch or the channels are not 1.
+    """
+    spatial, batch, channels = split_extents(value, rank, data_format)
+    if (batch, channels) != (1, 1):
+        raise ValueError(
+            f"The windows, strides and dilations of the batch and the channels must be 1 in tf.nn; got {tuple(value)}"
+            f"{'' if data_format is None else f' with data_format={data_format!r}'}."
+        )
+    return spatial
+
+
+def split_extents(value: Any, rank: int, data_format: str | None) -> tuple[Any, int, int]:
+    """The extents of the `rank` spatial axes, of the batch and of the channels, which are 1 where they are not listed.
+
+    >>> split_extents((1, 2, 3, 4), 2, "NHWC"), split_extents([2], 2, None)
+    (((2, 3), 1, 4), (2, 1, 1))
+    """
     if isinstance(value, int):
-        return value
-    value = tuple(value)
+        return value, 1, 1
+    value = tuple(int(extent) for extent in value)
     if len(value) == rank + 2:
-        return value[2:] if _format(data_format) == "channels_first" else value[1:-1]
-    return value[0] if len(value) == 1 else value
+        if _format(data_format) == "channels_first":
+            return value[2:], value[0], value[1]
+        return value[1:-1], value[0], value[-1]
+    return (value[0] if len(value) == 1 else value), 1, 1
 
 
 def _convolution(rank: int) -> Callable[..., Any]:
@@ -99,10 +122,10 @@ def _convolution(rank: int) -> Callable[..., Any]:
         return ops.conv(
             input,
             filters,
-            strides=_spatial(strides if stride is None else stride, rank, data_format),
+            strides=spatial_extents(strides if stride is None else stride, rank, data_format),
             padding=padding.lower(),
             data_format=_format(data_format),
-            dilation_rate=_spatial(dilations or 1, rank, data_format),
+            dilation_rate=spatial_extents(dilations or 1, rank, data_format),
         )
 
     return function
@@ -167,7 +190,10 @@ def _transposed_convolution(rank: int) -> Callable[..., Any]:
                 f"too; got {wanted}."
             )
         sizes = tuple(map(int, wanted[2:] if first else wanted[1:-1]))
-        steps, dilation = _spatial(strides, rank, data_format), _spatial(dilations or 1, rank, data_format)
+        steps, dilation = (
+            spatial_extents(strides, rank, data_format),
+            spatial_extents(dilations or 1, rank, data_format),
+        )
         return _transposed(input, filters, sizes, steps, padding.lower(), first, dilation)
 
     return function
@@ -191,10 +217,10 @@ def depthwise_conv2d(
     return ops.depthwise_conv(
         input,
         filter,
-        strides=_spatial(strides, 2, data_format),
+        strides=spatial_extents(strides, 2, data_format),
         padding=padding.lower(),
         data_format=_format(data_format),
-        dilation_rate=_spatial(dilations or 1, 2, data_format),
+        dilation_rate=spatial_extents(dilations or 1, 2, data_format),
     )
 
 
@@ -213,10 +239,10 @@ def separable_conv2d(
         input,
         depthwise_filter,
         pointwise_filter,
-        strides=_spatial(strides, 2, data_format),
+        strides=spatial_extents(strides, 2, data_format),
         padding=padding.lower(),
         data_format=_format(data_format),
-        dilation_rate=_spatial(dilations or 1, 2, data_format),
+        dilation_rate=spatial_extents(dilations or 1, 2, data_format),
     )
 
 
@@ -225,15 +251,38 @@ def _pooling(op: Callable[..., Any], rank: int | None) -> Callable[..., Any]:
         input: Any, ksize: Any, strides: Any, padding: str, data_format: str | None = None, name: str | None = None
     ) -> Any:
         axes = rank or ops.convert_to_tensor(input).ndim - 2
+        if op is ops.max_pool and split_extents(ksize, axes, data_format)[2] > 1:
+            return _max_of_channels(input, ksize, strides, axes, data_format)
         return op(
             input,
-            _spatial(ksize, axes, data_format),
-            strides=_spatial(strides, axes, data_format),
+            spatial_extents(ksize, axes, data_format),
+            strides=spatial_extents(strides, axes, data_format),
             padding=padding.lower(),
             data_format=_format(data_format),
         )
 
     return function
+
+
+def _max_of_channels(input: Any, ksize: Any, strides: Any, rank: int, data_format: str | None) -> Any:
+    """The maximum of each group of channels that follow one another.
+
+    Raises:
+        ValueError: if the groups overlap or leave channels out, or a window has more than one place.
+    """
+    x = ops.convert_to_tensor(input)
+    window, batch, size = split_extents(ksize, rank, data_format)
+    steps, batch_step, step = split_extents(strides, rank, data_format)
+    axis = 1 if _format(data_format) == "channels_first" else rank + 1
+    spatial = {batch, batch_step, *np.atleast_1d(window).tolist(), *np.atleast_1d(steps).tolist()}
+    if step != size or x.shape[axis] % size or spatial != {1}:
+        raise ValueError(
+            "tf.nn.max_pool over channels takes groups that do not overlap, at one place each: ksize and strides must "
+            f"be equal, 1 along all other axes, and divide the {x.shape[axis]} channels. Got ksize={tuple(ksize)} and "
+            f"strides={tuple(strides) if not isinstance(strides, int) else strides}."
+        )
+    groups = (x.shape[axis] // size, size)
+    return ops.max(ops.reshape(x, (*x.shape[:axis], *groups, *x.shape[axis + 1 :])), axis=axis + 1)
 
 
 max_pool, avg_pool = _pooling(ops.max_pool, None), _pooling(ops.average_pool, None)

@@ -12,7 +12,7 @@ from pronghorn.data.element import Text, as_text
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.strings import holds_text
 from pronghorn.tensorflow.math.basic import unique
-from pronghorn.tensorflow.nn.basic import conv2d
+from pronghorn.tensorflow.nn.basic import conv2d, spatial_extents
 
 
 class UniqueWithCounts(NamedTuple):
@@ -152,7 +152,7 @@ def max_pool_with_argmax(
 ) -> MaxPoolWithArgmax:  # fmt: skip
     """`tf.nn.max_pool_with_argmax`: the maxima of windows, and where in the flat image (or batch) each stands."""
     x = ops.convert_to_tensor(input)
-    size, steps = _pair(ksize), _pair(strides)
+    size, steps = _pair(ksize, data_format), _pair(strides, data_format)
     batch, height, width, channels = x.shape
     around = [_around(extent, k, s, padding) for extent, k, s in zip((height, width), size, steps)]
     low = -np.inf
@@ -180,10 +180,10 @@ def max_pool_with_argmax(
     return MaxPoolWithArgmax(ops.cast(found, x.dtype), ops.cast(index, dtype_name(output_dtype)))
 
 
-def _pair(sizes: Any) -> tuple[int, int]:
+def _pair(sizes: Any, data_format: str | None) -> tuple[int, int]:
     """The extents along height and width, of one, two or four numbers."""
-    sizes = np.atleast_1d(np.asarray(sizes)).tolist()
-    return {1: lambda: (sizes[0],) * 2, 2: lambda: tuple(sizes), 4: lambda: tuple(sizes[1:3])}[len(sizes)]()
+    spatial = spatial_extents(sizes, 2, data_format)
+    return (spatial, spatial) if isinstance(spatial, int) else spatial
 
 
 def _around(extent: int, size: int, step: int, padding: str) -> tuple[int, int]:
