@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +11,10 @@ from contextlib import contextmanager
 _lock = threading.Lock()
 _resting = 0  # blocks that are running, in all threads
 _was_enabled = True  # before the first of them
-_left = 0  # objects that blocks have made and not freed, since all was looked through
-_looked_through = 0  # how often all was, by anybody, when that was counted
-_alive = 40_000  # objects that were left then: an estimate before the first time
+_alive = 0  # pieces of memory that Python's objects had when all was last looked through
+_looked_through = -1  # how often all was, by anybody, when that was counted
 
-SHARE = 4  # new objects are as many as a quarter of the old ones: the interpreter's rule for looking through all
+SHARE = 4  # what is new is as much as a quarter of the old: the interpreter's rule for looking through all
 
 
 @contextmanager
@@ -24,11 +24,12 @@ def uncollected() -> Iterator[None]:
     A graph of a hundred thousand values, each of which refers to its neighbours, is looked through as it grows; that
     took half of the compiler's time. The interpreter counts collections to know when to look through all objects, and
     would hardly ever do so where most are made in such blocks: models that a search has dropped, which are cycles,
-    would keep their weights. So a block begins with that where those before it have left many.
+    would keep their weights. So a block begins with that where much has been made since it was last done.
     """
     global _resting, _was_enabled
-    if _many_are_left():
-        _look_through_all()
+    if not _resting and gc.isenabled() and _much_is_new():
+        gc.collect()  # not under the lock: what is freed may begin a block
+        _count()
     with _lock:
         if not _resting:
             _was_enabled = gc.isenabled()
@@ -40,7 +41,6 @@ def uncollected() -> Iterator[None]:
         with _lock:
             _resting -= 1
             if not _resting and _was_enabled:
-                _count()
                 gc.enable()
 
 
@@ -48,34 +48,24 @@ def collect_meanwhile() -> None:
     """Collect what a block has made and dropped so far, while its thread has to wait for others anyway."""
     with _lock:
         wanted = bool(_resting and _was_enabled)
-        if wanted:
-            _count()
     if wanted:
         gc.collect(0)  # not under the lock: what is freed may begin a block
 
 
+def _much_is_new() -> bool:
+    """Whether Python's objects have grown by a quarter since all was looked through.
+
+    Their memory is counted, not they: a list of all objects would refer to tuples that other threads are just making,
+    which the interpreter then refuses to fill. Without its own allocator (PYTHONMALLOC=malloc) it counts no memory, and
+    only its own rule holds.
+    """
+    if gc.get_stats()[-1]["collections"] != _looked_through:  # somebody else has done it, or nobody so far
+        _count()
+        return False
+    return sys.getallocatedblocks() - _alive > _alive // SHARE
+
+
 def _count() -> None:
-    """Add the objects of the youngest generation, which is about to be collected, to those that are left."""
-    global _left, _looked_through
-    times = gc.get_stats()[-1]["collections"]
-    _left = gc.get_count()[0] + (_left if times == _looked_through else 0)
-    _looked_through = times
-
-
-def _many_are_left() -> bool:
-    return (
-        not _resting
-        and gc.isenabled()
-        and _left > _alive // SHARE
-        and gc.get_stats()[-1]["collections"] == _looked_through
-    )
-
-
-def _look_through_all() -> None:
-    global _left, _alive
-    with _lock:  # not around the collection: what is freed may begin a block
-        _left = 0
-    gc.collect()
-    alive = len(gc.get_objects())
+    global _alive, _looked_through
     with _lock:
-        _alive = alive
+        _alive, _looked_through = sys.getallocatedblocks(), gc.get_stats()[-1]["collections"]

@@ -183,6 +183,7 @@ class _State:
 
     def __init__(self) -> None:
         self.pool: Pool | None = None
+        self.leaving: list[Pool] = []  # shared before, with workers that may still be on their way out of a job
         self.solos: list[Pool] = []
         self.exiting = False
         self.lock = threading.RLock()  # held only to replace the pool, never while a job runs
@@ -221,9 +222,11 @@ def _renew_pool() -> Pool:
         old, wanted = _state.pool, threads.get_num_threads()
         if old is not None and (_state.exiting or old.requested == wanted or not old.try_acquire()):
             return old
-        _state.pool = None
         if old is not None:
+            _state.leaving.append(old)  # before it is the pool no more: `outlive` looks at the two in the other order
+            _state.pool = None
             old.stop_workers()
+            _state.leaving.remove(old)
         pool = Pool(1 if _state.exiting else wanted)
         _state.pool = pool
         return pool
@@ -254,7 +257,8 @@ def outlive(thing: object) -> None:
         ended = _state.ended
         ended.append(thing)
         count = len(ended)  # more may come while the next line runs, from the garbage collector
-        if _state.pool is None or not _state.pool.is_joined():
+        pool = _state.pool
+        if not (pool is not None and pool.is_joined()) and not any(old.is_joined() for old in list(_state.leaving)):
             del ended[:count]
 
 

@@ -1,6 +1,8 @@
 """Blocks of code without garbage collections."""
 
 import gc
+import sys
+import threading
 import weakref
 
 import pytest
@@ -59,26 +61,48 @@ def test_nothing_is_collected_where_collections_are_off():
         gc.enable()
 
 
-def test_old_cycles_end_when_many_objects_were_made_in_blocks(monkeypatch):
+@pytest.fixture
+def counted():
+    """What is alive has been counted just now."""
+    gc.collect()
+    with uncollected():
+        pass
+
+
+def test_old_cycles_end_when_much_was_made_in_blocks(counted):
     """As models that a search builds and drops, each of which was made where collections rested."""
-    monkeypatch.setattr(garbage, "_alive", 4_000)
     old = _Cycle()
     dropped = weakref.ref(old)
     gc.collect()  # it is old now: only looking through all finds that it is dropped
-    del old
+    with uncollected():  # somebody else has looked through all, so it is counted again
+        del old
+    parts = sys.getallocatedblocks() // (4 * garbage.SHARE)
+    made = []
+    for _ in range(3):
+        with uncollected():
+            made += [[] for _ in range(parts)]
+            collect_meanwhile()
     with uncollected():
-        made = [[] for _ in range(900)]
-    with uncollected():
-        made += [[] for _ in range(900)]
-        collect_meanwhile()
+        assert dropped() is not None  # three quarters of what is much
+        made += [[] for _ in range(2 * parts)]
     with uncollected():
         assert dropped() is None
-    assert len(made) == 1_800
+    assert len(made) == 5 * parts
 
 
-def test_nobody_looks_through_all_where_collections_are_off(monkeypatch):
+def test_all_is_looked_through_once_for_what_is_new(counted):
+    with uncollected():
+        made = [[] for _ in range(sys.getallocatedblocks() // 2)]
+    before = gc.get_stats()[-1]["collections"]
+    for _ in range(10):
+        with uncollected():
+            pass
+    assert gc.get_stats()[-1]["collections"] == before + 1
+    assert made
+
+
+def test_nobody_looks_through_all_where_collections_are_off(counted, monkeypatch):
     monkeypatch.setattr(garbage, "_alive", 0)
-    monkeypatch.setattr(garbage, "_left", 1_000)
     dropped = weakref.ref(_Cycle())
     gc.disable()
     try:
@@ -87,3 +111,32 @@ def test_nobody_looks_through_all_where_collections_are_off(monkeypatch):
         assert dropped() is not None
     finally:
         gc.enable()
+
+
+def test_other_threads_make_tuples_while_all_is_looked_through(counted, monkeypatch):
+    """The interpreter refuses to fill a tuple that anybody else refers to, as a list of all objects does."""
+    until, errors = [True], []
+
+    def innocent():
+        while until:
+            try:
+                tuple(number for number in range(50))
+            except SystemError as error:
+                errors.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=innocent) for _ in range(2)]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(60):
+            monkeypatch.setattr(garbage, "_alive", 0)
+            with uncollected():
+                pass
+    finally:
+        until.clear()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(before)
+    assert not errors

@@ -175,6 +175,36 @@ def test_what_a_job_had_outlives_a_thread_that_is_late_in_it(stray):
     assert kept() is None
 
 
+def test_what_a_job_had_outlives_a_late_thread_of_the_pool_before(jobs, stray, num_threads, monkeypatch):
+    """Another thread is just waiting for that pool's workers to end."""
+    waiting, stop_workers = threading.Event(), Pool.stop_workers
+
+    def told(self):
+        waiting.set()
+        stop_workers(self)
+
+    monkeypatch.setattr(Pool, "stop_workers", told)
+    num_threads(3)
+    args = jobs.arguments(5)
+    other = threading.Thread(target=pool.run, args=(jobs.job("mark"), args.ctypes.data))
+    other.start()
+    try:
+        assert waiting.wait(30)
+        tables = np.zeros(3)
+        kept = weakref.ref(tables)
+        pool.outlive(tables)
+        del tables
+        assert kept() is not None
+    finally:
+        stray()
+        other.join(30)
+    assert not other.is_alive() and args[1] == sum(range(5)) and not pool._state.leaving
+    while pool._state.pool.is_joined():
+        time.sleep(0.001)
+    pool.outlive(None)
+    assert kept() is None
+
+
 def test_what_a_job_had_is_let_go_at_once_if_nobody_is_late():
     tables = np.zeros(3)
     kept = weakref.ref(tables)
