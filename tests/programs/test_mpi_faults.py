@@ -27,6 +27,8 @@ has_proc = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processe
     ("fault", "words", "times"),
     [
         ("model", "weights that differ", 2),
+        ("rate", "optimizer.learning_rate=0.05", 2),
+        ("later rate", "optimizer.learning_rate=0.05", 2),
         ("data", "data that differ", 2),
         ("length", "numbers of batches that differ", 2),
         ("steps", "about to run evaluate", 2),

@@ -52,7 +52,10 @@ def check_same(communicator: Communicator, what: str, facts: Mapping[str, Any]) 
 
 
 def _difference(one: Any, two: Any) -> tuple[str, str]:
-    """Two facts as text; of lists, the first items that differ."""
+    """Two facts as text; of lists and mappings, the first items that differ."""
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        name = next(name for name in (*one, *two) if one.get(name) != two.get(name))
+        return tuple(f"{name}={facts[name]}" if name in facts else f"no {name}" for facts in (one, two))  # type: ignore[return-value]
     if isinstance(one, list) and isinstance(two, list):
         found = next(((a, b) for a, b in zip(one, two) if a != b), None)
         return found or (f"{len(one)} of them", f"{len(two)}")
@@ -66,6 +69,10 @@ _MENDS = {
         "seed, or pass DataParallel(auto_shard_dataset=False) where each process reads a share of its own."
     ),
     "versions of Pronghorn": "Install the same one on every machine.",
+    "settings of training": (
+        "Compile the model alike on every process, and have all processes change the learning rate in the same way: by "
+        "a callback that all of them have, to a value that does not depend on the process."
+    ),
     "weights": "Build the same model on every process.",
 }
 

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,21 @@ def begins(what: str, **facts: Any) -> None:
         active.check_same(what, {name.replace("_", " "): fact for name, fact in facts.items()})
     else:
         _warn_of_strangers(what, processes().count)
+
+
+def agree(what: str, facts: Callable[[], dict[str, Any]]) -> None:
+    """See that all processes have the same in common.
+
+    Args:
+        what: what they do, such as "fit".
+        facts: gives what they have to have in common; asked only where there is another process.
+
+    Raises:
+        ProcessesDiffer: on every process, if they do not.
+    """
+    active = distribution()
+    if active is not None and communicator() is not None:
+        active.check_same(what, facts())
 
 
 @functools.cache  # which also keeps the environment from being read for every prediction

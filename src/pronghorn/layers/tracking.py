@@ -92,7 +92,10 @@ class Tracker:
         if store is not None and id(value) in self._known:
             self._known.remove(id(value))
             for stored in (self.trainable_variables, self.non_trainable_variables, store):
-                stored[:] = [x for x in stored if x is not value]
+                for position in reversed(range(len(stored))):  # mostly it is the last
+                    if stored[position] is value:
+                        del stored[position]
+                        break
 
 
 class TrackedList(tree.Container, list):

@@ -22,7 +22,7 @@ from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.naming import current_path
 
 # What `add` and `pop` keep, and track themselves.
-_PLAIN = frozenset({"_ends", "_graph", "_sequence"})
+_PLAIN = frozenset({"_ends", "_graph", "_named", "_sequence"})
 
 
 class Sequential(Model):
@@ -48,7 +48,8 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._ends: tuple[KerasTensor, Any] | None = None  # the symbolic input and output of the built layers
         self._graph: tuple[Any, Functional] | None = None
-        self._sequence: Any = ()
+        self._sequence: list[Layer] = []
+        self._named: dict[str, Layer] = {}  # the same by the names under which they came
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         if layers:
@@ -98,7 +99,8 @@ class Sequential(Model):
                     f"Sequential {self.name!r} has already been configured to start with {self._sequence[0]!r}."
                 )
             raise ValueError(f"Sequential {self.name!r}: an Input can only be the first layer.")
-        if any(x.name == layer.name for x in self._sequence):
+        other = self._named.get(layer.name)
+        if other is not None and other.name == layer.name:  # and was not given another name since
             raise ValueError(
                 f"Sequential {self.name!r}: all layers should have unique names; there is a layer called "
                 f"{layer.name!r} in it already. Give this one another `name`."
@@ -130,7 +132,9 @@ class Sequential(Model):
     def _append(self, layer: Layer) -> None:
         note_nesting(self, [layer])
         self._tracker.locked = False
-        self._sequence = (*self._sequence, layer)
+        self._sequence.append(layer)
+        self._named.pop(layer.name, None)  # of one that was renamed; this one comes last
+        self._named[layer.name] = layer
         self._tracker.track(layer)
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -143,8 +147,9 @@ class Sequential(Model):
         """
         if not self.layers:
             raise TypeError(f"Sequential {self.name!r} has no layers to pop.")
-        layer = self._sequence[-1]
-        self._sequence = self._sequence[:-1]
+        layer = self._sequence.pop()
+        if self._named and next(reversed(self._named.values())) is layer:
+            self._named.popitem()
         self._tracker.untrack(layer)
         self.built, self._ends = False, None
         if rebuild:
@@ -212,7 +217,7 @@ class Sequential(Model):
             return  # a first layer that takes lists or dicts; the layers build themselves when they are called
         if not isinstance(self._sequence[0], InputLayer):
             first = InputLayer(batch_shape=tuple(input_shape), dtype=_input_dtype(self._sequence[0]))
-            self._sequence = (first, *self._sequence)
+            self._sequence.insert(0, first)
             self._tracker.track(first)
             self._tracker.layers.insert(0, self._tracker.layers.pop())
         self._call_layers(self._sequence[0].output, self._sequence[0].output, self._sequence[1:])

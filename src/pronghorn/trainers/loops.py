@@ -12,6 +12,7 @@ from pronghorn.trainers import checks
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.grouping import grouped, joined, outputs_of
 from pronghorn.trainers.run import TrainingRun
+from pronghorn.trainers.settings import settings_of
 from pronghorn.trainers.step import StepFunction
 
 
@@ -35,6 +36,7 @@ def run_epochs(
         if not run.is_begun(epoch):
             model.reset_metrics()
         callbacks.on_epoch_begin(epoch)
+        agree_on_settings("fit", model)  # which callbacks may have changed
         logs = final_logs(model, None if run.is_over(epoch) else _train_epoch(run))
         if validate is not None and checks.is_validation_epoch(epoch, frequency):
             logs.update({f"val_{name}": value for name, value in validate().items()})
@@ -128,6 +130,19 @@ def run_predict(model: Any, function: StepFunction, steps: EpochIterator, callba
     if not outputs:
         raise ValueError("The data set is empty: it gave no batch to predict.")
     return joined(outputs)
+
+
+def agree_on_settings(what: str, model: Any) -> None:
+    """See that all processes train with the same settings.
+
+    Args:
+        what: what is about to be done.
+        model: the compiled model.
+
+    Raises:
+        ProcessesDiffer: on every process, if they do not.
+    """
+    together.agree(what, lambda: {"settings of training": settings_of(model)})
 
 
 def final_logs(model: Any, logs: Any) -> dict[str, Any]:

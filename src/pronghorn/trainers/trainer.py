@@ -17,7 +17,7 @@ from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.grouping import in_pieces
-from pronghorn.trainers.loops import as_floats, run_epochs, run_predict, run_test
+from pronghorn.trainers.loops import agree_on_settings, as_floats, run_epochs, run_predict, run_test
 from pronghorn.trainers.profiling import profile_step
 from pronghorn.trainers.run import TrainingRun
 from pronghorn.trainers.step import StepFunction
@@ -322,6 +322,8 @@ class Trainer(CompiledModel):
         batch = self._one_batch(x, y, sample_weight, class_weight)
         checks.build(self, batch)
         self._trainer_state.has_met_data = True
+        if self._trainer_state.train_function is None:
+            agree_on_settings("train_on_batch", self)
         function = self._function("train")
         self.reset_metrics()
         logs = as_floats(function(batch))

@@ -43,7 +43,7 @@ def network():
     if SETTINGS.get("whole"):  # asks for the number of rows, so that its rows are not shared
         parts.append(layers.Lambda(lambda x: x * (1.0 if int(x.shape[0] or 1) else 0.0)))
     model = keras.Sequential([*parts, layers.Dense(4, activation="softmax")])
-    optimizer = keras.optimizers.SGD(0.05, momentum=0.9, global_clipnorm=1.0)
+    optimizer = keras.optimizers.SGD(0.06 if FAULT == "rate" and RANK else 0.05, momentum=0.9, global_clipnorm=1.0)
     metrics = ["accuracy", keras.metrics.AUC(multi_label=True, num_labels=4)]
     model.compile(optimizer, "categorical_crossentropy", metrics=metrics, run_eagerly=SETTINGS.get("eager", False))
     return model
@@ -78,6 +78,8 @@ class Odd(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         time.sleep(SETTINGS.get("pause", 0))
         if epoch == 1 and (0 if FAULT == "first stopped" else COUNT - 1) == RANK:
+            if FAULT == "later rate":
+                self.model.optimizer.learning_rate = 0.06
             if FAULT == "stop":
                 self.model.stop_training = True
             if FAULT == "error":
