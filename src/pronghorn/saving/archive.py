@@ -20,6 +20,7 @@ from typing import IO, Any
 from pronghorn._version import __version__
 from pronghorn.distribution.processes import is_first
 from pronghorn.graph.messages import shorten
+from pronghorn.saving import leftovers
 from pronghorn.utils.budget import variables_limited
 
 CONFIG = "config.json"
@@ -46,7 +47,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the path of a new file beside ``path``, which takes its place when all went well.
 
     So a crash or a full disk never leaves half a file, nor loses the one that was there. Of several processes that run
-    one script, only the first writes it.
+    one script, only the first writes it. What a killed process has left beside the same path is removed.
 
     Args:
         path: of the file to write.
@@ -58,9 +59,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".new")
-    os.close(handle)
-    fresh = Path(name)
+    leftovers.remove(target)
+    fresh = leftovers.fresh_beside(target)
     try:
         yield fresh
         with open(fresh, "rb") as stream:
@@ -68,7 +68,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         fresh.chmod(mode if mode is not None else 0o666 & ~_umask())
         os.replace(fresh, target)
     finally:
-        fresh.unlink(missing_ok=True)
+        leftovers.done(fresh)
 
 
 @contextmanager

@@ -49,11 +49,21 @@ class ShardedWriter:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._close()
+        try:
+            self._close()
+            if error is None:
+                self._place_index()
+        except BaseException:
+            self._remove()
+            raise
         if error is not None:
-            for file in self._files:
-                file.unlink(missing_ok=True)
-            return
+            self._remove()
+
+    def _remove(self) -> None:
+        for file in self._files:
+            file.unlink(missing_ok=True)
+
+    def _place_index(self) -> None:
         before = _files_of(self._index)
         index = {"metadata": {"total_size": self._total}, "weight_map": self._map}
         with replacing(self._index) as fresh:
@@ -70,11 +80,11 @@ class ShardedWriter:
         self._room = self._limit
 
     def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.__exit__()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
             with open(self._files[-1], "rb") as stream:
                 os.fsync(stream.fileno())
-            self._writer = None
 
     def make(self, path: str, name: str | None = None) -> ShardedGroup:
         """Return a mapping to put the arrays of one object into; see `WeightsWriter.make`."""

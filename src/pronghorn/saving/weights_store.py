@@ -15,6 +15,7 @@ import h5py
 import ml_dtypes
 import numpy as np
 
+from pronghorn.saving.disk import Disk
 from pronghorn.saving.memory_cap import capped
 
 # HDF5 does not know these types: they are written as bytes, and an attribute says what they are.
@@ -37,7 +38,8 @@ class WeightsWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = h5py.File(path, "w")
+        self._disk = Disk(path)
+        self._file = h5py.File(self._disk, "w")
 
     def __enter__(self) -> WeightsWriter:
         return self
@@ -46,8 +48,13 @@ class WeightsWriter:
         self.close()
 
     def close(self) -> None:
-        """End writing."""
+        """End writing.
+
+        Raises:
+            OSError: if not all could be written.
+        """
         self._file.close()
+        self._disk.close()
 
     def make(self, path: str, name: str | None = None) -> WriteGroup:
         """Return a mapping to put the arrays of one object into.

@@ -21,6 +21,7 @@ from pronghorn import models
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
+from pronghorn.saving.disk import new_hdf5
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -340,7 +341,7 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
         )
     config = _plain(serialize_keras_object(model))
     _warn_of_assets(model)
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         _stamp(file)
         file.attrs["model_config"] = json.dumps(config)
         _write_layers(model, file.create_group("model_weights"))
@@ -375,7 +376,7 @@ def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
         model: a built model.
         path: of the file.
     """
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         _write_layers(model, file)
 
 

@@ -1,0 +1,84 @@
+"""New files beside those that they will replace, and what killed processes have left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+_SUFFIX = ".new"
+_ABANDONED_AFTER = 24 * 3600.0  # seconds without a change: how a dead writer on another machine is told
+
+_writing: set[Path] = set()  # by this process
+
+
+def fresh_beside(target: Path) -> Path:
+    """Make an empty file beside ``target``, whose name says who writes it; `done` ends that.
+
+    Args:
+        target: of an existing folder.
+    """
+    prefix = f"{_prefix(target)}{_machine()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=_SUFFIX)
+    os.close(handle)
+    fresh = Path(name)
+    _writing.add(fresh)
+    return fresh
+
+
+def done(fresh: Path) -> None:
+    """Remove what `fresh_beside` made, if it is there still."""
+    fresh.unlink(missing_ok=True)
+    _writing.discard(fresh)
+
+
+def remove(target: Path) -> None:
+    """Remove the new files beside ``target`` whose writers are dead: killed, or on a machine that was taken away.
+
+    On this machine the process is looked for; of others, a file is left alone for a day after its last change.
+
+    Args:
+        target: what they were to replace.
+    """
+    prefix = _prefix(target)
+    with contextlib.suppress(OSError):  # it is a courtesy: writing goes on
+        for entry in os.scandir(target.parent):
+            if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX):
+                with contextlib.suppress(OSError):
+                    _remove_if_dead(Path(entry.path), entry.name[len(prefix) : -len(_SUFFIX)])
+
+
+def _remove_if_dead(file: Path, writer: str) -> None:
+    found = re.fullmatch(r"([^-]+)-(\d+)-[^-]*", writer)
+    if found and found[1] == _machine():
+        dead = file not in _writing if int(found[2]) == os.getpid() else not _is_alive(int(found[2]))
+    elif found or re.fullmatch(r"[a-z0-9_]{8}", writer):  # as older versions called them
+        dead = time.time() - file.stat().st_mtime > _ABANDONED_AFTER
+    else:
+        return  # another path's, whose name begins alike
+    if dead:
+        file.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":
+        return True  # asking there may end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}-"
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:40] or "unknown"
