@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -45,8 +46,10 @@ def main(script: str, folder: str) -> int:
     def fit(model: Any, x: Any = None, y: Any = None, *rest: Any, **named: Any) -> None:
         batch_size = rest[0] if rest else named.get("batch_size")
         epochs = rest[1] if len(rest) > 1 else named.get("epochs", 1)
-        _write(target, model, {"batch_size": batch_size, "epochs": epochs})
+        described = _described(model, {"batch_size": batch_size, "epochs": epochs})
         _write_data(target, x, y, named)
+        sys.stdout.flush()
+        _write(target, described)  # last: who reads it need not wait for this process
         raise Reached
 
     Trainer.fit = fit  # type: ignore[assignment, method-assign]
@@ -62,18 +65,27 @@ def main(script: str, folder: str) -> int:
     except Reached:
         return 0
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)  # as Python does
     if made and not status:
-        _write(target, made[-1], {})
-    return int(status or 0)
+        _write(target, _described(made[-1], {}))
+    return status
 
 
-def _write(target: Path, model: Any, training: dict[str, Any]) -> None:
+def _described(model: Any, training: dict[str, Any]) -> dict[str, Any]:
     described = saving.serialize_keras_object(model)
     compiled = saving.serialize_keras_object(model.get_compile_config() if model.compiled else {})
     found = {"model": described, "compile": compiled, "training": {k: int(v) for k, v in training.items() if v}}
     found["shapes"], found["parameters"] = facts_of(model)
-    (target / MODEL).write_text(json.dumps(found), "utf-8")
+    return found
+
+
+def _write(target: Path, described: dict[str, Any]) -> None:
+    """Write what a script trains, so that the file is there with all of it or is not there."""
+    written = target / f"{MODEL}.new"
+    written.write_text(json.dumps(described), "utf-8")
+    os.replace(written, target / MODEL)
 
 
 def _write_data(target: Path, x: Any, y: Any, named: dict[str, Any]) -> None:

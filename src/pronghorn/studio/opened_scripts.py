@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from pronghorn import layers
 from pronghorn.studio import capture, runs
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.plans import Built, ModelPlan, Problem, plan_of, plan_of_config
+from pronghorn.studio.processes import Process
 from pronghorn.studio.settings import Settings, named, settings_of
 from pronghorn.studio.workbench import Workbench
 
@@ -38,7 +38,7 @@ class OpenedScript:
         plan: its model.
         settings: how it would have been trained.
         data: on what, if that was arrays.
-        output: what the script printed.
+        output: what the script printed, its middle left out where it is long.
         shapes: output shapes by layer, as the script's process knew them.
         parameters: numbers of parameters by layer.
     """
@@ -62,6 +62,8 @@ def open_source(source: str, name: str = "script.py") -> OpenedScript:
 def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
     """Run a Keras script in a process of its own until it calls `fit`, and return what it would train.
 
+    Other processes that it has started end with it.
+
     Args:
         path: the script.
         seconds: how long it may take until then.
@@ -73,17 +75,18 @@ def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no script {path!r}.")
     name = Path(path).name
-    with tempfile.TemporaryDirectory(prefix="studio-") as folder:
+    # What held a file of the folder may, on Windows, do so for a moment after its end.
+    with tempfile.TemporaryDirectory(prefix="studio-", ignore_cleanup_errors=True) as folder:
         command = [sys.executable, "-m", "pronghorn.studio.capture", os.path.abspath(path), folder]
         env = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=seconds, env=env, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"{name} did not call fit() within {seconds:.0f} seconds.") from None
-        output = (done.stdout + done.stderr).decode("utf-8", "replace")[-20_000:]
         found = Path(folder) / capture.MODEL
+        with Process(command, env) as process:
+            status = process.wait(seconds, is_enough=found.exists)
+        output = process.output.text() + process.errors.text()
         if not found.exists():
-            raise ValueError(f"{name} {_failure(output, name) if done.returncode else _NO_MODEL}")
+            if status is None:
+                raise ValueError(f"{name} did not call fit() within {seconds:.0f} seconds.")
+            raise ValueError(f"{name} {_failure(output, name) if status else _NO_MODEL}")
         described = json.loads(found.read_text("utf-8"))
         data = _data(Path(folder) / capture.DATA, name)
     if described["model"].get("class_name") not in ("Sequential", "Functional"):

@@ -1,5 +1,7 @@
 """Scripts as models and data: run in another process up to their fit."""
 
+import time
+
 import pytest
 
 from pronghorn.studio import commands, data_sets
@@ -124,3 +126,40 @@ def test_what_is_wrong_with_a_script(tmp_path):
         open_script(str(tmp_path / "slow.py"), seconds=2)
     with pytest.raises(FileNotFoundError):
         open_script("nowhere.py")
+
+
+MANY_WORDS = """
+import os, subprocess, sys, threading, time
+import keras
+import numpy as np
+
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+threading.Thread(target=time.sleep, args=(60,)).start()
+print("first words")
+for _ in range(200):
+    sys.stdout.write("x" * (1 << 16))
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+try:
+    model.fit(np.ones((4, 3)), np.ones((4, 1)))
+except:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_that_prints_much_and_leaves_processes_and_threads_behind(tmp_path):
+    began = time.monotonic()
+    found = open_source(MANY_WORDS)
+    assert time.monotonic() - began < 30
+    assert len(found.plan.layers) == 2 and len(found.data.x) + len(found.data.x_test) == 4
+    assert found.output.startswith("first words\n") and "bytes are left out here" in found.output
+    assert len(found.output) < 50_000
+
+
+@pytest.mark.slow
+def test_how_a_script_exits(tmp_path):
+    head = "import keras, sys\nkeras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).compile('sgd', 'mse')\n"
+    assert len(open_source(head + "sys.exit()").plan.layers) == 2
+    with pytest.raises(ValueError, match="failed.*: no such folder"):
+        open_source(head + "sys.exit('no such folder')")
