@@ -18,7 +18,8 @@ from pronghorn.studio import (
     opened_scripts,
     saliency,
 )
-from pronghorn.studio.files import histograms
+from pronghorn.studio.files import FileView, histograms
+from pronghorn.studio.from_pages import check_arguments, check_type, read_json
 from pronghorn.studio.inputs import picture, picture_of, read_input
 from pronghorn.studio.json_text import short
 from pronghorn.studio.plans import said
@@ -33,6 +34,23 @@ SLOW = frozenset(
 BETWEEN_STROKES = 0.05  # seconds that training waits for the next
 
 
+def read(text: str | bytes) -> dict[str, Any]:
+    """A page's message.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    message = read_json(text)
+    check_type("A message", message, dict)
+    return message
+
+
+def is_slow(message: dict[str, Any]) -> bool:
+    """Whether what a message asks for may take long."""
+    do = message.get("do")
+    return isinstance(do, str) and do in SLOW
+
+
 def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
     """Do what a message asks for, and return the answer, or what is wrong with it.
 
@@ -41,10 +59,14 @@ def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
         message: `do` is the command, `with` its arguments.
     """
     try:
-        function = COMMANDS.get(message.get("do", ""))
+        do, arguments = message.get("do"), message.get("with") or {}
+        check_type("'do'", do, str)
+        check_type("'with'", arguments, dict)
+        function = COMMANDS.get(do)
         if function is None:
-            raise ValueError(f"There is no command {message.get('do')!r}.")
-        return {"result": function(bench, **message.get("with") or {})}
+            raise ValueError(f"There is no command {do!r}.")
+        check_arguments(do, function, arguments)
+        return {"result": function(bench, **arguments)}
     except Exception as error:  # it is the page that has to tell
         return refusal(error)
 
@@ -78,10 +100,18 @@ def _script(bench: Workbench, source: str, name: str = "script.py") -> dict[str,
 
 def _use_file(bench: Workbench) -> None:
     """Make the model of the opened file, with its weights; safe mode refuses what would run code."""
+    file = _file(bench)
+    opened_scripts.use_model(bench, saving.load_model(file.path), file.name)
+
+
+def _file_layer(bench: Workbench, layer: str) -> list[dict[str, Any]]:
+    return histograms(_file(bench), layer)
+
+
+def _file(bench: Workbench) -> FileView:
     if bench.file is None:
         raise ValueError("Open a file first.")
-    model = saving.load_model(bench.file.path)
-    opened_scripts.use_model(bench, model, bench.file.name)
+    return bench.file
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------
@@ -238,6 +268,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "features": _features,
     "value": _value,
     "saliency": _saliency,
-    "file_layer": lambda bench, layer: histograms(bench.file, layer),
+    "file_layer": _file_layer,
     "use_file": _use_file,
 }

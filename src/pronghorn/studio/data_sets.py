@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.studio.drawing import centred
+from pronghorn.studio.from_pages import check_type, read_json
 
 LARGEST_UPLOAD = 1 << 30  # bytes
 DRAWN = (28, 28)  # the size that drawings get, as MNIST's
@@ -193,19 +194,20 @@ def read_image_upload(body: bytes) -> DataSet:
     """
     length = int.from_bytes(body[:4], "little")
     try:
-        head = json.loads(body[4 : 4 + length])
-        shape = tuple(int(n) for n in head["shape"])
-        name, classes, labels = str(head["name"]), [str(c) for c in head["classes"]], list(head["labels"])
-        drawn = bool(head.get("drawn"))
-    except (ValueError, KeyError, TypeError) as error:
+        head = read_json(body[4 : 4 + length])
+        check_type("The header", head, dict)
+        for key, expected in (("shape", list[int]), ("name", str), ("classes", list[str]), ("labels", list[int])):
+            check_type(f"{key!r}", head.get(key), expected)
+    except ValueError as error:
         raise ValueError(f"The images were not sent as the studio's page does: {error}") from None
+    shape = tuple(head["shape"])
     size = 4 + length
-    if len(shape) != 4 or min(shape) < 1 or len(body) - size != int(np.prod(shape, dtype=np.int64)):
+    if len(shape) != 4 or min(shape) < 1 or len(body) - size != math.prod(shape):
         raise ValueError(f"The pixels of images of shape {shape} were expected, got {len(body) - size:,} bytes.")
     pixels = np.frombuffer(body, np.uint8, offset=size).reshape(shape)
-    if drawn:
+    if head.get("drawn"):
         pixels = np.array([np.round(centred(image[..., 0], DRAWN)) for image in pixels], np.uint8)[..., None]
-    return from_images(name, classes, labels, pixels)
+    return from_images(head["name"], head["classes"], head["labels"], pixels)
 
 
 def scaled_table(name: str, x: Any, y: Any, x_test: Any, y_test: Any, classes: Any, columns: Any, note: str) -> DataSet:

@@ -20,6 +20,7 @@ import numpy as np
 from pronghorn import layers
 from pronghorn.studio import capture, runs
 from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.from_pages import clean_name
 from pronghorn.studio.plans import Built, ModelPlan, Problem, plan_of, plan_of_config
 from pronghorn.studio.processes import Process
 from pronghorn.studio.settings import Settings, named, settings_of
@@ -54,7 +55,7 @@ class OpenedScript:
 def open_source(source: str, name: str = "script.py") -> OpenedScript:
     """Open a script that is given as text; see `open_script`."""
     with tempfile.TemporaryDirectory(prefix="studio-") as folder:
-        place = Path(folder) / (Path(name).name or "script.py")
+        place = Path(folder) / clean_name(name, "script.py")
         place.write_text(source, "utf-8")
         return open_script(str(place))
 

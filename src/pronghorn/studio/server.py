@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,6 @@ from pronghorn.studio.sessions import Session
 from pronghorn.studio.workbench import Workbench
 
 STATIC = Path(__file__).with_name("static")
-_LARGEST_MESSAGE = 1 << 24  # characters
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -91,33 +89,36 @@ class Studio:
     async def _socket(self, socket: WebSocket) -> None:
         await socket.accept()
         beside: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                message = _read(await socket.receive_text())
-                if message.get("do") in commands.SLOW:  # so that drawing, say, does not wait for it
+        with contextlib.suppress(WebSocketDisconnect):
+            while (text := await _received(socket)) is not None:
+                try:
+                    message = commands.read(text)
+                except ValueError as error:
+                    await self._send(socket, None, commands.refusal(error))
+                    continue
+                if commands.is_slow(message):  # so that drawing, say, does not wait for it
                     task = asyncio.create_task(self._answer(socket, message))
                     beside.add(task)
                     task.add_done_callback(beside.discard)
                 else:
                     await self._answer(socket, message)
-        except WebSocketDisconnect:
-            return
 
     async def _answer(self, socket: WebSocket, message: dict[str, Any]) -> None:
         found = await run_in_threadpool(commands.run, self.bench, message)
+        number = message.get("id")
+        await self._send(socket, number if isinstance(number, int | str) else None, found)
+
+    async def _send(self, socket: WebSocket, number: int | str | None, answer: dict[str, Any]) -> None:
         # By the version the page knows which state, that comes as an event, is the first with what it has asked for.
-        text = as_json({"id": message.get("id"), "version": self.bench.version, **found})
+        text = as_json({"id": number, "version": self.bench.version, **answer})
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the page has gone
             await socket.send_text(text)
 
 
-def _read(text: str) -> dict[str, Any]:
-    """A page's message; what is none becomes one that asks for nothing."""
-    try:
-        message = json.loads(text) if len(text) <= _LARGEST_MESSAGE else None
-    except ValueError:
-        return {}
-    return message if isinstance(message, dict) else {}
+async def _received(socket: WebSocket) -> str | bytes | None:
+    """What a page has sent, None if it has gone."""
+    message = await socket.receive()
+    return None if message["type"] == "websocket.disconnect" else message.get("text") or message.get("bytes") or ""
 
 
 class _Guard:
@@ -145,7 +146,7 @@ class _Guard:
             return "This is not a name of the studio."
         if not self.session.is_own_origin(origin, host) or (kind == "websocket" and origin is None):
             return "Another site's page cannot use the studio."
-        if connection.url.path.startswith("/static/"):
+        if connection.scope["path"].startswith("/static/"):
             return None  # nothing of the user's is there
         return None if self.session.knows(connection.query_params, connection.cookies) else _NO_TOKEN
 

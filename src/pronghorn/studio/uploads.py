@@ -6,13 +6,13 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from pronghorn.studio import data_sets, tables
 from pronghorn.studio.files import FileView, view_file
+from pronghorn.studio.from_pages import clean_name
 from pronghorn.studio.workbench import Workbench
 
 _LARGEST_FILE = 1 << 33  # bytes
@@ -30,7 +30,7 @@ async def take(bench: Workbench, kind: str, about: Mapping[str, str], chunks: As
     Raises:
         ValueError: for what is no such thing, or too large.
     """
-    name = PurePath(about.get("name", "file").replace("\\", "/")).name[:200] or "file"
+    name = clean_name(about.get("name", ""), "file")
     if kind == "file":
         await _take_file(bench, name, chunks)
         return

@@ -12,6 +12,7 @@ from pronghorn.studio import runs
 from pronghorn.studio.data_sets import PACKAGED, DataSet, rows_of
 from pronghorn.studio.edits import EDITS, kinds_for_page
 from pronghorn.studio.files import FileView
+from pronghorn.studio.from_pages import check_arguments
 from pronghorn.studio.graph_views import graph_of, step_shares
 from pronghorn.studio.plans import Built, ModelPlan, Problem, build, said
 from pronghorn.studio.settings import OPTIMIZERS, Settings
@@ -137,6 +138,7 @@ class Workbench:
                 raise ValueError("There is no model yet. Choose data under Data, or open a script.")
             if do not in EDITS:
                 raise ValueError(f"There is no edit {do!r}.")
+            check_arguments(do, EDITS[do], arguments)
             plan = EDITS[do](self.built.plan, **arguments)
             if plan == self.built.plan:
                 return
