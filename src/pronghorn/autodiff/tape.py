@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.autodiff.backward import ones_like, record_of
 from pronghorn.autodiff.registry import is_differentiable, vjp_rule
 from pronghorn.autodiff.reverse import Record, identity, pull_back
@@ -205,7 +206,9 @@ class GradientTape:
         targets = [self._target_value(t) for t in _leaves(target)]
         given = _leaves(output_gradients) if output_gradients is not None else [None] * len(targets)
         if len(given) != len(targets):
-            raise ValueError(f"GradientTape.gradient: {len(targets)} targets but {len(given)} output_gradients.")
+            raise ValueError(
+                f"GradientTape.gradient: {counted(len(targets), 'target')} but {len(given)} output_gradients."
+            )
         flat = _leaves(sources)
         found = self._differentiate(targets, [_cotangent(g, t) for g, t in zip(given, targets)], flat)
         if zero:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pronghorn._wording import counted
 from pronghorn.graph.dim import Dim, FloorDiv, Shape, evaluate
 from pronghorn.graph.ir import Graph, Node, Value
 
@@ -50,7 +51,7 @@ def run(
     if isinstance(graph, Bound):
         graph, extents = graph.graph, graph.extents
     if len(arrays) != len(graph.inputs):
-        raise ValueError(f"{graph.name} takes {len(graph.inputs)} arrays, got {len(arrays)}.")
+        raise ValueError(f"{graph.name} takes {counted(len(graph.inputs), 'array')}, got {len(arrays)}.")
     env = bind_extents([v.shape for v in graph.inputs], [shape_of(a) for a in arrays], extents)
     values: dict[Value, Any] = dict(zip(graph.inputs, arrays))
     uses = _uses(graph)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.backends.engine import Engine, Placement
 from pronghorn.compiler.stages import rewrite_for_engines
 from pronghorn.graph import dtypes
@@ -69,7 +70,7 @@ class TableExecutable:
         """Return the function's results for arrays."""
         engine, updated = self.engine, self.traced.updated
         if len(args) != len(self._dtypes):
-            raise TypeError(f"{self._graph.name} takes {len(self._dtypes)} arrays, got {len(args)}.")
+            raise TypeError(f"{self._graph.name} takes {counted(len(self._dtypes), 'array')}, got {len(args)}.")
         with engine.computing():
             arguments = [self._sent(a) for a in self._arrays(args)]
             read, old = [v.on(engine) for v in self._read], [v.on(engine) for v in updated]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
 from pronghorn.utils import io
@@ -98,7 +99,10 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self.stopped_epoch > 0 and self.verbose > 0:
-            io.write(f"Epoch {self.stopped_epoch + 1}: stopped early, no better {self.monitor} for {self.wait} epochs")
+            io.write(
+                f"Epoch {self.stopped_epoch + 1}: stopped early, no better {self.monitor} for "
+                f"{counted(self.wait, 'epoch')}"
+            )
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:
                 io.write(f"The model has the weights of its best epoch again, epoch {self.best_epoch + 1}.")

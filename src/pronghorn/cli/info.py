@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pronghorn._version import KERAS_API_VERSION, __version__
+from pronghorn._wording import counted, size_text
 from pronghorn.backends import engine as engines
 from pronghorn.runtime import cache, host, system, threads
 
@@ -66,7 +67,7 @@ def print_info() -> None:
 def print_cache() -> None:
     """Print where the cache is, and how much is in it."""
     folder = cache.directory()
-    print(f"{folder}\n{_amount(*cache.size())}, of {_bytes(cache.LIMIT_BYTES)} at most" if folder else _OFF)
+    print(f"{folder}\n{_amount(*cache.size())}, of {size_text(cache.LIMIT_BYTES)} at most" if folder else _OFF)
 
 
 def clear_cache() -> None:
@@ -86,8 +87,4 @@ _OFF = f"The cache is off ({cache.SWITCH_VARIABLE} is set)."
 
 
 def _amount(files: int, size: int) -> str:
-    return f"{files:,} {'file' if files == 1 else 'files'}, {_bytes(size)}"
-
-
-def _bytes(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{size / 1024:.0f} KiB"
+    return f"{counted(files, 'file')}, {size_text(size)}"

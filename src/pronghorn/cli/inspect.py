@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pronghorn._wording import counted, size_text
 from pronghorn.saving.inspection import ArrayFacts, FileFacts, LayerFacts, inspect_file
 
 _MOST_ROWS = 1000  # of a table: more would take minutes to lay out
@@ -45,21 +46,12 @@ def print_file(path: str, arrays: bool = False) -> None:
 
 def _heading(facts: FileFacts) -> Iterator[tuple[str, str]]:
     yield "file", facts.path
-    yield "format", f"{facts.format}, {_size(facts.nbytes)}"
+    yield "format", f"{facts.format}, {size_text(facts.nbytes)}"
     yield from facts.facts
-    yield "parameters", f"{facts.parameters:,} in {sum(len(layer.arrays) for layer in facts.layers)} arrays"
+    yield "parameters", f"{facts.parameters:,} in {counted(sum(len(layer.arrays) for layer in facts.layers), 'array')}"
     if facts.optimizer:
         numbers = sum(array.size for array in facts.optimizer)
-        yield "optimizer's state", f"{numbers:,} numbers in {len(facts.optimizer)} arrays"
-
-
-def _size(nbytes: int) -> str:
-    size, unit = float(nbytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.3g} {unit}" if unit != "B" else f"{nbytes} B"
+        yield "optimizer's state", f"{counted(numbers, 'number')} in {counted(len(facts.optimizer), 'array')}"
 
 
 def _layers_table(facts: FileFacts, width: int) -> Table:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.data import storing
 from pronghorn.data.batching import checked_size, gathered, padded_elements, ragged
 from pronghorn.data.element import as_element, as_plain
@@ -538,7 +539,7 @@ def _count_text(length: float | None) -> str:
         return "an unknown number of elements"
     if length == math.inf:
         return "elements without end"
-    return "1 element" if length == 1 else f"{int(length):,} elements"
+    return counted(int(length), "element")
 
 
 def _spec_text(spec: Any) -> str:

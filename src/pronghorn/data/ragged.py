@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn._wording import counted
 from pronghorn.data.element import Text, as_element, as_text
 from pronghorn.data.names import NamesNearest
 from pronghorn.data.row_parts import check_rowids, depth_of, flat, joined, lengths_without, places_of, with_last
@@ -316,7 +317,7 @@ class RaggedTensor(NamesNearest):
             return chosen._each_row(rest) if rest else chosen
         index = int(first)
         if not -len(self) <= index < len(self):
-            raise IndexError(f"RaggedTensor: row {index} of {len(self)} rows.")
+            raise IndexError(f"RaggedTensor: row {index} of {counted(len(self), 'row')}.")
         index %= len(self)
         row = self.values[int(self.splits[index]) : int(self.splits[index + 1])]
         return row[rest] if rest else row

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.graph import dtypes
 
 #: What stands for strings beside the name: arrays of them hold Python's objects.
@@ -112,7 +113,9 @@ class TensorShape(tuple[Any, ...]):
             ValueError: if it has fewer.
         """
         if self.rank is not None and self.rank < rank:
-            raise ValueError(f"The shape {tuple(self)} should have at least {rank} axes; it has {self.rank}.")
+            raise ValueError(
+                f"The shape {tuple(self)} should have at least {counted(rank, 'axis', 'axes')}; it has {self.rank}."
+            )
         return self
 
     def with_rank_at_most(self, rank: int) -> TensorShape:
@@ -122,7 +125,9 @@ class TensorShape(tuple[Any, ...]):
             ValueError: if it has more.
         """
         if self.rank is not None and self.rank > rank:
-            raise ValueError(f"The shape {tuple(self)} should have at most {rank} axes; it has {self.rank}.")
+            raise ValueError(
+                f"The shape {tuple(self)} should have at most {counted(rank, 'axis', 'axes')}; it has {self.rank}."
+            )
         return self
 
     def assert_has_rank(self, rank: int) -> None:
@@ -132,7 +137,7 @@ class TensorShape(tuple[Any, ...]):
             ValueError: if it is another, or not known.
         """
         if self.rank != rank:
-            raise ValueError(f"The shape {self} should have {rank} axes; it has {self.rank}.")
+            raise ValueError(f"The shape {self} should have {counted(rank, 'axis', 'axes')}; it has {self.rank}.")
 
     def assert_same_rank(self, other: Any) -> None:
         """Check that two shapes can have the same number of axes.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn._version import __version__
+from pronghorn._wording import counted
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.graph.fingerprint import NotPlain, fingerprint
 from pronghorn.graph.trace import Traced
@@ -90,7 +91,7 @@ def facts_of(traced: Traced) -> dict[str, Any]:
     return {
         "versions of Pronghorn": __version__,
         "weights": [f"{v.path} of {v.storage_dtype}{list(v.shape)}" for v in traced.variables],
-        "models": f"one of {len(traced.graph.nodes)} operations, {model}",
+        "models": f"one of {counted(len(traced.graph.nodes), 'operation')}, {model}",
     }
 
 

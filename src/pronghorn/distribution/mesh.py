@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.backends.engine import engine
 from pronghorn.distribution.devices import list_devices
 
@@ -40,7 +41,8 @@ class DeviceMesh:
         found = np.array(list_devices() if devices is None else devices)
         if math.prod(shape) != found.size:
             raise ValueError(
-                f"DeviceMesh: {tuple(shape)} has {math.prod(shape)} places, but there are {found.size} devices "
+                f"DeviceMesh: {tuple(shape)} has {counted(math.prod(shape), 'place')}, but there are "
+                f"{counted(found.size, 'device')} "
                 f"({', '.join(map(str, found.flat[:4]))}{', ...' if found.size > 4 else ''}). Give a shape with as "
                 "many places, or the devices to use."
             )
@@ -163,7 +165,8 @@ class TensorLayout:
         parts = self.parts()
         if len(parts) > len(shape):
             raise ValueError(
-                f"The layout {self.axes} of the {what} has {len(parts)} axes, but its shape {tuple(shape)} has "
+                f"The layout {self.axes} of the {what} has {counted(len(parts), 'axis', 'axes')}, but its shape "
+                f"{tuple(shape)} has "
                 f"{len(shape)}. Give an axis of the mesh, or None, for each axis of the array."
             )
         i = next(i for i, (n, k) in enumerate(zip(shape, parts)) if isinstance(n, int) and n % k)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pronghorn import tree
+from pronghorn._wording import size_text
 from pronghorn.backends.engine import Engine
 from pronghorn.backends.interpreter import failed_at
 from pronghorn.compiler.stages import rewrite_for_engines
@@ -144,6 +145,6 @@ def size_of(variables: Sequence[GraphVariable]) -> int:
     return sum(math.prod(map(int, v.shape)) * dtypes.itemsize(v.dtype) for v in variables)
 
 
-def megabytes(variables: Sequence[GraphVariable]) -> str:
+def size_in_words(variables: Sequence[GraphVariable]) -> str:
     """How large they are, in words."""
-    return f"{size_of(variables) / 1e6:.3g} MB of weights"
+    return f"{size_text(size_of(variables))} of weights"

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.backends.jax.engine import ENGINE
 from pronghorn.export.signature import conversion, each_once, inference
 from pronghorn.graph import dtypes
@@ -38,7 +39,7 @@ def to_jax(model: Any, training: bool) -> tuple[Callable[..., Any], Parameters]:
     def function(parameters: Parameters, *inputs: Any) -> Any:
         arrays = tree.flatten(inputs)
         if len(arrays) != len(types):
-            raise ValueError(f"{graph.name} takes {len(types)} arrays, got {len(arrays)}.")
+            raise ValueError(f"{graph.name} takes {counted(len(types), 'array')}, got {len(arrays)}.")
         weights = [parameters[group][name] for group, name in places.values()]
         results = run([*(jnp.asarray(x, t) for x, t in zip(arrays, types)), *weights])
         outputs = tree.map_structure(lambda i: results[i], structure)

@@ -8,6 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.backends.pytensor.engine import ENGINE
 from pronghorn.backends.pytensor.registry import formulas
 from pronghorn.export.signature import conversion, each_once, inference
@@ -31,7 +32,7 @@ class GraphFunction:
     def __call__(self, *inputs: Any) -> Any:
         given = tree.flatten(inputs)
         if len(given) != len(self._dtypes):
-            raise ValueError(f"{self._graph.name} takes {len(self._dtypes)} variables, got {len(given)}.")
+            raise ValueError(f"{self._graph.name} takes {counted(len(self._dtypes), 'variable')}, got {len(given)}.")
         variables = [pt.as_tensor_variable(x) for x in given]
         converted = [formulas.cast(x, dtype=dtype) for x, dtype in zip(variables, self._dtypes)]
         results = ENGINE.run(self._graph, [*converted, *self.weights.values()])

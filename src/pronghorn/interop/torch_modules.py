@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.backends.torch import registry
 from pronghorn.backends.torch.engine import ENGINE
 from pronghorn.backends.torch.registry import TYPES
@@ -119,7 +120,7 @@ class GraphModule(torch.nn.Module):
     def forward(self, *inputs: Any) -> Any:
         arrays = tree.flatten(inputs)
         if len(arrays) != len(self._dtypes):
-            raise ValueError(f"{self._graph.name} takes {len(self._dtypes)} tensors, got {len(arrays)}.")
+            raise ValueError(f"{self._graph.name} takes {counted(len(self._dtypes), 'tensor')}, got {len(arrays)}.")
         tensors = [torch.as_tensor(x).to(dtype) for x, dtype in zip(arrays, self._dtypes)]
         weights = [getattr(self, name) for name in self._weights]
         for name, weight, value in zip(self._weights, weights, self._graph.inputs[len(tensors) :]):

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from pronghorn import dtype_policies, ops
+from pronghorn._wording import counted
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import current_trace, state
@@ -223,7 +224,8 @@ class StatefulOperation(Operation):
         own = self.weights
         if len(own) != len(weights):
             raise ValueError(
-                f"set_weights: layer {self.name!r} has {len(own)} weights, but {len(weights)} arrays were given."
+                f"set_weights: layer {self.name!r} has {counted(len(own), 'weight')}, but "
+                f"got {counted(len(weights), 'array')}."
                 + ("" if self.built else " The layer is not built yet: call it once on data, or build() it.")
             )
         for variable, value in zip(own, weights):
@@ -272,7 +274,8 @@ class StatefulOperation(Operation):
         if len(own) != len(store.keys()):
             hint = " It is not built: give it a build() that makes them from the input shape." if not self.built else ""
             raise ValueError(
-                f"Layer {self.name!r} has {len(own)} weights of its own, but received {len(store.keys())} variables "
+                f"Layer {self.name!r} has {counted(len(own), 'weight')} of its own, but received "
+                f"{counted(len(store.keys()), 'variable')} "
                 f"from the file.{hint}"
             )
         for i, variable in enumerate(own):

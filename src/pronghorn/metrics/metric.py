@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, dtype_policies
+from pronghorn._wording import counted
 from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.graph.tensor import Tensor
 from pronghorn.utils.arguments import CheckedArguments
@@ -170,7 +171,8 @@ class Metric(CheckedArguments):
         variables = self.variables
         if len(values) != len(variables):
             raise ValueError(
-                f"{type(self).__name__} {self.name!r} has {len(variables)} variables, but {len(values)} values came as "
+                f"{type(self).__name__} {self.name!r} has {counted(len(variables), 'variable')}, but "
+                f"{counted(len(values), 'value')} came as "
                 "`metric_variables`; pass one for each, in the order of `variables`."
             )
         saved = [v.tensor for v in variables]

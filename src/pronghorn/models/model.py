@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pronghorn import export, models, saving, tree
 from pronghorn._lazy import nearest_clause
+from pronghorn._wording import counted
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import brought_to
 from pronghorn.graph.messages import short_messages
@@ -157,7 +158,7 @@ class Model(Trainer, Layer):
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
-                    f"get_layer: was asked for layer {index}, but the model has {len(self.layers)} layers."
+                    f"get_layer: was asked for layer {index}, but the model has {counted(len(self.layers), 'layer')}."
                 )
             return self.layers[index]
         for layer in self.layers:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.graph import dtypes
 from pronghorn.graph.user_code import warn
 from pronghorn.layers.core.input_layer import InputLayer
@@ -89,11 +90,13 @@ def quantization_summary(model: Any) -> str:
         if count:
             size = sum(math.prod(one.shape) * dtypes.itemsize(dtypes.name_of(one.dtype)) for one in variables)
             name = layer._own_policy().name
-            lines.append(f"  {_place(layer)}: {name}, {count:,} weights in {size:,} bytes with their scales")
+            lines.append(
+                f"  {_place(layer)}: {name}, {counted(count, 'weight')} in {counted(size, 'byte')} with their scales"
+            )
             taken, before = taken + size, before + 4 * count
     if not lines:
         return f"Model {model.name!r} has no quantized layers."
-    end = f"In all {taken:,} bytes; as float32 it would be {before:,}, {before / taken:.2f} times as many."
+    end = f"In all {counted(taken, 'byte')}; as float32 it would be {before:,}, {before / taken:.2f} times as many."
     return "\n".join([f"Quantized layers of model {model.name!r}", *lines, end])
 
 

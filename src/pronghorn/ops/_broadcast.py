@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
+from pronghorn._wording import counted
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import state
@@ -290,7 +291,8 @@ def axis_of(axis: Any, rank: int, name: str = "axis") -> int:
     if not -rank <= index < rank:
         argument = "" if name == "axis" else f" (of the argument {name})"
         raise ValueError(
-            f"axis {axis} is out of bounds{argument}: an array with {rank} axes has the axes {-rank} to {rank - 1}."
+            f"axis {axis} is out of bounds{argument}: an array with {counted(rank, 'axis', 'axes')} has the axes "
+            f"{-rank} to {rank - 1}."
         )
     return index % rank
 

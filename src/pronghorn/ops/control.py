@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.backends.engine import engine
 from pronghorn.backends.foreign_calls import engine_of
 from pronghorn.graph import primitives as P
@@ -511,7 +512,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
             grads = tree.flatten(grads)
             if len(grads) != len(inputs):
                 raise ValueError(
-                    f"custom_gradient: {getattr(f, '__name__', f)} has {len(inputs)} arguments, its gradient function "
+                    f"custom_gradient: {getattr(f, '__name__', f)} has {counted(len(inputs), 'argument')}, its "
+                    "gradient function "
                     f"returned {len(grads)} gradients."
                 )
             return [B.zeros_like(x) if g is None else _fit(g, x) for g, x in zip(grads, inputs)]

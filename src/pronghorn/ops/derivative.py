@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.graph.tensor import as_tensor
 from pronghorn.ops.gradients import grad as gradient_of_scalar
 from pronghorn.ops.numpy.reductions import sum as sum_of
@@ -43,7 +44,9 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
         wanted = [argnums] if isinstance(argnums, int) else list(argnums)
         for position in wanted:
             if not -len(args) <= position < len(args):
-                raise ValueError(f"grad: argnums={argnums!r}, but there are {len(args)} arguments without a name.")
+                raise ValueError(
+                    f"grad: argnums={argnums!r}, but it has {counted(len(args), 'argument')} without a name."
+                )
         places = [position % len(args) for position in wanted]
         found = gradient_of_scalar(summed, argnums=places)(*args, **kwargs)
         return found[0] if isinstance(argnums, int) else found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, comparable, product
 from pronghorn.graph.tensor import Tensor
@@ -77,7 +78,7 @@ def _with_ellipsis(groups: list[list[str]], before: list[list[str]], rank: int, 
     hidden = rank - sum(1 for g in before if "..." not in g)
     named = [n for g in before for n in g if n.startswith("...")]
     if ["..."] not in before and not named and rank != len(before):
-        raise ValueError(f"rearrange: {pattern!r} names {len(before)} axes, the array has {rank}.")
+        raise ValueError(f"rearrange: {pattern!r} names {counted(len(before), 'axis', 'axes')}, the array has {rank}.")
     if named and named != ["..."]:
         hidden = len(named)
     fill = [f"...{i}" for i in range(max(hidden, 0))]
@@ -93,7 +94,9 @@ def _with_ellipsis(groups: list[list[str]], before: list[list[str]], rank: int, 
 def _extents(x: Tensor, before: list[list[str]], given: dict[str, int], pattern: str) -> dict[str, Extent]:
     extents: dict[str, Extent] = dict(given)
     if len(before) != x.ndim:
-        raise ValueError(f"rearrange: {pattern!r} names {len(before)} axes, the array has {x.ndim}.")
+        raise ValueError(
+            f"rearrange: {pattern!r} names {counted(len(before), 'axis', 'axes')}, the array has {x.ndim}."
+        )
     for group, size in zip(before, x.shape):
         unknown = [n for n in group if n not in extents]
         known = product(tuple(extents[n] for n in group if n in extents))
@@ -104,5 +107,7 @@ def _extents(x: Tensor, before: list[list[str]], given: dict[str, int], pattern:
                 raise ValueError(f"rearrange: an axis of {size} does not divide by {known} for {pattern!r}.")
             extents[unknown[0]] = size // known
         elif known != size:
-            raise ValueError(f"rearrange: ({' '.join(group)}) stands for {known} elements, the axis has {size}.")
+            raise ValueError(
+                f"rearrange: ({' '.join(group)}) stands for {counted(known, 'element')}, the axis has {size}."
+            )
     return extents

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.autodiff.tape import GradientTape, leaves_of
 from pronghorn.graph import primitives as P
@@ -93,7 +94,9 @@ def _as_sources(args: Sequence[Any], argnums: int | Sequence[int]) -> tuple[Sequ
     seen: list[Any] = []
     for i in numbers:
         if not -len(args) <= i < len(args):
-            raise ValueError(f"value_and_grad: argnums={argnums} but the function got {len(args)} arguments.")
+            raise ValueError(
+                f"value_and_grad: argnums={argnums} but the function got {counted(len(args), 'argument')}."
+            )
         converted[i] = _as_arrays(args[i], seen)
     sources = [converted[i] for i in numbers]
     return converted, sources[0] if isinstance(argnums, int) else tuple(sources)

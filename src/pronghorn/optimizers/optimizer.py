@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Unpack
 
 from pronghorn import config, ops
+from pronghorn._wording import counted
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
@@ -222,13 +223,16 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
                 raise ValueError(f"{self.name}: the first call of `apply` needs `trainable_variables`.")
             if len(grads) != len(self._trainable_variables):
                 raise ValueError(
-                    f"{self.name}: {len(grads)} gradients came for {len(self._trainable_variables)} trainable "
+                    f"{self.name}: {counted(len(grads), 'gradient')} came for {len(self._trainable_variables)} "
+                    "trainable "
                     "variables; pass one, or None, for each."
                 )
             return self._trainable_variables
         variables = list(variables)
         if len(grads) != len(variables):
-            raise ValueError(f"{self.name}: {len(grads)} gradients came for {len(variables)} variables.")
+            raise ValueError(
+                f"{self.name}: {counted(len(grads), 'gradient')} came for {counted(len(variables), 'variable')}."
+            )
         if not self.built:
             with eager(), NameScope(self.name, caller=self):  # eagerly: slots start once, not at every step
                 self.build(variables)
@@ -448,7 +452,7 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
         if len(known) != len(self._trainable_variables):
             raise ValueError(
                 f"{self.name}: finalize_variable_values needs the {len(self._trainable_variables)} weights that the "
-                f"optimizer was built for, got {len(list(var_list))} variables."
+                f"optimizer was built for, got {counted(len(list(var_list)), 'variable')}."
             )
         for variable in known:
             variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].tensor)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.distribution.active import distribution
 from pronghorn.graph.user_code import warn
 from pronghorn.utils.naming import NameScope
@@ -98,7 +99,10 @@ class OwnVariables:
             [initializer] * len(names) if isinstance(name, str) or isinstance(initializer, str) else initializer
         )
         if len(names) != len(initializers):
-            raise ValueError(f"add_optimizer_variables: {len(names)} names but {len(initializers)} initializers.")
+            raise ValueError(
+                f"add_optimizer_variables: {counted(len(names), 'name')} but "
+                f"{counted(len(initializers), 'initializer')}."
+            )
         slots: tuple[list[Variable | None], ...] = tuple([] for _ in names)
         for variable in trainable_variables:
             for slot, role, init in zip(slots, names, initializers):
@@ -118,7 +122,10 @@ class OwnVariables:
                 "the first step, or by build(model.trainable_variables)."
             )
         if len(weights) != len(self.variables):
-            raise ValueError(f"{self.name} has {len(self.variables)} variables, but {len(weights)} weights came.")
+            raise ValueError(
+                f"{self.name} has {counted(len(self.variables), 'variable')}, but "
+                f"{counted(len(weights), 'weight')} came."
+            )
         for variable, weight in zip(self.variables, weights):
             variable.assign(weight)
 

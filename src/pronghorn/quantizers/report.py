@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn._wording import counted
+
 
 class QuantizationReport:
     """What `Model.quantize` did, layer by layer, of Keras 3.16.
@@ -96,4 +98,4 @@ class QuantizationReport:
 
 
 def _layers(of: list[Any]) -> str:
-    return f"{len(of)} layer{'' if len(of) == 1 else 's'}"
+    return counted(len(of), "layer")

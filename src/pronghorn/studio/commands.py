@@ -88,7 +88,9 @@ def _data(bench: Workbench, name: str) -> None:
 def _code(bench: Workbench) -> dict[str, str]:
     if bench.built is None:
         raise ValueError("There is no model yet.")
-    return {"code": code_of(bench.built.plan, bench.settings, bench.data)}
+    problem = bench.built.problem
+    code = code_of(bench.built.plan, bench.settings, bench.data)
+    return {"code": code, "problem": "" if problem is None else problem.message}
 
 
 def _script(bench: Workbench, source: str, name: str = "script.py") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.studio.drawing import centred
 from pronghorn.studio.from_pages import check_type, read_json
 
@@ -176,12 +177,14 @@ def from_images(name: str, classes: list[str], labels: Any, pixels: np.ndarray) 
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         few = classes[int(counts.argmin())]
-        raise ValueError(f"The class {few!r} has {counts.min()} images; each needs two or more, one for testing.")
+        raise ValueError(
+            f"The class {few!r} has {counted(counts.min(), 'image')}; each needs two or more, one for testing."
+        )
     test = np.zeros(len(labels), bool)
     for number in range(len(classes)):
         rows = np.flatnonzero(labels == number)
         test[rows[:: max(2, min(5, len(rows)))]] = True
-    note = f"{len(labels):,} images of your own, a part of each class kept for testing."
+    note = f"{counted(len(labels), 'image')} of your own, a part of each class kept for testing."
     parts = pixels[~test], labels[~test], pixels[test], labels[test]
     return DataSet(name, "images", *parts, tuple(classes), note=note)
 
@@ -203,7 +206,9 @@ def read_image_upload(body: bytes) -> DataSet:
     shape = tuple(head["shape"])
     size = 4 + length
     if len(shape) != 4 or min(shape) < 1 or len(body) - size != math.prod(shape):
-        raise ValueError(f"The pixels of images of shape {shape} were expected, got {len(body) - size:,} bytes.")
+        raise ValueError(
+            f"The pixels of images of shape {shape} were expected, got {counted(len(body) - size, 'byte')}."
+        )
     pixels = np.frombuffer(body, np.uint8, offset=size).reshape(shape)
     if head.get("drawn"):
         pixels = np.array([np.round(centred(image[..., 0], DRAWN)) for image in pixels], np.uint8)[..., None]

@@ -122,7 +122,7 @@ def dead_units(model: Any, data: DataSet) -> list[dict[str, Any]]:
             values = outputs[layer.name]
             alive = np.any(values > 0, axis=tuple(range(values.ndim - 1)))
             dead = np.flatnonzero(~alive)
-            unit = "filters" if values.ndim == 4 else "units"
+            unit = "filter" if values.ndim == 4 else "unit"
             found.append({"layer": layer.name, "unit": unit, "of": int(alive.size), "dead": dead[:200].tolist()})
     return found
 

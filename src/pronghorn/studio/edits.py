@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pronghorn import layers, saving
+from pronghorn._wording import counted
 from pronghorn.studio.plans import TENSOR, LayerPlan, ModelPlan, replaced, replaced_ends
 from pronghorn.utils.naming import to_snake_case
 
@@ -154,7 +155,7 @@ def remove_layer(plan: ModelPlan, name: str) -> ModelPlan:
     if not plan.sequential:
         sources = layer.sources()
         if len(sources) != 1:
-            raise ValueError(f"{name!r} joins {len(sources)} values, so nothing could take its place.")
+            raise ValueError(f"{name!r} joins {counted(len(sources), 'value')}, so nothing could take its place.")
         plan = _redirected(plan, name, list(sources[0]))
     return replace(plan, layers=tuple(other for other in plan.layers if other.name != name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.studio.edits import KINDS, fields_of
 from pronghorn.studio.plans import Built, LayerPlan
 
@@ -61,6 +62,8 @@ def summary_of(layer: LayerPlan) -> str:
 
     >>> summary_of(LayerPlan("c", "Conv2D", {"filters": 32, "kernel_size": [3, 3], "activation": "relu"}))
     '32 filters, 3×3, relu'
+    >>> summary_of(LayerPlan("d", "Dense", {"units": 1}))
+    '1 unit'
     """
     parts = []
     for name in _TOLD:
@@ -72,7 +75,7 @@ def summary_of(layer: LayerPlan) -> str:
         if name == "strides" and layer.config.get("pool_size") == layer.config["strides"]:
             continue  # windows beside one another, as always
         if name in ("filters", "units"):
-            parts.append(f"{value} {name}")
+            parts.append(counted(value, name.removesuffix("s")))
         elif name in ("rate", "scale", "strides", "output_dim"):
             parts.append(f"{name.replace('_', ' ')} {value:.3g}" if isinstance(value, float) else f"{name} {value}")
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.studio.data_sets import DataSet, count_of, rows_of
 from pronghorn.studio.drawing import centred
 from pronghorn.studio.from_pages import check_type
@@ -44,7 +45,7 @@ def read_input(data: DataSet, source: dict[str, Any]) -> Any:
         image = np.repeat(centred(flat.reshape(-1, drawn), (height, width))[..., None], channels, axis=-1)
     else:
         if len(flat) != height * width * channels:
-            raise ValueError(f"Pixels of shape {data.shape} were expected, got {len(flat)} numbers.")
+            raise ValueError(f"Pixels of shape {data.shape} were expected, got {counted(len(flat), 'number')}.")
         image = flat.reshape(data.shape).astype(np.float32)
     image = image if data.largest > 1 else image / 255
     return (np.round(image) if data.x.dtype.kind in "iu" else image).astype(data.x.dtype)[None]

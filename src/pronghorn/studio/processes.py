@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from pronghorn._wording import counted
+
 HEAD, TAIL = 4_000, 16_000  # bytes that are kept of what is printed
 _CHUNK = 1 << 16
 _LOOK = 0.02  # seconds between two looks at a process
@@ -47,7 +49,7 @@ class Kept:
 
     def text(self) -> str:
         """What is kept, with a line that says how much is not."""
-        middle = f"\n... {self._left_out:,} bytes are left out here ...\n".encode() if self._left_out else b""
+        middle = f"\n... {counted(self._left_out, 'byte')} left out here ...\n".encode() if self._left_out else b""
         return (bytes(self._head) + middle + bytes(self._tail)).decode("utf-8", "replace")
 
 

@@ -179,6 +179,7 @@ def _layer(layer: LayerPlan) -> str:
 
 
 _MODELS = ("Sequential", "Functional")
+_STAND_INS: tuple[Any, ...] = (1, (1,), "linear")  # a number, a shape, a function: right for one or another layer
 _UNTOLD = ("name", "trainable", "dtype", "build_config")
 
 
@@ -190,16 +191,26 @@ def _settings(kind: Any, config: dict[str, Any]) -> list[str]:
         for p in parameters
         if p.default is p.empty and p.name in config and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
-    try:
-        usual = kind(**{name: config[name] for name in needed}).get_config()
-    except (ValueError, TypeError):  # it needs one of several
-        usual = {p.name: p.default for p in parameters}
+    usual = _usual(kind, [config[name] for name in needed], needed) or {p.name: p.default for p in parameters}
     shown = [_literal(_plain(config[name])) for name in needed]
     for name, value in config.items():
         if name in needed or name in _UNTOLD or _listed(value) == _listed(usual.get(name)):
             continue
         shown.append(f"{name}={_literal(_plain(value))}")
     return shown
+
+
+def _usual(kind: Any, values: list[Any], needed: list[str]) -> dict[str, Any] | None:
+    """The configuration of what is told only what it needs; None where it needs one of several settings.
+
+    What it needs may be wrong, as while a model is being built; something else then stands in for it.
+    """
+    for given in (values, *([one] * len(needed) for one in _STAND_INS)):
+        try:
+            return kind(**dict(zip(needed, given))).get_config()
+        except (ValueError, TypeError):
+            continue
+    return None
 
 
 def _listed(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.studio.data_sets import MOST_CLASSES, DataSet, scaled_table
 
 _FEW = 20  # a column of so few different whole numbers holds classes
@@ -59,7 +60,9 @@ def read_csv(name: str, text: str) -> Table:
     header = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(lines[0])]
     wrong = next((i for i, row in enumerate(lines) if len(row) != len(header)), None)
     if wrong is not None:
-        raise ValueError(f"Row {wrong + 1} has {len(lines[wrong])} cells, but the first line names {len(header)}.")
+        raise ValueError(
+            f"Row {wrong + 1} has {counted(len(lines[wrong]), 'cell')}, but the first line names {len(header)}."
+        )
     rows = [[cell.strip() for cell in row] for row in lines[1:]]
     if dialect.delimiter != ",":
         rows = _with_points(rows)

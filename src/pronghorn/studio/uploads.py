@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from pronghorn._wording import size_text
 from pronghorn.studio import data_sets, tables
 from pronghorn.studio.files import FileView, view_file
 from pronghorn.studio.from_pages import clean_name
@@ -46,7 +47,7 @@ async def _whole(chunks: AsyncIterator[bytes], limit: int) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > limit:
-            raise ValueError(f"That is more than {limit / 1e9:.1f} GB.")
+            raise ValueError(f"That is more than {size_text(limit)}.")
     return b"".join(parts)
 
 
@@ -57,7 +58,7 @@ async def _take_file(bench: Workbench, name: str, chunks: AsyncIterator[bytes]) 
         async for chunk in chunks:
             size += len(chunk)
             if size > _LARGEST_FILE:
-                raise ValueError(f"The file has more than {_LARGEST_FILE / 1e9:.0f} GB.")
+                raise ValueError(f"The file has more than {size_text(_LARGEST_FILE)}.")
             file.write(chunk)
 
     def read() -> FileView:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, tree
+from pronghorn._wording import counted
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes, strings
 from pronghorn.graph.active import TraceError
@@ -76,7 +77,8 @@ def used_up(adapter: Any) -> str:
 def warn_exhausted(epoch: int, epochs: int) -> None:
     """Warn that a generator ended before the epochs did."""
     warn(
-        f"The generator is exhausted after {epoch} of {epochs} epochs, so training ends here. Let it loop without end "
+        f"The generator is exhausted after {epoch} of {counted(epochs, 'epoch')}, so training ends here. Let it "
+        "loop without end "
         "and pass steps_per_epoch, or pass a PyDataset, which starts again for each epoch."
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import losses, ops, tree
+from pronghorn._wording import counted
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses import Loss
 from pronghorn.losses.loss import LossFunctionWrapper
@@ -126,7 +127,7 @@ class CompileLoss(Loss):
             return targets
         if len(names) > 1 and y_true is not None and not tree.is_nested(y_true):
             raise ValueError(
-                f"The model has {len(names)} outputs ({', '.join(names)}), but y is a single array of shape "
+                f"The model has {counted(len(names), 'output')} ({', '.join(names)}), but y is a single array of shape "
                 f"{tuple(y_true.shape)}. Pass y as a list with one array for each output, or as a dict with the "
                 "outputs' names as keys."
             )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from pronghorn import config
+from pronghorn._wording import counted
 from pronghorn.distribution import together
 from pronghorn.distribution.active import distribution
 from pronghorn.graph.user_code import warn
@@ -99,7 +100,7 @@ class EpochIterator:
             self.adapter.num_batches = given  # the next epoch's progress bar knows how long it is
         if self.steps_per_epoch and given < self.steps_per_epoch:
             warn(
-                f"The data ended after {given} of {self.steps_per_epoch} steps, and the epoch with it. "
+                f"The data ended after {given} of {counted(self.steps_per_epoch, 'step')}, and the epoch with it. "
                 "Lower steps_per_epoch, or let a generator give steps_per_epoch * epochs batches, for example by "
                 "looping without end."
             )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.trainers.outputs import align, are_named
 from pronghorn.utils.naming import to_snake_case
 
@@ -123,7 +124,8 @@ def _walk(spec: Any, y_pred: Any, path: Path, spec_path: Path, names: Sequence[s
         below = tree.flatten_with_path(y_pred)
         if len(below) != len(spec):
             raise ValueError(
-                f"compile: `loss` has {len(spec)} entries{_at(path)}, but the outputs there are {len(below)}"
+                f"compile: `loss` has {counted(len(spec), 'entry', 'entries')}{_at(path)}, but the outputs there "
+                f"are {len(below)}"
                 f" ({', '.join(names)} in all). Pass one entry for each output, in their order, or a dict with the "
                 "outputs' names as keys."
             )
@@ -133,7 +135,11 @@ def _walk(spec: Any, y_pred: Any, path: Path, spec_path: Path, names: Sequence[s
 
 def _check_keys(spec: dict[Any, Any], y_pred: Any, path: Path) -> None:
     if not isinstance(y_pred, dict):
-        found = f"a {type(y_pred).__name__} of {len(y_pred)} outputs" if tree.is_nested(y_pred) else "a single output"
+        found = (
+            f"a {type(y_pred).__name__} of {counted(len(y_pred), 'output')}"
+            if tree.is_nested(y_pred)
+            else "a single output"
+        )
         raise UnknownOutputError(
             f"compile: `loss` has the keys {_listed(spec)}{_at(path)}, but of outputs the model has {found}."
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.data import formats
 from pronghorn.data.dataset import Dataset
 from pronghorn.data.lazy import Lazy
@@ -199,8 +200,8 @@ def datasets(
     if shuffle:
         np.random.RandomState(seed).shuffle(order)  # Keras's generator: a seed splits files as it does there
     if verbose:
-        classes = "" if files.class_names is None else f" of {len(files.class_names)} classes"
-        io.write(f"Found {len(files.paths)} files{classes}.")
+        classes = "" if files.class_names is None else f" of {counted(len(files.class_names), 'class', 'classes')}"
+        io.write(f"Found {counted(len(files.paths), 'file')}{classes}.")
     if not validation_split:
         return dataset(order, shuffle)
     cut = len(order) - int(validation_split * len(order))

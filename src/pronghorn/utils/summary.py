@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.utils import io
 
 # Where each column ends, as a fraction of the line.
@@ -118,9 +119,8 @@ def _table(is_chain: bool, length: int, positions: Sequence[float] | None, show_
     ends = [int(position * length) if position <= 1 else int(position) for position in positions]
     if len(ends) < len(headers):
         raise ValueError(
-            f"summary: positions has {len(ends)} entries, but the table of this model has {len(headers)} columns: "
-            + ", ".join(title for title, _ in headers)
-            + "."
+            f"summary: positions has {counted(len(ends), 'entry', 'entries')}, but the table of this model has "
+            f"{counted(len(headers), 'column')}: " + ", ".join(title for title, _ in headers) + "."
         )
     columns = [
         Column(title, justify=justify, width=end - start)

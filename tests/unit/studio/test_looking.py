@@ -127,7 +127,7 @@ def test_results_weights_and_dead_units():
     relu = layers.Dense(3, activation="relu", name="hidden", bias_initializer=keras.initializers.Constant(-1e6))
     model = keras.Sequential([keras.Input((6, 6, 1)), layers.Flatten(), relu, layers.Dense(2, "softmax", name="end")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    assert diagnosis.dead_units(model, data) == [{"layer": "hidden", "unit": "units", "of": 3, "dead": [0, 1, 2]}]
+    assert diagnosis.dead_units(model, data) == [{"layer": "hidden", "unit": "unit", "of": 3, "dead": [0, 1, 2]}]
     found = diagnosis.test_results(model, data)
     assert np.sum(found["matrix"]) == 4 and found["right"] + len(found["worst"]) == 4
     shown = diagnosis.weight_histograms(model, data)

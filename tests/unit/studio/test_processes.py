@@ -32,7 +32,7 @@ def test_the_beginning_and_the_end_are_kept(size, chunk):
         assert text == printed
     else:
         assert text.startswith(printed[:HEAD] + b"\n...") and text.endswith(b"...\n" + printed[-TAIL:])
-        assert f" {size - HEAD - TAIL:,} bytes".encode() in text
+        assert f" {size - HEAD - TAIL:,} byte".encode() in text
 
 
 def test_what_prints_for_ever_ends_at_the_limit():

@@ -4,9 +4,11 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers
+from pronghorn.studio import commands, data_sets, edits
 from pronghorn.studio.plans import plan_of
 from pronghorn.studio.settings import Settings, settings_of
 from pronghorn.studio.show_code import code_of
+from pronghorn.studio.workbench import Workbench
 
 
 def model_of(code):
@@ -87,3 +89,33 @@ def test_a_layer_of_somebody_is_refused_by_name():
 
     with pytest.raises(ValueError, match="Mine of somebody's own"):
         code_of(plan_of(keras.Sequential([keras.Input((4,)), Mine()])), Settings(), None)
+
+
+@pytest.mark.parametrize(
+    ("layer", "field", "value", "shown"),
+    [
+        (layers.Dense(3, activation="relu"), "units", -3, 'layers.Dense(-3, activation="relu"),'),
+        (layers.Dense(3), "activation", "rellu", 'layers.Dense(3, activation="rellu"),'),
+        (layers.Conv1D(3, 2), "kernel_size", [0], "layers.Conv1D(3, (0,)),"),
+        (layers.Conv1D(3, 2), "filters", None, "layers.Conv1D(None, (2,)),"),
+        (layers.Dropout(0.5), "rate", 7, "layers.Dropout(7),"),
+        (layers.Embedding(3, 4), "input_dim", 0, "layers.Embedding(0, 4),"),
+        (layers.LSTM(3), "units", 0, "layers.LSTM(0),"),
+        (layers.Activation("relu"), "activation", "rellu", 'layers.Activation("rellu"),'),
+    ],
+)
+def test_only_what_is_not_usual_is_written_of_a_wrong_layer(layer, field, value, shown):
+    shape = () if isinstance(layer, layers.Embedding) else (8, 8)
+    plan = plan_of(keras.Sequential([keras.Input(shape), layer]))
+    plan = edits.set_field(plan, layer.name, field, value[0] if isinstance(value, list) else value)
+    assert f"        {shown}\n" in code_of(plan, Settings(), None)
+
+
+def test_what_does_not_run_is_told():
+    bench = Workbench()
+    bench.use_data(data_sets.load_packaged("mnist"))
+    assert commands.run(bench, {"do": "code"})["result"]["problem"] == ""
+    name = next(layer.name for layer in bench.built.plan.layers if "units" in layer.config)
+    bench.edit("set", name=name, field="units", value=-1)
+    found = commands.run(bench, {"do": "code"})["result"]
+    assert "layers.Dense(-1" in found["code"] and "positive" in found["problem"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.backends.interpreter import bind_extents
 from pronghorn.backends.llvm import kept_steps, linking
 from pronghorn.backends.llvm.gathering import gathered_avals
@@ -188,7 +189,7 @@ class Executable:
         if self.gathered:
             args = [a for i, arg in enumerate(args) for a in (arg if i in self.gathered else (arg,))]
         if len(args) != len(self._dtypes):
-            raise TypeError(f"{self.name} takes {len(self._dtypes)} arrays, got {len(args)}.")
+            raise TypeError(f"{self.name} takes {counted(len(self._dtypes), 'array')}, got {len(args)}.")
         return [
             a if type(a) is np.ndarray and a.dtype == dtype and a.flags.c_contiguous else _as_array(a, dtype)
             for a, dtype in zip(args, self._dtypes)

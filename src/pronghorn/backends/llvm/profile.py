@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from pronghorn._wording import counted
 from pronghorn.codegen.launch import Emitted, Launch
 from pronghorn.codegen.units import COLUMNS, row_blocks
 from pronghorn.graph import dtypes
@@ -178,7 +179,7 @@ class Profile:
             stream.write(gzip.compress(data) if os.fspath(path).endswith(".gz") else data)
 
     def __repr__(self) -> str:
-        return f"<Profile of {self.name}: {self.ms:.3f} ms a step, {len(self._timed)} kernels>"
+        return f"<Profile of {self.name}: {self.ms:.3f} ms a step, {counted(len(self._timed), 'kernel')}>"
 
     def show(self, file: object = None, smallest: float = 0.0) -> None:
         """Print the table.
@@ -201,7 +202,8 @@ class Profile:
         """The kernels as a `rich` table; see `show`."""
         rows = self.kernels
         title = (
-            f"{self.name}: {self.ms:.3f} ms a step over {self.steps} steps, {sum(row.ms for row in rows):.3f} ms of it "
+            f"{self.name}: {self.ms:.3f} ms a step over {counted(self.steps, 'step')}, "
+            f"{sum(row.ms for row in rows):.3f} ms of it "
             f"in kernels (sum over {self.threads} {'thread' if self.threads == 1 else 'threads'}; the peak of one is "
             f"{peak_gflops():.0f} GFLOP/s)"
         )

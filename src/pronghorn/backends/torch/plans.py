@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from pronghorn._wording import counted
 from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound, bind_extents, concrete
 from pronghorn.backends.torch.fusions import Call, fuse
@@ -56,7 +57,7 @@ def plan(graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> Plan:
     found = kept.get(key)
     if found is None:
         if len(arrays) != len(graph.inputs):
-            raise ValueError(f"{graph.name} takes {len(graph.inputs)} tensors, got {len(arrays)}.")
+            raise ValueError(f"{graph.name} takes {counted(len(graph.inputs), 'tensor')}, got {len(arrays)}.")
         extents = bind_extents([v.shape for v in graph.inputs], [tuple(a.shape) for a in arrays], known)
         with placing(device), torch.no_grad():
             calls, constants = _calls(graph, extents)

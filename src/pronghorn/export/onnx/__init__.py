@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pronghorn._wording import counted, size_text
 from pronghorn.compiler.complex_numbers import ComplexError, split_complex
 from pronghorn.compiler.decompose import RULES as DECOMPOSED
 from pronghorn.compiler.simplify import simplify
@@ -63,7 +64,7 @@ def write(model: Any, path: Path, input_signature: Any = None, opset_version: in
     proto = files.model_proto(graph, file, model.name, opset)
     write_file(path, proto.SerializeToString())
     weights = sum(array.nbytes for array in file.initializers.values())
-    return f"ONNX, opset {opset}, {graph.count()} nodes, {weights / 1e6:.3g} MB of weights"
+    return f"ONNX, opset {opset}, {counted(graph.count(), 'node')}, {size_text(weights)} of weights"
 
 
 def onnx_graph(model: Any, input_signature: Any = None) -> tuple[OpGraph, File]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn._version import __version__
+from pronghorn._wording import size_text
 from pronghorn.export.onnx.lowering import File
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.graph.dim import Dim
@@ -93,7 +94,7 @@ def model_proto(graph: OpGraph, file: File, name: str, opset: int) -> Any:
     size = sum(array.nbytes for array in file.initializers.values())
     if size > MOST_BYTES:
         raise ValueError(
-            f"export: {name!r} has {size / 1e9:.1f} GB of weights; an ONNX file holds 2 GB. Export parts of the "
+            f"export: {name!r} has {size_text(size)} of weights; an ONNX file holds 2 GB. Export parts of the "
             "model, or one of dtype policy 'float16'."
         )
     proto = _graph(graph, name, True)

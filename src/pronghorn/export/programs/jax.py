@@ -17,8 +17,9 @@ import jax
 import jax.export
 
 from pronghorn import tree
+from pronghorn._wording import size_text
 from pronghorn.backends.jax import ENGINE
-from pronghorn.export.by_table import TableCall, flat, megabytes, size_of
+from pronghorn.export.by_table import TableCall, flat, size_in_words, size_of
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import inference
 from pronghorn.graph import dtypes
@@ -60,13 +61,13 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
     size = size_of(call.variables)
     if size > MOST_BYTES:
         raise ValueError(
-            f"export: {model.name!r} has {size / 1e9:.1f} GB of weights; a JAX program holds 2 GB. Export parts of the "
+            f"export: {model.name!r} has {size_text(size)} of weights; a JAX program holds 2 GB. Export parts of the "
             "model, or one of dtype policy 'float16'."
         )
     with ENGINE.computing():
         content = call.writing(lambda: bytes_of(call, given))
     write_file(path, content)
-    return f"a JAX program for {', '.join(given)}, {megabytes(call.variables)}"
+    return f"a JAX program for {', '.join(given)}, {size_in_words(call.variables)}"
 
 
 def bytes_of(call: TableCall, platforms: tuple[str, ...]) -> bytes:

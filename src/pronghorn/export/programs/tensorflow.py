@@ -19,7 +19,7 @@ import tensorflow as tf
 from pronghorn import tree
 from pronghorn.backends.tensorflow import ENGINE
 from pronghorn.backends.tensorflow.extents import bound, exporting
-from pronghorn.export.by_table import TableCall, flat, megabytes
+from pronghorn.export.by_table import TableCall, flat, size_in_words
 from pronghorn.export.files import check_folder, replacing_folder
 from pronghorn.export.signature import Inference, inference
 from pronghorn.graph.dim import Dim
@@ -62,7 +62,7 @@ def write(model: Any, path: Path, input_signature: Any = None) -> str:
         saved.variable(variable)
     saved.add(SERVE, found)
     saved.write(path)
-    return f"a SavedModel of TensorFlow, {megabytes(found.traced.variables)}"
+    return f"a SavedModel of TensorFlow, {size_in_words(found.traced.variables)}"
 
 
 class SavedModel:

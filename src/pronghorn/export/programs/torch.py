@@ -19,7 +19,7 @@ import torch
 from pronghorn import tree
 from pronghorn.backends.torch import ENGINE
 from pronghorn.backends.torch.registry import TYPES
-from pronghorn.export.by_table import TableCall, flat, megabytes
+from pronghorn.export.by_table import TableCall, flat, size_in_words
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import inference
 from pronghorn.graph.dim import Dim
@@ -54,7 +54,7 @@ def write(model: Any, path: Path, input_signature: Any = None) -> str:
     stream = io.BytesIO()
     call.writing(lambda: torch.export.save(exported(call), stream))
     write_file(path, stream.getvalue())
-    return f"a PyTorch program, {megabytes(call.variables)}"
+    return f"a PyTorch program, {size_in_words(call.variables)}"
 
 
 def exported(call: TableCall) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, identical, product
 from pronghorn.graph.ir import Aval
@@ -43,7 +44,7 @@ def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
 @primitive("structure")
 def reshape(x: Aval, *, shape: Shape) -> Aval:
     if product(x.shape) != product(shape):
-        raise fail("reshape", f"{x} has {product(x.shape)} elements, shape {shape} has {product(shape)}.")
+        raise fail("reshape", f"{x} has {counted(product(x.shape), 'element')}, shape {shape} has {product(shape)}.")
     return Aval(shape, x.dtype)
 
 
@@ -87,7 +88,7 @@ def pad(x: Aval, fill: Aval, *, low: Any, high: Any, interior: Any) -> Aval:
         # (size - 1) * inner holes lie between the elements
         new = size + lo + hi + (size - 1) * inner
         if comparable(new) and new < 0:
-            raise fail("pad", f"low {lo} and high {hi} remove more than the {size} elements of an axis.")
+            raise fail("pad", f"low {lo} and high {hi} remove more than the {counted(size, 'element')} of an axis.")
         shape.append(new)
     return Aval(tuple(shape), x.dtype)
 

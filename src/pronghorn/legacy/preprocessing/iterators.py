@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
+from pronghorn._wording import counted
 from pronghorn.utils.image import array_to_img, img_to_array, load_img
 from pronghorn.utils.io import write
 from pronghorn.utils.py_dataset import PyDataset
@@ -146,7 +147,10 @@ class NumpyArrayIterator(Iterator):
         y, sample_weight = (None if part is None else np.asarray(part) for part in (y, sample_weight))
         for name, part in [("y", y), ("sample_weight", sample_weight), *(("x", other) for other in further)]:
             if part is not None and len(part) != len(x):
-                raise ValueError(f"There are {len(x)} images and {len(part)} entries in {name}.")
+                raise ValueError(
+                    f"x has {counted(len(x), 'image')} and {name} {counted(len(part), 'entry', 'entries')}; they need "
+                    "the same number."
+                )
         part = _split_of(image_data_generator, subset)
         if part is not None:
             border = int(len(x) * image_data_generator._validation_split)
@@ -294,7 +298,7 @@ class DirectoryIterator(_Pictures):
         self.classes = np.array(numbers, "int32")
         self.samples = len(self.filenames)
         self.filepaths = [os.path.join(directory, name) for name in self.filenames]
-        write(f"Found {self.samples} images belonging to {self.num_classes} classes.")
+        write(f"Found {counted(self.samples, 'image')} belonging to {counted(self.num_classes, 'class', 'classes')}.")
         super().__init__(self.samples, batch_size, shuffle, seed)
 
     def _files(self, folder: str, follow_links: bool) -> list[str]:
@@ -382,7 +386,7 @@ class DataFrameIterator(_Pictures):
         kind = "validated" if validate_filenames else "non-validated"
         write(
             f"Found {self.samples} {kind} image filenames"
-            + (f" belonging to {len(self.class_indices)} classes." if by_class else ".")
+            + (f" belonging to {counted(len(self.class_indices), 'class', 'classes')}." if by_class else ".")
         )
         super().__init__(self.samples, batch_size, shuffle, seed)
 

@@ -6,6 +6,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import identical
 from pronghorn.graph.tensor import Tensor
@@ -58,7 +59,7 @@ def matmul(x1: Any, x2: Any) -> Tensor:
     xk, yk = x.shape[-1], y.shape[-2 if y.ndim > 1 else 0]
     if not B.equal_extents(xk, yk):
         raise ValueError(
-            f"matmul: shapes {x.shape} and {y.shape} do not fit: the last axis of x1 has {xk} elements, "
+            f"matmul: shapes {x.shape} and {y.shape} do not fit: the last axis of x1 has {counted(xk, 'element')}, "
             f"the {'second to last' if y.ndim > 1 else 'only'} axis of x2 has {yk}."
         )
     if y.ndim <= 2:
@@ -231,7 +232,7 @@ def _parse(subscripts: str, tensors: list[Tensor]) -> tuple[list[str], str]:
     left, arrow, output = spec.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(tensors):
-        raise ValueError(f"einsum: {subscripts!r} names {len(inputs)} operands, {len(tensors)} were given.")
+        raise ValueError(f"einsum: {subscripts!r} names {counted(len(inputs), 'operand')}, {len(tensors)} were given.")
     free = [c for c in string.ascii_letters if c not in spec]
     hidden = [t.ndim - len(s.replace("...", "")) for s, t in zip(inputs, tensors) if "..." in s]
     dots = "".join(free[: max(hidden, default=0)])

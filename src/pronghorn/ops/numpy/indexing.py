@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import counted
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError
@@ -250,7 +251,10 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
         return P.take(ravel(x), wrap_index(ravel(indices), x.size), axis=0)
     axis = B.axis_of(axis, x.ndim)
     if indices.ndim != x.ndim:
-        raise ValueError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they need the same number.")
+        raise ValueError(
+            f"take_along_axis: x has {counted(x.ndim, 'axis', 'axes')} and indices {indices.ndim}; they need the "
+            "same number."
+        )
     order = [i for i in range(x.ndim) if i != axis] + [axis]
     back = list(np.argsort(order))
     x, indices = permute(x, order), permute(indices, order)

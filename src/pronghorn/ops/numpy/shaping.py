@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn._wording import counted
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
 from pronghorn.graph.held_extents import held_extents
@@ -130,11 +131,11 @@ def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
     rest = product(tuple(n for i, n in enumerate(new) if i not in holes))
     if not holes:
         if comparable(rest, total) and rest != total:
-            raise ValueError(f"reshape: {old} has {total} elements, newshape={new} would have {rest}.")
+            raise ValueError(f"reshape: {old} has {counted(total, 'element')}, newshape={new} would have {rest}.")
         _settle(old, total, rest)
         return new
     if comparable(rest, total) and _leaves_over(total, rest):
-        raise ValueError(f"reshape: the {total} elements of {old} do not divide into newshape={new}.")
+        raise ValueError(f"reshape: the {counted(total, 'element')} of {old} do not divide into newshape={new}.")
     left = total // rest
     return tuple(left if i in holes else n for i, n in enumerate(new))
 

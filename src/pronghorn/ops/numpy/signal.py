@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, tree
+from pronghorn._wording import counted
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
@@ -295,7 +296,9 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: st
         arrays = [B.convert(args[i]) for i in moving] + [B.convert(kwargs[k]) for k in named]
         ranks = cores if cores is not None else [0] * len(arrays)
         if len(ranks) != len(arrays):
-            raise ValueError(f"vectorize: signature {signature!r} has {len(ranks)} inputs, {len(arrays)} were given.")
+            raise ValueError(
+                f"vectorize: signature {signature!r} has {counted(len(ranks), 'input')}, {len(arrays)} were given."
+            )
 
         def call(parts: tuple[Tensor, ...]) -> Any:
             values = dict(zip(moving, parts))

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from pronghorn import models
+from pronghorn._wording import counted
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
@@ -284,7 +285,8 @@ def _by_order(own: _Owned, stored: _Stored, shown: str) -> _Matches:
     if len(own) != len(stored):
         ours, theirs = {name for name, _ in own}, {name for name, _ in stored}
         raise ValueError(
-            f"{shown} has {len(stored)} layers with weights, but the model has {len(own)}, so nothing was changed. "
+            f"{shown} has {counted(len(stored), 'layer')} with weights, but the model has {len(own)}, so nothing "
+            "was changed. "
             f"Only in the file: {_some([n for n, _ in stored if n not in ours])}; only in the model: "
             f"{_some([n for n, _ in own if n not in theirs])}. To load the layers that have the same names, pass "
             "by_name=True."
@@ -312,7 +314,7 @@ def _compare(
 ) -> tuple[list[tuple[Any, np.ndarray]], list[str]]:
     """The variables of a layer with the arrays that fit them, and a sentence on each that does not."""
     if len(variables) != len(arrays):
-        return [], [f"the layer {name!r} has {len(variables)} weights, the file has {len(arrays)} for it."]
+        return [], [f"the layer {name!r} has {counted(len(variables), 'weight')}, the file has {len(arrays)} for it."]
     fitting, wrong = [], []
     for variable, array in zip(variables, arrays):
         if tuple(variable.shape) == array.shape:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import layers
+from pronghorn._wording import counted
 from pronghorn.studio.arithmetic.explanation import Explanation, Place, finished, numbers
 from pronghorn.studio.json_text import short
 
@@ -56,7 +57,8 @@ def recurrent(layer: Any, inputs: np.ndarray, place: Place) -> Explanation:
     lines, value = function(cell, x, h, numbers(states[-1])[0], unit)
     steps = [[what, short(number)] for what, number in lines]
     text = (
-        f"Unit {unit} at step {step + 1} of {length}: it sees the step's {len(x)} inputs and what all {len(h)} units "
+        f"Unit {unit} at step {step + 1} of {length}: it sees the step's {counted(len(x), 'input')} and what all "
+        f"{len(h)} units "
         "gave a step before, each with weights of its own."
     )
     return Explanation(text, steps=steps, value=short(value))

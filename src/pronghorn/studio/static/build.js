@@ -125,23 +125,24 @@ function SettingsCard({state}) {
 }
 
 function CodeDialog({onClose}) {
-  const [code, setCode] = useState(null);
+  const [found, setFound] = useState(null);
   const [error, setError] = useState("");
   useEffect(() => {
-    ask("code").then((found) => setCode(found.code), (found) => setError(found.message));
+    ask("code").then(setFound, (problem) => setError(problem.message));
   }, []);
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(code);
+      await navigator.clipboard.writeText(found.code);
       say("Copied.", "note");
     } catch {
       say("The browser does not let the page copy; select the text instead.");
     }
   };
   return html`<${Dialog} title="The Keras script of this model" onClose=${onClose}>
-    ${error ? html`<p class="problem">${error}</p>` : html`<pre class="code" tabindex="0">${code ?? "…"}</pre>
-    <div class="buttons" style=${{marginTop: "12px"}}><${Button} kind="main" disabled=${!code} onClick=${copy}>Copy<//>
-      <span class="help">It runs with Keras, and with <code>pronghorn run</code>.</span></div>`}<//>`;
+    ${error ? html`<p class="problem">${error}</p>` : html`<pre class="code" tabindex="0">${found?.code ?? "…"}</pre>
+    <div class="buttons" style=${{marginTop: "12px"}}><${Button} kind="main" disabled=${!found} onClick=${copy}>Copy<//>
+      ${found && (found.problem ? html`<span class="problem">It does not run yet. ${found.problem}</span>`
+        : html`<span class="help">It runs with Keras, and with <code>pronghorn run</code>.</span>`)}</div>`}<//>`;
 }
 
 function ScriptDialog({onClose}) {

@@ -10,7 +10,7 @@ export function Data({state}) {
   const fixed = state.script_trains;
   return html`<h1 class="hidden">Data</h1>
     ${data && html`<${Card} title="Now in use"><div class="facts"><span><b>${data.name}</b></span><span><b>${number(data.train)}</b> to learn from</span><span><b>${number(data.test)}</b> to test with</span>
-      <span>${data.kind === "table" ? html`<b>${plural(data.shape[0], "number")}</b> a row` : html`one is <b>${sizeOf(data)}</b>`}</span>${data.classes.length > 0 && html`<span><b>${data.classes.length}</b> classes: ${data.classes.slice(0, 12).join(", ")}${data.classes.length > 12 ? " …" : ""}</span>`}</div>
+      <span>${data.kind === "table" ? html`<b>${plural(data.shape[0], "number")}</b> a row` : html`one is <b>${sizeOf(data)}</b>`}</span>${data.classes.length > 0 && html`<span><b>${plural(data.classes.length, "class", "classes")}</b>: ${data.classes.slice(0, 12).join(", ")}${data.classes.length > 12 ? " …" : ""}</span>`}</div>
       ${data.note && html`<p class="help" style=${{marginTop: "8px"}}>${data.note}</p>`}
       ${state.table && html`<div style=${{maxWidth: "320px", marginTop: "12px"}}><${Field} label="Column to predict" kind="choice" value=${state.table.target} choices=${state.table.columns} onValue=${(column) => act("target", {column})} /></div>`}<//>`}
     ${fixed ? html`<${Card}><p class="help">The data is the script's.</p><//>` : html`

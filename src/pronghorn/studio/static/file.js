@@ -12,7 +12,7 @@ export function File({state}) {
       <table><tbody><tr><th scope="row">format</th><td>${file.format}, ${bytes(file.nbytes)}</td></tr>
         ${file.facts.map(([key, value]) => html`<tr><th scope="row">${key}</th><td>${value}</td></tr>`)}
         <tr><th scope="row">parameters</th><td>${number(file.parameters)}</td></tr>
-        ${file.optimizer ? html`<tr><th scope="row">optimizer's state</th><td>${number(file.optimizer)} numbers</td></tr>` : null}</tbody></table><//>
+        ${file.optimizer ? html`<tr><th scope="row">optimizer's state</th><td>${plural(file.optimizer, "number")}</td></tr>` : null}</tbody></table><//>
     <div class="grid">
       <${Card} title="Layers"><${FileGraph} file=${file} selected=${selected} onSelect=${setSelected} /><//>
       <${Card} kind="sticky" title=${selected ? `Weights of ${selected}` : "Weights"}><${LayerArrays} file=${file} layer=${file.layers.find((one) => one.name === selected)} /><//></div>`}`;

@@ -65,7 +65,7 @@ function Controls({state, run}) {
     ${further && html`<${Button} disabled=${blocked || busy} onClick=${does("start", {further: true})} title="Begin with the weights of the last run">Train further<//>`}
     </div>
     ${!state.script_trains && !active && state.graph && html`<div class="buttons"><span class="help">
-${state.settings.optimizer}, rate ${state.settings.learning_rate}, batch ${state.settings.batch_size}, ${plural(state.settings.epochs, "epoch")}${state.settings.examples ? `, ${number(state.settings.examples)} examples` : ""} (set under Build)</span></div>`}
+${state.settings.optimizer}, rate ${state.settings.learning_rate}, batch ${state.settings.batch_size}, ${plural(state.settings.epochs, "epoch")}${state.settings.examples ? `, ${plural(state.settings.examples, "training example")}` : ""} (set under Build)</span></div>`}
     ${active && html`<span class="help">Changes under Build count from the next start.</span>`}
   </div>`;
 }
@@ -173,8 +173,8 @@ function Weights({run}) {
     ${found.layers.map((layer) => {
       const about = dead.get(layer.layer);
       return html`<div class="layer-block" key=${layer.layer}><div class="layer-head"><h3>${layer.layer}</h3>
-        ${about && (about.dead.length ? html`<span class="tag bad">${plural(about.dead.length, "dead unit")} of ${about.of}: ${about.unit} ${about.dead.slice(0, 12).join(", ")}${about.dead.length > 12 ? " …" : ""}</span>`
-          : html`<span class="tag">no dead ${about.unit}</span>`)}</div>
+        ${about && (about.dead.length ? html`<span class="tag bad">${plural(about.dead.length, `dead ${about.unit}`)} of ${about.of}: ${about.dead.slice(0, 12).join(", ")}${about.dead.length > 12 ? " …" : ""}</span>`
+          : html`<span class="tag">no dead ${about.unit}s</span>`)}</div>
         <div class="histograms">${layer.arrays.map((array) => html`
           <${Histogram} data=${array.weights} label=${`${array.name} ${array.shape.join("×")}`} />
           ${array.gradients ? html`<${Histogram} data=${array.gradients} tone="second" label=${`gradient of ${array.name}`} />` : null}`)}</div></div>`;

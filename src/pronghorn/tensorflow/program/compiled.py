@@ -11,6 +11,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.data import RaggedTensor
 from pronghorn.data.element import Array, Text, has_shape
 from pronghorn.data.tensor_spec import dtype_name
@@ -72,7 +73,7 @@ class WithSignature:
         try:
             bound = inspect.Signature(parameters).bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self._who}: {error}; its input_signature has {_tensors(count)}.") from None
+            raise TypeError(f"{self._who}: {error}; its input_signature has {counted(count, 'tensor')}.") from None
         bound.apply_defaults()
         places = [p for p in parameters if p.kind in _OF_PLACES]
         others = [*places[count:], *(p for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY)]
@@ -82,14 +83,11 @@ class WithSignature:
         if changed or len(bound.args) < count:
             which = f", and none for {', '.join(changed)}, which can only keep a default" if changed else ""
             raise TypeError(
-                f"{self._who}: its input_signature has {_tensors(count)}{which}; the call has "
-                f"{len(args) + len(kwargs)} arguments. Describe each argument that is to vary by a TensorSpec."
+                f"{self._who}: its input_signature has {counted(count, 'tensor')}{which}; the call has "
+                f"{counted(len(args) + len(kwargs), 'argument')}. Describe each argument that is to vary by a "
+                "TensorSpec."
             )
         return bound.args[:count]
-
-
-def _tensors(count: int) -> str:
-    return f"{count} tensor{'' if count == 1 else 's'}"
 
 
 def _is_same(value: Any, default: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn._wording import counted
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.trainers import validation
@@ -226,7 +227,8 @@ def split_arrays(arrays: Any, validation_split: float) -> tuple[Any, Any]:
     cut = int(np.floor(total * (1.0 - validation_split)))
     if cut == 0 or cut == total:
         raise ValueError(
-            f"The training data has {total} samples, which cannot be split with validation_split={validation_split}: "
+            f"The training data has {counted(total, 'sample')}, which cannot be split with "
+            f"validation_split={validation_split}: "
             "one of the two parts would be empty. Give more data or another share."
         )
 
