@@ -10,6 +10,7 @@ import functools
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -93,6 +94,11 @@ def _kept(error: BaseException) -> list[TracebackType]:
     own = max(place for place, owner in enumerate(owners) if owner != "theirs")
     # Where another library raised, the line of ours that called it says something.
     caller = own if own < len(owners) - 1 else -1
+    # What the package does by Python's library, as its context managers, is the package's too.
+    for place in range(1, own):
+        if owners[place] == "theirs" and owners[place - 1] == "ours":
+            follower = next(owner for owner in owners[place:] if owner != "theirs")
+            owners[place] = "ours" if follower == "ours" else "theirs"
     return [frame for place, frame in enumerate(frames) if owners[place] != "ours" or place == caller]
 
 
@@ -104,7 +110,7 @@ def _linked(frames: list[TracebackType]) -> TracebackType | None:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, its causes and what was being handled, each once."""
+    """An error, its causes, what was being handled, and the members of groups, each once."""
     seen: set[int] = set()
     pending = [error]
     while pending:
@@ -114,6 +120,8 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         pending += [link.__cause__, link.__context__]
+        if isinstance(link, BaseExceptionGroup):
+            pending += link.exceptions
 
 
 class Shortened:
@@ -140,6 +148,7 @@ class Shortened:
         for link, _, cause, context, suppressed in self._before:
             link.__cause__, link.__context__ = _outer(cause), _outer(context)
             link.__suppress_context__ = suppressed  # which setting a cause changes
+            self.hidden |= link.__cause__ is not cause or (link.__context__ is not context and not suppressed)
         for link, trace, *_ in self._before:
             frames = _kept(link)
             if len(frames) < len(frames_of(trace)):
@@ -153,10 +162,9 @@ class Shortened:
 
 
 def _outer(link: BaseException | None) -> BaseException | None:
-    """A cause, or None where every frame of it is the package's."""
-    if link is None or any(_owner(frame) != "ours" for frame in frames_of(link.__traceback__)):
-        return link
-    return None
+    """A cause, or None where it was raised and caught within the package, whatever library it had called."""
+    owners = [] if link is None else [_owner(frame) for frame in frames_of(link.__traceback__)]
+    return None if owners and owners[0] == "ours" and "user" not in owners else link
 
 
 def install() -> None:
@@ -176,9 +184,31 @@ def install() -> None:
 
     excepthook._shortens = True  # type: ignore[attr-defined]
     sys.excepthook = excepthook
+    _install_in_threads()
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None:
         _install_in_ipython(shell.InteractiveTB)
+
+
+def _install_in_threads() -> None:
+    """Errors that end a thread have a hook of their own; one that is not Python's may keep them, so they stay whole."""
+    previous = threading.excepthook
+    if previous is not threading.__excepthook__:
+        return
+
+    def excepthook(ended: Any, /) -> None:
+        error = ended.exc_value
+        if error is None or ended.exc_type is SystemExit:
+            previous(ended)
+            return
+        with Shortened(error) as shown:
+            note = _note(shown, error)
+            if note:
+                print(note, file=sys.stderr)
+            trace = error.__traceback__ if shown.hidden else ended.exc_traceback
+            previous(threading.ExceptHookArgs((ended.exc_type, error, trace, ended.thread)))
+
+    threading.excepthook = excepthook
 
 
 def _install_in_ipython(formatter: Any) -> None:

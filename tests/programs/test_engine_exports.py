@@ -282,7 +282,7 @@ def test_options_of_jax(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="platforms=.* must be some of 'cpu', 'cuda', 'rocm', 'tpu'"):
             model.export(tmp_path / "n.jax", format="jax", platforms=platforms)
     monkeypatch.setattr(made, "MOST_BYTES", 10)
-    with pytest.raises(ValueError, match="'net' has 0.0 GB of weights"):
+    with pytest.raises(ValueError, match="'net' has .* of weights"):
         model.export(tmp_path / "n.jax", format="jax")
     assert not (tmp_path / "n.jax").exists()
 

@@ -80,7 +80,7 @@ class EarlyStopping(MonitorCallback):
         self.best_weights = None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self.find_direction()  # so that a result that nobody knows is an error in the first epoch
+        self.find_direction(logs)  # so that a result that nobody knows is an error in the first epoch
         value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pronghorn._lazy import nearest_clause
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
 from pronghorn.distribution import together
@@ -141,13 +142,14 @@ class ModelCheckpoint(MonitorCallback):
 
     def _get_file_path(self, epoch: int, batch: int | None, logs: Logs) -> str:
         results = {name: value for name, value in (logs or {}).items() if name not in ("epoch", "batch")}
+        numbers = {"epoch": epoch + 1, **results}
         try:
-            numbers = {"epoch": epoch + 1, **results}
             return self.filepath.format(**({**numbers, "batch": batch + 1} if batch is not None else numbers))
         except KeyError as error:
+            near = nearest_clause(str(error.args[0]), numbers)
             raise KeyError(
-                f"ModelCheckpoint: filepath={self.filepath!r} names {error}, which is no result; there are: "
-                f"{', '.join(['epoch', *results])}."
+                f"ModelCheckpoint: filepath={self.filepath!r} names {error}, which is no result{near}; there are: "
+                f"{', '.join(numbers)}."
             ) from None
 
 

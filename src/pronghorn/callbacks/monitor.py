@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pronghorn import ops
+from pronghorn._lazy import nearest_clause
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.graph.user_code import warn
 
@@ -50,14 +51,24 @@ class MonitorCallback(Callback):
         self.find_direction()
         return value - self.min_delta > reference if self._higher else value + self.min_delta < reference
 
-    def find_direction(self) -> None:
+    def find_direction(self, logs: Logs = None) -> None:
         """Find out whether higher or lower is better, where `mode` is auto.
+
+        Args:
+            logs: the results of an epoch, by which a name that is none of them is told.
 
         Raises:
             ValueError: if the metrics and the name do not tell.
         """
         if self._higher is None:
             self._higher = self._higher_is_better()
+        if self._higher is None:
+            if logs and self.monitor not in logs:
+                raise ValueError(self._absence(logs))
+            raise ValueError(
+                f"{type(self).__name__}: whether {self.monitor!r} is better higher or lower cannot be told from its "
+                "name; pass mode='max' or mode='min'."
+            )
 
     @property
     def monitor_op(self) -> Any:
@@ -72,14 +83,22 @@ class MonitorCallback(Callback):
         logs = logs or {}
         if self.monitor in logs:
             return logs[self.monitor]
-        mend = " Pass validation_data or validation_split to fit." if self.monitor.startswith("val_") else ""
-        warn(
-            f"{type(self).__name__}: there is no result {self.monitor!r} to watch; there are: "
-            f"{', '.join(logs) or 'none'}.{mend}"
-        )
+        warn(self._absence(logs))
         return None
 
-    def _higher_is_better(self) -> bool:
+    def _absence(self, logs: Mapping[str, Any]) -> str:
+        """What is said where the watched result is none of an epoch's."""
+        known, mend = list(logs), ""
+        if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+            known += [f"val_{name}" for name in logs]  # which there would be
+            mend = " Pass validation_data or validation_split to fit."
+        near = "" if self.monitor in known else nearest_clause(self.monitor, known)
+        return (
+            f"{type(self).__name__}: there is no result {self.monitor!r} to watch{near}; there are: "
+            f"{', '.join(logs) or 'none'}.{mend}"
+        )
+
+    def _higher_is_better(self) -> bool | None:
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False
@@ -92,10 +111,7 @@ class MonitorCallback(Callback):
             return False
         if any(part in lowered for part in _BETTER_HIGHER):
             return True
-        raise ValueError(
-            f"{type(self).__name__}: whether {self.monitor!r} is better higher or lower cannot be told from its "
-            "name; pass mode='max' or mode='min'."
-        )
+        return None
 
 
 def _metrics_of(model: Any) -> Iterator[Any]:

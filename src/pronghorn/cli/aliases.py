@@ -13,7 +13,6 @@ import importlib.metadata
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -27,6 +26,7 @@ from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 from pronghorn.cli import older_names, private_names
 from pronghorn.cli.import_protocols import AnyNameLoader, list_what_is_public, listed_path
+from pronghorn.graph.user_code import warn
 from pronghorn.tensorflow.names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
@@ -312,11 +312,10 @@ def _take_out_real_ones(tops: Sequence[str]) -> None:
         del sys.modules[name]
     found = [name for name in ("keras", "tensorflow") if name in real]
     if found:
-        warnings.warn(
+        warn(
             f"{' and '.join(found)} had been imported already when Pronghorn took the name: what was imported before "
             "is still the real one, what is imported from now on is Pronghorn's. Import pronghorn.as_keras first, or "
             "start the program by `pronghorn run`.",
-            stacklevel=3,
         )
 
 
@@ -371,7 +370,7 @@ def take_the_name() -> None:
         os.environ[choice.VARIABLE] = wanted
     elif wanted and wanted not in (*engines.NAMES, *_OTHER_BACKENDS):
         near = _lazy.nearest_clause(wanted, engines.NAMES)
-        warnings.warn(f"KERAS_BACKEND={wanted!r} is no backend{near}. Pronghorn's own engine computes.", stacklevel=3)
+        warn(f"KERAS_BACKEND={wanted!r} is no backend{near}. Pronghorn's own engine computes.", about_a_line=False)
     install()
     name = choice.named()
     if name is not None:

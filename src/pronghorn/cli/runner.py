@@ -13,8 +13,7 @@ from types import ModuleType, TracebackType
 
 from pronghorn import _tracebacks
 from pronghorn.backends import engine as engines
-from pronghorn.cli import aliases
-from pronghorn.cli.notebooks import script_of
+from pronghorn.cli import aliases, notebooks
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
@@ -47,26 +46,31 @@ def run_file(path: str, arguments: Sequence[str]) -> int:
         why = f"the folder has no {script.name}" if script.name != Path(path).name else error.strerror
         print(f"pronghorn run: cannot read {path}: {why}.", file=sys.stderr)
         return 2
+    cells: list[str] | None = None
     if script.suffix == ".ipynb":
         try:
-            code = script_of(source, path)
+            cells = notebooks.cells_of(source, path)
         except ValueError as error:
             print(f"pronghorn run: {error}", file=sys.stderr)
             return 2
-        source = code.encode()
-        # Tracebacks show lines of the cells, not of the file.
-        linecache.cache[str(script)] = (len(code), None, code.splitlines(keepends=True), str(script))
+        # What looks for the source of a class reads the module's file, which has other lines.
+        joined = notebooks.script_of(cells)
+        linecache.cache[str(script)] = (len(joined), None, joined.splitlines(keepends=True), str(script))
     if not _prepare(path, arguments, os.getcwd() if path == "-" else str(script.resolve().parent)):
         return 2
 
     def body() -> None:
-        code = compile(source, "<stdin>" if path == "-" else str(script), "exec")
+        if cells is not None:
+            codes = notebooks.compiled(cells, str(script))
+        else:
+            codes = [compile(source, "<stdin>" if path == "-" else str(script), "exec", dont_inherit=True)]
         module = ModuleType("__main__")
         if path != "-":
             module.__file__ = str(script)
         module.__dict__["__builtins__"] = __builtins__
         sys.modules["__main__"] = module
-        exec(code, module.__dict__)
+        for code in codes:
+            exec(code, module.__dict__)
 
     return _guarded(body)
 
@@ -124,9 +128,8 @@ def _show(error: BaseException) -> None:
         mend = _MENDS.get((error.name or "").partition(".")[0])
         if mend:
             error.add_note(mend)
-    if any(
-        frame.tb_frame.f_code.co_filename.endswith(".ipynb") for frame in _tracebacks.frames_of(error.__traceback__)
-    ):
+    frames = [frame for link in _tracebacks.chain(error) for frame in _tracebacks.frames_of(link.__traceback__)]
+    if any(notebooks.is_cell(frame.tb_frame.f_code.co_filename) for frame in frames):
         sys.__excepthook__ = _print_error  # Python's own reads lines from the file, and these are of its cells
     sys.excepthook(type(error), error, error.__traceback__)
 
@@ -137,7 +140,7 @@ def _print_error(kind: type[BaseException], error: BaseException, trace: Traceba
 
 def _of_the_script(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames of this module, of runpy and of the import system in front of the script's."""
-    ours = (__file__, runpy.__file__)
+    ours = (__file__, notebooks.__file__, runpy.__file__)
     for frame in _tracebacks.frames_of(trace):
         name = frame.tb_frame.f_code.co_filename
         if name not in ours and not name.startswith("<frozen "):

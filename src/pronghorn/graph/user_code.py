@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import warnings
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ _LIBRARY = tuple(
     for folder in (os.path.dirname(os.path.dirname(__file__)), os.path.dirname(np.__file__))
 )
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
+
+
+_of_no_line: dict[str, Any] = {}  # the warnings about no line that were given, as modules keep theirs
 
 
 @functools.lru_cache(maxsize=4096)
@@ -59,16 +63,17 @@ def _short(file: str) -> str:
     return file if relative.startswith(os.pardir) or file.startswith("<") else relative
 
 
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn about the user's line, however deep in the library the cause was found.
+def warn(message: str, category: type[Warning] = UserWarning, about_a_line: bool = True) -> None:
+    """Warn about the user's line, however deep in the library the cause was found; no line of the library is shown.
 
     Args:
         message: what is wrong, and the mend.
         category: the kind of warning.
+        about_a_line: False for what no line of a program is the reason of, such as the environment.
     """
-    frame = user_frame()
+    frame = user_frame() if about_a_line else None
     if frame is None:
-        warnings.warn(message, category, stacklevel=2)
+        warnings.warn_explicit(message, category, "<pronghorn>", 0, "pronghorn", _of_no_line)
         return
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     module = frame.f_globals.get("__name__", "<unknown>")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from pronghorn.graph.user_code import warn
 from pronghorn.variables import Variable
 
 _KINDS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
@@ -53,10 +53,9 @@ def set_state_tree(model: Any, state: dict[str, Any]) -> None:
             else:
                 absent.append(f"{kind} {path!r} (there: {', '.join(sorted(by_path)) or 'none'})")
     if absent:
-        warnings.warn(
+        warn(
             f"set_state_tree: {len(absent)} values have no variable of their path in this model and are left out, the "
             f"first of {absent[0]}. Give layers and optimizers of both models the same names.",
-            stacklevel=3,
         )
 
 

@@ -107,8 +107,9 @@ def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
 def _failure(output: str, name: str) -> str:
     """How a script failed, by the last line of what it printed, and where: the last line of its own in a traceback."""
     last = output.strip().splitlines()[-1:] or ["It ended without a message."]
-    lines = re.findall(rf'{re.escape(name)}", line (\d+)', output)
-    return f"failed{f' in line {lines[-1]}' if lines else ''}: {last[0]}"
+    places = re.findall(rf'{re.escape(name)}(?:, (cell \d+))?", (line \d+)', output)
+    where = ", ".join(filter(None, places[-1])) if places else ""
+    return f"failed{f' in {where}' if where else ''}: {last[0]}"
 
 
 def _data(place: Path, name: str) -> DataSet | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import types
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch, Layout, kinds
 from pronghorn.trainers.step import StepFunction
 
@@ -65,10 +65,9 @@ class _Step(StepFunction):
 
     def _fall_back(self, error: Exception) -> None:
         self.run_eagerly = True
-        warnings.warn(
+        warn(
             f"{self.name} cannot be compiled, so it runs eagerly, which is slower: {error} Use ops in place of what "
             "needs the values, or leave jit (or tf.function) out to say that this is meant.",
-            stacklevel=5,
         )
 
 

@@ -1,6 +1,7 @@
 """Callbacks against a model that only pretends."""
 
 import csv
+import warnings
 
 import numpy as np
 import pytest
@@ -18,6 +19,9 @@ class Model:
         self.stop_training = False
         self.metrics = metrics
         self.weights = [0.0]
+
+    def save(self, path, overwrite):
+        self.saved = path
 
     def get_weights(self):
         return list(self.weights)
@@ -71,7 +75,7 @@ def test_early_stopping_knows_which_way_is_better():
     assert train(callbacks.EarlyStopping("val_score", patience=1), [1, 2, 3], "val_score", model)[1] == 3
     with pytest.raises(ValueError, match="mode='max' or mode='min'"):
         train(callbacks.EarlyStopping("thing"), [1, 2], "thing")
-    with pytest.raises(ValueError, match="'unheard_of' is better higher or lower"):  # rather than a warning every epoch
+    with pytest.raises(ValueError, match="no result 'unheard_of' to watch"):  # rather than a warning every epoch
         train(callbacks.EarlyStopping("unheard_of"), [1, 2], "loss")
     with pytest.warns(UserWarning, match="mode 'up' is unknown"):
         callbacks.EarlyStopping(mode="up")
@@ -236,3 +240,52 @@ def test_progress_of_evaluate(capsys):
 def test_progress_needs_its_parameters():
     with pytest.raises(ValueError, match="set_params"):
         callbacks.ProgbarLogger().on_epoch_begin(0)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "has_validation", "said"),
+    [
+        ("val_los", True, "no result 'val_los' to watch; nearest: val_loss"),
+        (
+            "val_los",
+            False,
+            "no result 'val_los' to watch; nearest: val_loss; there are: loss, accuracy",
+        ),
+        ("val_loss", False, "no result 'val_loss' to watch; there are: loss, accuracy"),
+        ("Acuracy", True, "no result 'Acuracy' to watch; nearest: accuracy, val_accuracy; there are"),
+        ("nothing", True, "no result 'nothing' to watch; there are: loss"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["auto", "min"])
+def test_a_result_that_is_none_is_told_with_the_nearest(monitor, has_validation, said, mode, tmp_path):
+    logs = {"loss": 1.0, "accuracy": 0.5} | ({"val_loss": 1.0, "val_accuracy": 0.5} if has_validation else {})
+    model = Model()
+    made = [
+        callbacks.EarlyStopping(monitor, mode=mode),
+        callbacks.ReduceLROnPlateau(monitor, mode=mode),
+        callbacks.ModelCheckpoint(tmp_path / "m.keras", monitor, mode=mode, save_best_only=True),
+    ]
+    for callback in made:
+        callback.set_model(model)
+        callback.on_train_begin()
+        callback.on_epoch_begin(0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                callback.on_epoch_end(0, dict(logs))
+            except ValueError as error:
+                assert mode == "auto" and isinstance(callback, callbacks.EarlyStopping)
+                told = str(error)
+            else:
+                (warning,) = caught
+                told = str(warning.message)
+        assert f"{type(callback).__name__}: there is {said}" in told
+        assert ("Pass validation_data" in told) is (monitor.startswith("val_") and not has_validation)
+
+
+def test_a_result_that_is_there_but_of_no_known_direction_asks_for_it():
+    stop = callbacks.EarlyStopping("val_score")
+    stop.set_model(Model())
+    stop.on_train_begin()
+    with pytest.raises(ValueError, match="val_score.*mode='max'"):
+        stop.on_epoch_end(0, {"loss": 1.0, "val_score": 1.0})

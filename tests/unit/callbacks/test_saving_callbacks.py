@@ -259,3 +259,9 @@ def test_the_names_that_a_callback_of_its_kind_asks_for(tmp_path):
     )
     assert [path.rpartition("/")[2] for path in seen] == ["1-2.keras", "1-4.keras", "2-2.keras", "2-4.keras"]
     assert {path.name for path in tmp_path.iterdir()} == {path.rpartition("/")[2] for path in seen}
+
+
+def test_a_wrong_name_in_the_path_is_told_with_the_nearest(tmp_path):
+    keep = callbacks.ModelCheckpoint(tmp_path / "{val_los:.2f}.keras")
+    with pytest.raises(KeyError, match="'val_los', which is no result; nearest: val_loss[^;]*; there are"):
+        keep._get_file_path(0, None, {"loss": 1.0, "val_loss": 1.0})

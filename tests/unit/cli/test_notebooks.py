@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -38,6 +39,7 @@ def test_run_runs_the_cells(notebook):
     assert "2 pronghorn" in result.stdout or "2 keras" in result.stdout, result.stderr
     assert result.stderr.splitlines()[-1].startswith("ValueError: Layer 'sequential'")
     assert "model.fit(np.ones((3, 5))" in result.stderr  # the line itself, though the file is a notebook
+    assert f'File "{notebook}, cell 4", line 1, in <module>' in result.stderr
 
 
 def test_run_says_what_is_no_notebook(tmp_path):
@@ -67,3 +69,40 @@ def test_a_kernel_shows_short_errors_bars_and_pictures(notebook, monkeypatch):
     assert "model.fit" in shown and str(_SOURCE) not in shown and len(shown.splitlines()) < 10
     assert shown.count("are left out") == 1
     assert any("image/png" in output.get("data", {}) for output in outputs[4])
+
+
+def run_cells(folder, *cells, **environment):
+    path = folder / "book.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": [cell]} for cell in cells]}))
+    command = [sys.executable, "-m", "pronghorn", "run", str(path)]
+    env = {**os.environ, "PYTHONPATH": str(_SOURCE), "PRONGHORN_BACKEND": "numpy", **environment}
+    return subprocess.run(command, capture_output=True, text=True, env=env)
+
+
+def test_errors_name_the_cell_and_its_line(tmp_path):
+    result = run_cells(
+        tmp_path,
+        "from __future__ import annotations\nimport inspect",
+        "class Mine:\n    two = 2\n\ndef wrong(n: int):\n    return 1 / n",
+        "print(inspect.getsource(wrong), inspect.getsource(Mine), wrong.__annotations__)",
+        "\n# a line\nif True:\n    wrong(0)",
+    )
+    lines = [line.strip() for line in result.stderr.splitlines()]
+    cell = f'File "{tmp_path / "book.ipynb"}, cell'
+    assert lines[1:3] == [f'{cell} 4", line 4, in <module>', "wrong(0)"]
+    assert f'{cell} 2", line 5, in wrong' in lines and "return 1 / n" in lines
+    assert "return 1 / n" in result.stdout and "two = 2" in result.stdout and "{'n': 'int'}" in result.stdout
+
+
+def test_a_cell_that_is_no_python_is_told_before_others_run(tmp_path):
+    result = run_cells(tmp_path, "print('run')", "x = 1\nx = = 2")
+    assert result.returncode == 1 and result.stdout == ""
+    assert f'File "{tmp_path / "book.ipynb"}, cell 2", line 2' in result.stderr
+    assert str(_SOURCE) not in result.stderr and "x = = 2" in result.stderr
+
+
+def test_a_backend_that_there_is_not_is_told_without_a_line_of_ours(tmp_path):
+    result = run_cells(tmp_path, "print('run')", KERAS_BACKEND="theano")
+    (line,) = result.stderr.splitlines()
+    assert "KERAS_BACKEND='theano' is no backend" in line and "pronghorn/" not in line
+    assert result.stdout == "run\n"

@@ -53,6 +53,10 @@ def test_the_script_is_main(run, tmp_path):
     assert result.stdout == f"__main__ {script} {[script, '--epochs', '3', '-m', '--help']} {tmp_path}\n"
 
 
+def test_what_the_runner_takes_from_future_is_not_the_scripts(run):
+    assert run("def f(x: int): ...\nprint(f.__annotations__)").stdout == "{'x': <class 'int'>}\n"
+
+
 def test_file_stays_valid_when_the_script_changes_its_directory(run, tmp_path):
     (tmp_path / "script.py").write_text("import os; os.chdir('/'); print(os.path.exists(__file__), __file__)")
     result = pronghorn_command("run", "script.py", cwd=tmp_path)

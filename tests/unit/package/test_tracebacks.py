@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,111 @@ def test_other_errors_say_nothing_of_backends_names(line, capsys):
 def test_an_error_that_cannot_say_what_it_is_is_shown(capsys):
     shown = _shown("raise type('Mute', (ValueError,), {'__str__': lambda self: 1 / 0})()", capsys)
     assert "Mute: " in shown and "ZeroDivisionError" not in shown
+
+
+# What was caught on the way: by the library itself, by a program; and what groups have.
+_CHAINS = """
+def lost():
+    model.save(path)
+
+def own():
+    try:
+        lost()
+    except OSError as error:
+        raise RuntimeError("own") from error
+
+def handling():
+    try:
+        lost()
+    except OSError:
+        {}["handled"]
+
+def grouped():
+    errors = []
+    for function in (lost, own):
+        try:
+            function()
+        except Exception as error:
+            errors.append(error)
+    raise ExceptionGroup("several", errors)
+"""
+
+
+@pytest.fixture
+def chains(tmp_path):
+    """The functions of a program, which save below what is no folder."""
+    (tmp_path / "nowhere.keras").write_text("a file, and no folder")
+    model = pronghorn.Sequential([pronghorn.Input((4,)), pronghorn.layers.Dense(2)])
+    names = {"model": model, "path": str(tmp_path / "nowhere.keras" / "m.keras")}
+    exec(compile(_CHAINS, "program.py", "exec"), names)
+    return names
+
+
+def _raised(function):
+    with pytest.raises(Exception) as caught:
+        function()
+    error = caught.value
+    return error.with_traceback(error.__traceback__.tb_next)  # without the frame above
+
+
+@pytest.fixture(params=["main", "thread"])
+def shows(request, monkeypatch, capsys):
+    """What Python prints of an error that nobody caught, in the main thread or in another."""
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    _tracebacks.install()
+
+    def printed(error):
+        if request.param == "main":
+            sys.excepthook(type(error), error, error.__traceback__)
+        else:
+            ended = (type(error), error, error.__traceback__, threading.current_thread())
+            threading.excepthook(threading.ExceptHookArgs(ended))
+        return capsys.readouterr().err
+
+    return printed
+
+
+@pytest.mark.parametrize(("name", "frames"), [("lost", 1), ("own", 3), ("handling", 3), ("grouped", 7)])
+def test_causes_and_groups_show_the_users_frames_alone(chains, shows, name, frames):
+    error = _raised(chains[name])
+    said = shows(error)
+    files = [line.split('"')[1] for line in said.splitlines() if 'File "' in line]
+    assert files == ["program.py"] * frames, said
+    assert "could not be written" in said and said.count("are left out") == 1
+    links = list(_tracebacks.chain(error))
+    assert any(str(_SOURCE) in "".join(traceback.format_tb(link.__traceback__)) for link in links)  # for debuggers
+    assert any(isinstance(link, OSError) and "could not be" not in str(link) for link in links)
+
+
+def test_causes_are_whole_where_the_filter_is_off(chains, shows, monkeypatch):
+    monkeypatch.setattr(_tracebacks, "enabled", False)
+    said = shows(_raised(chains["grouped"]))
+    assert said.count("mkdir") >= 2 and str(_SOURCE) in said and "left out" not in said
+
+
+def test_a_cause_that_another_package_has_caught_stays(shows):
+    theirs = str(Path(pytest.__file__).parent / "nobody.py")
+    names = {"ours": pronghorn.ops.reshape}
+    exec(compile("def call(*a):\n  try:\n    ours(*a)\n  except ValueError:\n    {}['x']", theirs, "exec"), names)
+    exec(compile("def own():\n  call([1, 2], (3,))", "program.py", "exec"), names)
+    said = shows(_raised(names["own"]))
+    assert "reshape" in said and "KeyError" in said and "program.py" in said
+
+
+def test_another_hook_of_threads_is_left_alone(monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.setattr(threading, "excepthook", print)
+    _tracebacks.install()
+    assert threading.excepthook is print  # it may keep errors, which stay whole
+
+
+def test_ipython_shows_causes_so_too(chains):
+    ultratb = pytest.importorskip("IPython.core.ultratb")
+    error = _raised(chains["own"])
+    formatter = ultratb.FormattedTB("Context")
+    _tracebacks._install_in_ipython(formatter)
+    shown = "\n".join(formatter.structured_traceback(type(error), error, error.__traceback__))
+    assert "could not be written" in shown and "program.py" in shown
+    assert str(_SOURCE) not in shown and "mkdir" not in shown
+    assert error.__cause__.__cause__ is not None  # the error itself is as it was

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pronghorn import config
+from pronghorn.graph.user_code import warn
 from pronghorn.legacy.preprocessing import affine
 from pronghorn.legacy.preprocessing.iterators import (
     DataFrameIterator,
@@ -118,7 +118,7 @@ class ImageDataGenerator:
         for setting, other, value in wanted:
             if getattr(self, setting) and getattr(self, other) is not value:
                 setattr(self, other, value)
-                warnings.warn(f"ImageDataGenerator: with {setting}=True, {other} is {value}.", stacklevel=3)
+                warn(f"ImageDataGenerator: with {setting}=True, {other} is {value}.")
 
     # -- where images come from ---------------------------------------------------------------------------------------
     def flow(
@@ -320,7 +320,7 @@ class ImageDataGenerator:
 
     def _is_fitted(self, value: Any, setting: str) -> bool:
         if value is None:
-            warnings.warn(f"ImageDataGenerator: {setting} needs a look at the data: call fit(x) first.", stacklevel=4)
+            warn(f"ImageDataGenerator: {setting} needs a look at the data: call fit(x) first.")
         return value is not None
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
 
 from pronghorn import config
 from pronghorn._wording import counted
+from pronghorn.graph.user_code import warn
 from pronghorn.utils.image import array_to_img, img_to_array, load_img
 from pronghorn.utils.io import write
 from pronghorn.utils.py_dataset import PyDataset
@@ -407,10 +407,9 @@ class DataFrameIterator(_Pictures):
         paths = (os.path.join(self.directory, name) for name in table[x_col])
         there = np.array([path.lower().endswith(FORMATS) and os.path.isfile(path) for path in paths], bool)
         if not there.all():
-            warnings.warn(
+            warn(
                 f"{(~there).sum()} files that the column {x_col!r} names are not there or are no pictures; they are "
                 "left out.",
-                stacklevel=4,
             )
         return table[there]
 
