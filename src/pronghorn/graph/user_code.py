@@ -9,7 +9,6 @@ import sys
 import sysconfig
 import warnings
 from types import FrameType
-from typing import Any
 
 import numpy as np
 
@@ -20,8 +19,8 @@ _LIBRARY = tuple(
 )
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 
-
-_of_no_line: dict[str, Any] = {}  # the warnings about no line that were given, as modules keep theirs
+# The warnings about no line that were given, as modules keep theirs.
+_of_no_line: dict[str | tuple[str, type[Warning], int], int] = {}
 
 
 @functools.lru_cache(maxsize=4096)

@@ -225,7 +225,7 @@ class StatefulOperation(Operation):
         if len(own) != len(weights):
             raise ValueError(
                 f"set_weights: layer {self.name!r} has {counted(len(own), 'weight')}, but "
-                f"got {counted(len(weights), 'array')}."
+                f"{counted(len(weights), 'array')} came."
                 + ("" if self.built else " The layer is not built yet: call it once on data, or build() it.")
             )
         for variable, value in zip(own, weights):

@@ -40,9 +40,7 @@ def read(text: str | bytes) -> dict[str, Any]:
     Raises:
         ValueError: if it is none.
     """
-    message = read_json(text)
-    check_type("A message", message, dict)
-    return message
+    return check_type("A message", read_json(text), dict)
 
 
 def is_slow(message: dict[str, Any]) -> bool:
@@ -59,9 +57,8 @@ def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
         message: `do` is the command, `with` its arguments.
     """
     try:
-        do, arguments = message.get("do"), message.get("with") or {}
-        check_type("'do'", do, str)
-        check_type("'with'", arguments, dict)
+        do = check_type("'do'", message.get("do"), str)
+        arguments = check_type("'with'", message.get("with") or {}, dict)
         function = COMMANDS.get(do)
         if function is None:
             raise ValueError(f"There is no command {do!r}.")

@@ -197,8 +197,7 @@ def read_image_upload(body: bytes) -> DataSet:
     """
     length = int.from_bytes(body[:4], "little")
     try:
-        head = read_json(body[4 : 4 + length])
-        check_type("The header", head, dict)
+        head = check_type("The header", read_json(body[4 : 4 + length]), dict)
         for key, expected in (("shape", list[int]), ("name", str), ("classes", list[str]), ("labels", list[int])):
             check_type(f"{key!r}", head.get(key), expected)
     except ValueError as error:

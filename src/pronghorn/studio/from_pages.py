@@ -92,13 +92,14 @@ def check_arguments(name: str, function: Callable[..., Any], arguments: dict[str
             raise ValueError(f"{name!r} takes no {key!r}; it takes {', '.join(known) or 'nothing'}.")
 
 
-def check_type(what: str, value: Any, expected: Any) -> None:
-    """Check that a value of JSON is of a type.
+def check_type(what: str, value: Any, expected: Any) -> Any:
+    """A value of JSON, if it is of a type.
 
     Raises:
         ValueError: if it is not.
 
     >>> check_type("'place'", [1, 2], list[int])
+    [1, 2]
     >>> check_type("'place'", [1, "2"], list[int])
     Traceback (most recent call last):
     ...
@@ -106,6 +107,7 @@ def check_type(what: str, value: Any, expected: Any) -> None:
     """
     if not _is(value, expected):
         raise ValueError(f"{what} must be {_told(expected)}, got {_told(type(value))}.")
+    return value
 
 
 _WORDS = {

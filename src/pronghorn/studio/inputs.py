@@ -26,20 +26,17 @@ def read_input(data: DataSet, source: dict[str, Any]) -> Any:
     """
     if "example" in source:
         x = data.x if source.get("train") else data.x_test
-        number = source["example"]
-        check_type("'example'", number, int)
+        number = check_type("'example'", source["example"], int)
         if not 0 <= number < count_of(x):
             raise ValueError(f"There is no example {number}; there are {count_of(x):,}, counted from 0.")
         return rows_of(x, slice(number, number + 1))
     kind = "drawing" if "drawing" in source else "pixels"
     if data.kind != "images" or kind not in source:
         raise ValueError("What is looked at must be an example, a drawing or pixels of the size of the images.")
-    check_type(f"{kind!r}", source[kind], str)
-    flat = np.frombuffer(base64.b64decode(source[kind]), np.uint8)
+    flat = np.frombuffer(base64.b64decode(check_type(f"{kind!r}", source[kind], str)), np.uint8)
     height, width, channels = data.shape
     if kind == "drawing":
-        drawn = source.get("width")
-        check_type("'width'", drawn, int)
+        drawn = check_type("'width'", source.get("width"), int)
         if drawn < 1 or len(flat) % drawn or not len(flat):
             raise ValueError("The drawing is no rectangle.")
         image = np.repeat(centred(flat.reshape(-1, drawn), (height, width))[..., None], channels, axis=-1)
