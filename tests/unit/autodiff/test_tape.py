@@ -307,7 +307,7 @@ def test_mistakes_are_named():
         tape.gradient(y, v, unconnected_gradients="nil")
     with pytest.raises(ValueError, match=r"shape \(2,\), its target \(\)"):
         tape.gradient(y, v, output_gradients=constant([1.0, 2.0]))
-    with pytest.raises(ValueError, match="1 targets but 2 output_gradients"):
+    with pytest.raises(ValueError, match="1 target but 2 output_gradients"):
         tape.gradient(y, v, output_gradients=[1.0, 2.0])
     with pytest.raises(ValueError, match="not recording"), tape.stop_recording():
         pass

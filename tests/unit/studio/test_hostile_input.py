@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import json
@@ -13,6 +14,8 @@ import urllib.parse
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pronghorn as keras
 
@@ -293,3 +296,39 @@ def test_headers_of_images():
         with pytest.raises(ValueError) as caught:
             read_image_upload(body)
         assert not INTERNAL.search(str(caught.value)), (body[:100], str(caught.value))
+
+
+KEYS = sorted({key for function in commands.COMMANDS.values() for key in of(function)})
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+any_arguments = st.dictionaries(st.sampled_from(KEYS) | st.text(), any_json)
+QUIET = sorted(set(commands.COMMANDS) - {"data", "script", "start", "restart", "measure"})  # that start nothing
+
+
+@functools.cache
+def the_bench():
+    return a_bench()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)  # the first builds a model
+@given(st.fixed_dictionaries({"do": st.sampled_from(QUIET) | any_json, "with": any_arguments | any_json}))
+def test_messages_that_are_drawn(message):
+    bench = the_bench()
+    try:
+        read = commands.read(json.dumps(message))
+    except ValueError as error:
+        told = str(error)
+    else:
+        told = commands.run(bench, read).get("error", "It was done.")
+    assert not INTERNAL.search(told.replace(repr(message["do"]), "")), told
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.text(st.characters(exclude_categories=())))
+def test_names_that_are_drawn(text):
+    name = clean_name(text, "file")
+    assert os.path.basename(name) == name and name not in ("", ".", "..") and "\0" not in name
+    assert 0 < len(name.encode()) <= 200 and clean_name(name, "file") == name
