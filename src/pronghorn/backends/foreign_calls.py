@@ -29,7 +29,7 @@ from pronghorn.graph.ir import Aval, Value, needed
 from pronghorn.graph.messages import shorten
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
-from pronghorn.graph.user_code import warn
+from pronghorn.graph.user_code import defined_in, warn
 from pronghorn.graph.variable import GraphVariable, overlays
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ X = TypeVar("X")
 @functools.lru_cache(maxsize=4096)
 def _engine_of_type(kind: type) -> str | None:
     """The engine to whose arrays a type belongs, by the name of its module: nothing is imported to tell."""
-    name = ROOTS.get(kind.__module__.partition(".")[0])
+    name = ROOTS.get(defined_in(kind).partition(".")[0])
     return name if name is not None and hasattr(kind, "shape") and hasattr(kind, "dtype") else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import dtypes
+from pronghorn.graph.user_code import defined_in
 
 # Element types that NumPy has from ml_dtypes, which other frameworks do not hand over.
 _BYTES = ("bfloat16", *dtypes.FLOAT8)
@@ -46,9 +47,9 @@ def without_framework(x: Any, what: str = "x") -> Any:
             f"{what}: a ragged tensor has rows of different lengths, so it makes no array. Pad them to one length with "
             "its method to_tensor()."
         )
-    if type(x).__module__.startswith("pytensor."):
+    if defined_in(type(x)).startswith("pytensor."):
         return _from_pytensor(x, what)
-    if type(x).__name__ == "SymbolicTensor" and type(x).__module__.startswith("tensorflow."):
+    if type(x).__name__ == "SymbolicTensor" and defined_in(type(x)).startswith("tensorflow."):
         raise TypeError(
             f"{what}: a tensor of a TensorFlow graph has no values yet, and Pronghorn computes with values. Inside "
             "tf.function or the map of a tf.data data set, go through tf.numpy_function; or map batch by batch in "

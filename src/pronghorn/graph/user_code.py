@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import warnings
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,27 @@ def _is_users(file: str) -> bool:
     in_library = os.path.realpath(file).startswith(_LIBRARY) or file.startswith("<frozen ")
     standard = file.startswith(_STANDARD) and "-packages" + os.sep not in file
     return not (in_library or standard)
+
+
+def defined_in(defined: Any) -> str:
+    """The name of the module that a class or a function was defined in; empty where it has none.
+
+    Code that `exec` runs without a `__name__` gives its functions None for a module.
+
+    >>> defined_in(user_line), defined_in(eval("lambda: 0", {}))
+    ('pronghorn.graph.user_code', '')
+    """
+    name = getattr(defined, "__module__", None)
+    return name if isinstance(name, str) else ""
+
+
+def is_own(defined: Any) -> bool:
+    """Whether a class or a function is Pronghorn's own.
+
+    >>> is_own(user_line), is_own(print)
+    (True, False)
+    """
+    return defined_in(defined).partition(".")[0] == "pronghorn"
 
 
 def user_frame() -> FrameType | None:

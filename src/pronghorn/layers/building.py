@@ -15,6 +15,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import is_own
 from pronghorn.layers import call as calls
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.rows import WHOLE
@@ -203,7 +204,7 @@ def naming_containers(layer: Layer, inputs: Any) -> Iterator[None]:
 
 def is_users(layer: Layer) -> bool:
     """Whether what a layer computes is written by the user."""
-    return type(layer).call.__module__.partition(".")[0] != __name__.partition(".")[0]
+    return not is_own(type(layer).call)
 
 
 def check_positional(layer: Layer, args: tuple[Any, ...]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pronghorn import config
 from pronghorn.distribution.active import distribution as in_force
+from pronghorn.graph.user_code import is_own
 from pronghorn.graph.variable import overlays
 from pronghorn.layers import call as calls
 from pronghorn.layers.tracking import changes
@@ -15,11 +16,7 @@ from pronghorn.utils.autocast import autocast_scope
 
 def is_own_code(layer: Any) -> bool:
     """Whether a layer runs no code of a user's that does more than compute, and adds nothing to the loss."""
-    return (
-        type(layer).__module__.startswith("pronghorn.")
-        and "call" not in vars(layer)
-        and layer.activity_regularizer is None
-    )
+    return is_own(type(layer)) and "call" not in vars(layer) and layer.activity_regularizer is None
 
 
 def state_of_call(layer: Any) -> Hashable | None:

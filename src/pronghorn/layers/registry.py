@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.graph.user_code import is_own
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 
@@ -25,7 +26,7 @@ def clone_layer(layer: Layer, **changes: Any) -> Layer:
         layer: the layer.
         changes: settings that the copy has instead.
     """
-    own = [x for x in layer._flatten_layers() if not type(x).__module__.startswith("pronghorn.")]
+    own = [x for x in layer._flatten_layers() if not is_own(type(x))]
     with CustomObjectScope({type(x).__name__: type(x) for x in own}):
         return type(layer).from_config({**layer.get_config(), **changes})
 

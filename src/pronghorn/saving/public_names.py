@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pronghorn
+from pronghorn.graph.user_code import defined_in, is_own
 from pronghorn.ops.function_operation import FunctionOperation
 
 # Where a configuration may find a class, and under which module name it is written. Nothing else is ever looked up:
@@ -56,8 +57,9 @@ def _namespace(path: str) -> Any:
 
 def module_of(cls: type) -> str | None:
     """The module name that a configuration gives for a class; None where it has no module to import."""
-    if not cls.__module__.startswith("pronghorn."):
-        return None if cls.__module__ == "__main__" else cls.__module__
+    if not is_own(cls):
+        module = defined_in(cls)
+        return None if module in ("", "__main__") else module
     name = cls.__name__
     if name in _PRIVATE:
         return _PRIVATE[name]
@@ -65,7 +67,7 @@ def module_of(cls: type) -> str | None:
         return _OF_NETWORKS[name]
     if name in _AT_ROOT:
         return "keras"
-    folder = cls.__module__.split(".")[1]
+    folder = defined_in(cls).split(".")[1]
     candidates = sorted(_NAMESPACES, key=lambda n: n.split(".")[0] != folder)
     for path in candidates:
         if getattr(_namespace(path), EXPORTED_AS.get(name, name), None) is cls:
@@ -82,7 +84,7 @@ def find_class(module: str | None, name: str) -> type | None:
     """
     if module is None and not name.startswith("_"):  # configurations of Keras 2 name only the class
         found = getattr(_namespace("layers"), name, None)
-        return found if inspect.isclass(found) and found.__module__.startswith("pronghorn.") else None
+        return found if inspect.isclass(found) and is_own(found) else None
     if not module or module.split(".")[0] not in ("keras", "pronghorn", "tf_keras") or name.startswith("_"):
         return None
     if name in _PRIVATE:
@@ -97,7 +99,7 @@ def find_class(module: str | None, name: str) -> type | None:
     paths += [""] if name in _AT_ROOT or not parts else []
     for path in paths:
         found = getattr(_namespace(path), EXPORTED_AS.get(name, name), None) if path else _at_root(name)
-        if inspect.isclass(found) and found.__module__.startswith("pronghorn."):
+        if inspect.isclass(found) and is_own(found):
             return found
     return None
 
@@ -117,7 +119,7 @@ def find_in_companion(module: str | None, name: str) -> type | None:
         name: the class's name.
     """
     found = vars(sys.modules[str(module)]).get(name) if is_of_companion(module) and module in sys.modules else None
-    if inspect.isclass(found) and any(base.__module__.startswith("pronghorn.") for base in found.__mro__):
+    if inspect.isclass(found) and any(is_own(base) for base in found.__mro__):
         return found if hasattr(found, "from_config") else None
     return None
 
@@ -145,6 +147,6 @@ def find_function(name: str) -> Any:
     for path in ("activations", "losses", "metrics", "ops"):
         found = getattr(_namespace(path), name, None)
         # Not what a namespace has for itself, such as the function that fills it.
-        if inspect.isfunction(found) and found.__module__.startswith(f"pronghorn.{path}."):
+        if inspect.isfunction(found) and defined_in(found).startswith(f"pronghorn.{path}."):
             return found
     return None

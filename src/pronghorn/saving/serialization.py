@@ -15,6 +15,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.messages import short_messages
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import defined_in
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
 from pronghorn.saving.registration import (
@@ -99,7 +100,7 @@ def _special(obj: Any) -> dict[str, Any] | None:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, np.dtype):
         return obj.name  # type: ignore[return-value]
-    if type(obj).__module__.partition(".")[0] in _LIBRARIES and hasattr(obj, "__array__"):
+    if defined_in(type(obj)).partition(".")[0] in _LIBRARIES and hasattr(obj, "__array__"):
         array = np.asarray(without_framework(obj))
         return _tagged("tensor", value=array.tolist(), dtype=array.dtype.name)
     return None
@@ -212,7 +213,8 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
     inner = config["config"] if config["config"] is not None else {}
     if isinstance(name, str) and name.startswith("__") and name.endswith("__"):
         return _from_tag(name, inner, safe_mode)
-    if config.get("module") == "builtins" or name == "function":
+    # Classes that `exec` defined without a module are of "builtins", too; theirs is a dict.
+    if name == "function" or (config.get("module") == "builtins" and not isinstance(inner, dict)):
         return _find_function(inner, config)
     budget.count_object()
     instance = sharing.find(config)

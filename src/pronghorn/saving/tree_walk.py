@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pronghorn import models
+from pronghorn.graph.user_code import is_own
 from pronghorn.layers.layer import Layer
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.utils.naming import to_snake_case
@@ -105,7 +106,7 @@ def _in_order(obj: Any, attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]
 def _users_properties(obj: Any) -> Iterator[tuple[str, Any]]:
     """The properties of users' classes, below whose names Keras saves what they give."""
     for cls in type(obj).__mro__:
-        if cls.__module__.partition(".")[0] in ("pronghorn", "builtins"):
+        if cls is object or is_own(cls):
             continue
         for name, found in vars(cls).items():
             if isinstance(found, property) and not name.startswith("__"):

@@ -9,7 +9,7 @@ from pronghorn import activations, tree
 from pronghorn.graph.active import current_trace
 from pronghorn.graph.ir import Value
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.graph.user_code import defined_in, warn
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.probabilistic import (
     binary_crossentropy,
@@ -100,7 +100,7 @@ def _last_layer(tensor: Any) -> Any:
 
 
 def _is_ours(layer: Any) -> bool:
-    return type(layer).__module__.startswith("pronghorn.layers.")
+    return defined_in(type(layer)).startswith("pronghorn.layers.")
 
 
 def _is_free(layer: Any) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 
 from pronghorn.backends import choice
 from pronghorn.backends.engine import ROOTS, engine
+from pronghorn.graph.user_code import defined_in, is_own
 
 _GRADIENTS = {"torch": ("backward", "autograd"), "tensorflow": ("GradientTape",)}
 """What a step that trains by a library's own gradients names beside the library."""
@@ -41,7 +42,7 @@ def engine_of_program(model: Any, kind: str, chosen: str) -> str | None:
     """
     cls = type(model)
     step = getattr(cls, f"{kind}_step")
-    if step.__module__.startswith("pronghorn."):
+    if is_own(step):
         return None
     if takes_state(step, cls):
         if chosen in ROOTS.values() and engine(chosen).takes_state:
@@ -124,7 +125,7 @@ def _library(name: str, value: Any) -> str | None:
     if value is None:
         return ROOTS.get(name.partition(".")[0])  # imported by the function itself
     if isinstance(value, ModuleType):
-        if type(value).__module__.startswith("pronghorn."):  # our stand-in for TensorFlow
+        if is_own(type(value)):  # our stand-in for TensorFlow
             return None
         return ROOTS.get(value.__name__.partition(".")[0])
-    return ROOTS.get(str(getattr(value, "__module__", "")).partition(".")[0])
+    return ROOTS.get(defined_in(value).partition(".")[0])

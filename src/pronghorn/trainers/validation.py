@@ -9,7 +9,7 @@ import numpy as np
 
 from pronghorn import losses
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.user_code import warn
+from pronghorn.graph.user_code import defined_in, warn
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.probabilistic import (
     binary_crossentropy,
@@ -117,7 +117,7 @@ def check_target_shape(name: str, loss: Any, y_true: Any, y_pred: Any) -> None:
                 "give the model one output, Dense(1, activation='sigmoid')."
             )
         _check_same_shape(name, fn, expanded, pred, mend, shown=true)
-    elif getattr(fn, "__module__", "") == _ELEMENTWISE and not _broadcast(true, pred):
+    elif defined_in(fn) == _ELEMENTWISE and not _broadcast(true, pred):
         raise ValueError(
             f"The loss {fn.__name__} compares each number of the output {name!r}, of shape {_shown(pred)}, with one of "
             f"the labels, but they have shape {_shown(true)}.{_mend(pred, len(pred) - max(len(true), 2))}"

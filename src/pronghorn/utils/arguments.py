@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph.messages import short_messages
+from pronghorn.graph.user_code import is_own
 
 
 @dataclass(frozen=True)
@@ -311,7 +312,7 @@ class CheckedArguments:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         init = cls.__dict__.get("__init__")
-        if inspect.isfunction(init) and cls.__module__.startswith("pronghorn."):
+        if inspect.isfunction(init) and is_own(cls):
             code = init.__code__
             names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
             if not _NAMES.isdisjoint(names) or (names and cls._takes_own_integers):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from pronghorn import tree
+from pronghorn.graph.user_code import defined_in
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
@@ -140,7 +141,7 @@ def _function_config(function: Any) -> Any:
 def _check_function(function: Any) -> None:
     """A saved Lambda may only call functions, not make objects or load files."""
     if isinstance(function, types.FunctionType):
-        module = function.__module__ or ""
+        module = defined_in(function)
         known = module.startswith(("pronghorn.ops", "pronghorn.activations", "pronghorn.saving.python_code"))
         if known or not module.startswith("pronghorn.") or get_registered_object(function.__name__) is function:
             return

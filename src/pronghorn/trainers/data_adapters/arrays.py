@@ -11,6 +11,7 @@ from pronghorn import tree
 from pronghorn._wording import counted
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.graph.user_code import defined_in
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
 from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
@@ -51,7 +52,7 @@ def to_arrays(data: Any, name: str) -> Any:
 
 
 def _from_pandas(data: Any, name: str) -> Any:
-    if type(data).__module__.split(".")[0] != "pandas":
+    if defined_in(type(data)).split(".")[0] != "pandas":
         return data
     values = data.to_numpy()
     if values.dtype == object:  # columns of several types

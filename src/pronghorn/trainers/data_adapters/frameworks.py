@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pronghorn.graph.user_code import defined_in
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 
 
 def _is_of(x: Any, root: str, class_names: tuple[str, ...]) -> bool:
     """Whether a class of `x` has one of these names in a framework; the framework is not imported."""
-    return any(c.__module__.split(".")[0] == root and c.__name__ in class_names for c in type(x).__mro__)
+    return any(defined_in(c).split(".")[0] == root and c.__name__ in class_names for c in type(x).__mro__)
 
 
 def is_tf_dataset(x: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph.user_code import defined_in
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters import draws
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
@@ -18,7 +19,7 @@ from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 
 def is_py_dataset(x: Any) -> bool:
     """Whether `x` is a `PyDataset`; by name, so that its module need not be loaded."""
-    return any(c.__name__ in ("PyDataset", "Sequence") and "utils" in c.__module__ for c in type(x).__mro__)
+    return any(c.__name__ in ("PyDataset", "Sequence") and "utils" in defined_in(c) for c in type(x).__mro__)
 
 
 class PyDatasetAdapter(DataAdapter):

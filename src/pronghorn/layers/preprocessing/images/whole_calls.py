@@ -17,6 +17,7 @@ from pronghorn import tree
 from pronghorn.backends.eager import is_enabled
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import is_own
 from pronghorn.layers.tracking import changes
 from pronghorn.trainers import jit
 from pronghorn.trainers.batch import Batch, flatten_batch, kinds
@@ -73,7 +74,7 @@ def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: An
 
 def _large_arrays(layer: Any, inputs: Any) -> Any:
     """The layout and the arrays of inputs that are worth compiling for, or None."""
-    if not type(layer).__module__.startswith("pronghorn.") or "call" in vars(layer):
+    if not is_own(type(layer)) or "call" in vars(layer):
         return None
     images = inputs.get("images") if isinstance(inputs, dict) else inputs
     if not isinstance(images, Tensor | np.ndarray) or int(np.prod(images.shape)) < LEAST_NUMBERS:
