@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.distribution import together
-from pronghorn.trainers import checks
+from pronghorn.trainers import checks, missing
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.grouping import grouped, joined, outputs_of
 from pronghorn.trainers.run import TrainingRun
@@ -38,6 +38,7 @@ def run_epochs(
         callbacks.on_epoch_begin(epoch)
         agree_on_settings("fit", model)  # which callbacks may have changed
         logs = final_logs(model, None if run.is_over(epoch) else _train_epoch(run))
+        missing.warn_of_results(logs, run.steps.adapter)
         if validate is not None and checks.is_validation_epoch(epoch, frequency):
             logs.update({f"val_{name}": value for name, value in validate().items()})
         logs = together.leveled(model, dict(sorted(logs.items())))
@@ -76,6 +77,7 @@ def run_test(model: Any, function: StepFunction, steps: EpochIterator, callbacks
     if not count:
         raise ValueError(f"The data set is empty: it gave no batch to evaluate.{checks.used_up(steps.adapter)}")
     logs = final_logs(model, last)
+    missing.warn_of_results(logs, steps.adapter)
     callbacks.on_test_end(logs)
     return logs
 

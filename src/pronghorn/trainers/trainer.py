@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pronghorn.backends.choice import keeps_engine
 from pronghorn.distribution import together
-from pronghorn.trainers import checks, compiling
+from pronghorn.trainers import checks, compiling, missing
 from pronghorn.trainers.arguments import check_run, check_validation, known_arguments
 from pronghorn.trainers.batch import Batch, as_batch
 from pronghorn.trainers.compile_metrics import CompileMetrics
@@ -115,6 +115,7 @@ class Trainer(CompiledModel):
         run = self._trainer_state.run = TrainingRun(self, self._function("train"), steps, callbacks)
         validate = None if others is None else functools.partial(self._test, others, callbacks)
 
+        missing.check_step(self, run.function, adapter, callbacks.callbacks)
         callbacks.on_train_begin()
         try:
             logs = run_epochs(run, run.epochs(initial_epoch, epochs), validate, validation_freq)
@@ -327,6 +328,7 @@ class Trainer(CompiledModel):
         function = self._function("train")
         self.reset_metrics()
         logs = as_floats(function(batch))
+        missing.warn_of_batch(logs, batch, "train_on_batch")
         return logs if return_dict else self._in_order(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -355,6 +357,7 @@ class Trainer(CompiledModel):
         function = self._function("test")
         self.reset_metrics()
         logs = as_floats(function(batch))
+        missing.warn_of_batch(logs, batch, "test_on_batch")
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:

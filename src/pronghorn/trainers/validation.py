@@ -48,28 +48,41 @@ def check_lengths(named: Sequence[tuple[str, np.ndarray]]) -> int:
     return size
 
 
-def check_no_nan(named: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Raise a ValueError if an array holds NaN, which would make all weights NaN in one step; warn of infinities."""
+def has_nan(array: np.ndarray) -> bool:
+    """Whether an array holds NaN.
+
+    >>> has_nan(np.array([1.0, np.nan])), has_nan(np.array([1, 2]))
+    (True, False)
+    """
+    # the least element is NaN if any is; no temporary array
+    return array.dtype.kind == "f" and array.size > 0 and bool(np.isnan(np.min(array)))
+
+
+def where_nan(array: np.ndarray) -> str:
+    """Where an array holds NaN, in words.
+
+    >>> where_nan(np.array([[1.0, np.nan], [2.0, np.nan]]))
+    '2 NaN among its 4 numbers, the first at index (0, 1), all in column 1'
+    """
+    where = np.isnan(array)
+    first = tuple(int(i) for i in np.argwhere(where)[0])
+    columns = np.flatnonzero(where.any(axis=0)) if array.ndim == 2 and array.shape[1] > 1 else []
+    place = "" if not 0 < len(columns) <= 8 else f", all in column{'s' * (len(columns) > 1)} "
+    return f"{int(where.sum())} NaN among its {array.size} numbers, the first at index {first}" + (
+        place and place + ", ".join(map(str, columns))
+    )
+
+
+def warn_of_infinities(named: Sequence[tuple[str, np.ndarray]]) -> None:
+    """Warn of arrays that hold infinities."""
     for name, array in named:
         if isinstance(array, RaggedTensor):
             array = np.asarray(array.flat_values)
-        if array.dtype.kind != "f" or array.size == 0:
-            continue
-        # the least element is NaN if any is; no temporary array
-        least = np.min(array)
-        if np.isinf(least) or np.isinf(np.max(array)):
+        if array.dtype.kind == "f" and array.size and (np.isinf(np.min(array)) or np.isinf(np.max(array))):
             first = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
             warn(
                 f"`{name}` holds infinite values, the first at index {first}; most models make NaN of them. Drop those "
                 "samples, or limit the values, for example with np.clip."
-            )
-        if np.isnan(least):
-            where = np.isnan(array)
-            first = tuple(int(i) for i in np.argwhere(where)[0])
-            raise ValueError(
-                f"`{name}` holds {int(where.sum())} NaN values among its {array.size}, the first at index {first}. One "
-                "of them makes the loss and every weight NaN: drop those samples, or fill the gaps, for example with "
-                "np.nan_to_num."
             )
 
 
@@ -222,6 +235,12 @@ def check_class_numbers(name: str, loss: Any, labels: np.ndarray, classes: int) 
     fn = _function_of(loss)
     if fn is not sparse_categorical_crossentropy or labels.size == 0 or labels.dtype.kind not in "iufb":
         return
+    if has_nan(labels):
+        raise ValueError(
+            f"The labels of the output {name!r} must be class numbers for the loss {fn.__name__}, but they hold "
+            f"{where_nan(labels)}. Drop those samples; or give them a number that is no class, such as -1, and that "
+            "number to ignore_class of the loss."
+        )
     if labels.dtype.kind == "f" and not (labels == np.round(labels)).all():
         raise ValueError(
             f"The labels of the output {name!r} must be class numbers, 0 to {classes - 1}, for the loss {fn.__name__}, "

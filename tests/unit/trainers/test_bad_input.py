@@ -101,12 +101,14 @@ def test_lengths(fails, data):
     fails(["empty"], x[:0], y[:0])
 
 
-def test_values(fails, data):
+def test_values(fails, make_model, data):
     x, y = data
     holes = x.copy()
     holes[3, 2] = np.nan
-    fails(["1 NaN", "(3, 2)", "nan_to_num"], holes, y)
-    fails(["`y` holds"], x, np.where(y == 1, np.nan, y))
+    fails(["1 NaN", "(3, 2)", "column 2", "nan_to_num"], holes, y)
+    fails(["class numbers", "NaN among its 50", "ignore_class"], x, np.where(y == 1, np.nan, y))
+    fails(["`y` holds", "lost"], x, np.where(y == 1, np.nan, y), make_model("mse", units=1))
+    fails(["class_weight"], x, np.where(y == 1, np.nan, y), class_weight={0: 1.0})
     fails(["Python objects", "pad_sequences"], np.array([[1], [1, 2]], dtype=object), y[:2])
     fails(["strings", "StringLookup"], np.array([["a"] * 6] * 50), y)
     fails(["different lengths", "pad_sequences"], [[1, 2], [3]], y[:2])

@@ -28,7 +28,7 @@ def make_adapter(
         batch_size: samples a batch, for arrays; by default 32, or what spreads all samples over `steps`.
         shuffle: whether to shuffle; `"batch"` shuffles within each batch.
         class_weight: weights of classes, made into sample weights.
-        check: whether to look for NaN.
+        check: whether to look for NaN and infinities, in arrays.
         steps: number of batches an epoch, where it was given.
 
     Raises:

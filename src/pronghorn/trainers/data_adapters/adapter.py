@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.trainers.batch import Batch, as_batch
+from pronghorn.trainers.validation import has_nan, where_nan
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
 
@@ -18,11 +19,13 @@ class DataAdapter:
         num_batches: batches an epoch, or None where that is not known.
         batch_size: samples a batch, or None where that is not known.
         restarts: whether `batches` can be called again for another epoch from the start.
+        nan: the names of what holds NaN, and where, by the places of the arrays; None where nobody has looked.
     """
 
     num_batches: int | None = None
     batch_size: int | None = None
     restarts = True
+    nan: dict[int, str] | None = None
 
     def batches(self) -> Iterator[Batch]:
         """The batches of an epoch."""
@@ -30,6 +33,14 @@ class DataAdapter:
 
     def first(self) -> Batch | None:
         """A batch like the first, without using it up; None where that is not possible."""
+        return None
+
+    def batch_with_nan(self) -> Batch | None:
+        """A batch to see what NaN does, where ``nan`` says that there is some."""
+        return None
+
+    def at_hand(self) -> Batch | None:
+        """The first batch, where it costs nothing to look at it."""
         return None
 
     def skip_first(self) -> None:
@@ -91,6 +102,8 @@ def class_weights(labels: np.ndarray, weights: dict[int, float]) -> np.ndarray:
     Returns:
         float32, shape `(n,)`, or `(n, ...)` for labels with more axes.
     """
+    if has_nan(labels):
+        raise ValueError(f"class_weight needs class numbers or one-hot rows, but the labels hold {where_nan(labels)}.")
     if labels.ndim > 1:
         labels = np.argmax(labels, axis=-1) if labels.shape[-1] > 1 else labels[..., 0]
     labels = np.round(labels).astype("int64")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class ArrayAdapter(DataAdapter):
         batch_size: samples a batch.
         shuffle: whether each epoch has another order; `"batch"` only within the batches.
         class_weight: weights of classes.
-        check: whether to look for NaN.
+        check: whether to look for NaN and infinities.
         steps: number of batches, where there is no `batch_size`.
     """
 
@@ -131,18 +131,29 @@ class ArrayAdapter(DataAdapter):
             if array is not None
         ]
         self.num_samples = validation.check_lengths(named)
-        if check:
-            validation.check_no_nan(named)
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight)
         x = tree.map_structure(lambda v: PaddedRows.of(v) if isinstance(v, RaggedTensor) else v, x)
         self._inputs, self._labels = tree.map_structure(_without_rows, x), y
         self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
         self._arrays = [as_array(array, text=True) for array in self._arrays]
+        if check:
+            self.nan = self._look_through(named)
         self.batch_size = _checked_batch_size(batch_size, self.num_samples, steps)
         self.num_batches = -(-self.num_samples // self.batch_size)
         self._shuffle = shuffle
         self._key = batch_key(self._layout, self._arrays, bool(shuffle))
+
+    def _look_through(self, named: list[tuple[str, Any]]) -> dict[int, str]:
+        """Warn of infinities; return the names of what holds NaN, and where, by the places of the arrays."""
+        validation.warn_of_infinities(named)
+        found, place = {}, 0
+        for name, array in named:
+            values = np.asarray(array.flat_values) if isinstance(array, RaggedTensor) else array
+            if validation.has_nan(values):
+                found[place] = f"`{name}` holds {validation.where_nan(values)}"
+            place += 2 if isinstance(array, RaggedTensor) else 1  # rows of different lengths are two arrays
+        return found
 
     def labels(self) -> Any:
         return self._labels
@@ -167,9 +178,39 @@ class ArrayAdapter(DataAdapter):
 
     def first(self) -> Batch:
         size = min(self.batch_size, self.num_samples)
+        return self.batch_of(np.arange(size) if self._shuffle else slice(size))
+
+    def at_hand(self) -> Batch:
+        return self.first()
+
+    def batch_with_nan(self) -> Batch:
+        """A batch like those of an epoch that has some samples with NaN, where there are any, and else whole ones."""
+        return self.batch_of(_rows_to_try([self._arrays[place] for place in self.nan or ()], self.batch_size))
+
+    def batch_of(self, rows: Any) -> Batch:
+        """A batch of some of the samples, like those of an epoch.
+
+        Args:
+            rows: their numbers; without shuffling it may be a slice.
+        """
         if not self._shuffle:
-            return Batch(self._layout, [a[:size] for a in self._arrays], key=self._key)
-        return Batch(self._layout, self._arrays, np.arange(size), key=self._key)
+            return Batch(self._layout, [a[rows] for a in self._arrays], key=self._key)
+        return Batch(self._layout, self._arrays, rows, key=self._key)
+
+
+def _rows_to_try(arrays: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """Numbers of so many rows: for each place, such as a column, one with NaN there, of each array as many; and whole
+    rows.
+
+    >>> _rows_to_try([np.array([[1, 2], [np.nan, 2], [np.nan, 2], [1, np.nan], [1, 2], [1, 2]])], 4)
+    array([0, 1, 3, 4])
+    """
+    gaps = [np.isnan(array).reshape(len(array), -1) for array in arrays]
+    most = max(1, size // (2 * len(gaps)))
+    wanted = [np.unique(each.argmax(axis=0)[each.any(axis=0)])[:most] for each in gaps]
+    is_whole = ~np.logical_or.reduce([each.any(axis=1) for each in gaps])
+    wanted += [np.flatnonzero(is_whole)[:size], np.flatnonzero(~is_whole)]
+    return np.sort(np.array(list(dict.fromkeys(np.concatenate(wanted).tolist()))[:size]))
 
 
 def _without_rows(x: Any) -> Any:

@@ -78,6 +78,9 @@ class GeneratorAdapter(DataAdapter):
             self._look()
         return to_batch(self._peeked[0].value(), self._class_weight)
 
+    def at_hand(self) -> Batch | None:
+        return self.first() if self._peeked and self._reading is None else None
+
     def _look(self) -> None:
         """Decide how processes make batches: their rows of each, whole ones in turns, or all of them."""
         first, batches = self._peeked[0], []
