@@ -10,6 +10,7 @@ import numpy as np
 from pronghorn import layers as _layers
 from pronghorn import ops, tree
 from pronghorn._lazy import nearest_clause
+from pronghorn.layers.preprocessing.batches import column_adapted
 from pronghorn.saving import deserialize_keras_object, register_keras_serializable, save_model, serialize_keras_object
 from pronghorn.utils.progbar import Progbar
 
@@ -299,7 +300,11 @@ class FeatureSpace(_layers.Layer):
             bar.update(step, finalize=False)
         bar.update(step, finalize=True)
         for column, values in columns.items():
-            self.preprocessors[column].adapt(np.concatenate(values))
+            token = column_adapted.set(column)
+            try:
+                self.preprocessors[column].adapt(np.concatenate(values))
+            finally:
+                column_adapted.reset(token)
         self._is_adapted = self.built = True
         self._inputs, self._encoded = None, None
 

@@ -113,3 +113,16 @@ def test_data_is_checked():
     space.adapt(TABLE)
     with pytest.raises(ValueError, match="no column rooms"):
         space({"city": ["a"]})
+
+
+def test_gaps_are_told_by_column():
+    space = FeatureSpace({"price": "float_normalized", "age": "float_discretized", "size": "float"})
+    table = {name: np.array(TABLE[name]) for name in ("price", "age", "size")}
+    for values in table.values():
+        values[3] = np.nan
+    with pytest.warns(UserWarning, match="NaN") as told:
+        space.adapt(table)
+    words = [str(w.message) for w in told]
+    assert [word.partition("NaN")[0] for word in words] == [
+        f"FeatureSpace.adapt: the column {name!r} holds 1 " for name in ("price", "age")
+    ]

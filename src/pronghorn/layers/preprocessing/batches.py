@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.variables import Variable
 
 
@@ -59,6 +61,33 @@ def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Ite
                 "the elements in batches, or pass one array of all of them."
             )
         yield batch if isinstance(batch, RaggedTensor) else to_array(batch)
+
+
+column_adapted: contextvars.ContextVar[str] = contextvars.ContextVar("column_adapted", default="")
+"""The column of a table whose numbers are given to `adapt`; empty where it is none."""
+
+
+def warn_of_nan(layer: Any, gaps: Any, total: int, effect: str) -> None:
+    """Warn of NaN in what a layer was adapted to.
+
+    Args:
+        layer: the layer.
+        gaps: how many there were, integers: one for each of the last axis's entries, or a single one.
+        total: how many numbers there were.
+        effect: what comes of them.
+    """
+    count, column = int(np.sum(gaps)), column_adapted.get()
+    if not count:
+        return
+    columns = np.flatnonzero(gaps) if np.ndim(gaps) == 1 and np.size(gaps) > 1 else []
+    place = f", in column{'s' * (len(columns) > 1)} {', '.join(map(str, columns))}" if 0 < len(columns) <= 8 else ""
+    who = f"{type(layer).__name__} {layer.name!r}: adapt() was given"
+    if column:
+        who = f"FeatureSpace.adapt: the column {column!r} holds"
+    warn(
+        f"{who} {count} NaN among {total} numbers{place}. {effect} Leave those samples out, or fill the gaps "
+        "first, in the data to adapt to and in that to come, for example with np.nan_to_num."
+    )
 
 
 def _as_rows(data: list[Any], layer: str) -> np.ndarray:

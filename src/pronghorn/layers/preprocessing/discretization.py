@@ -11,7 +11,7 @@ from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.layers import settings
 from pronghorn.layers.preprocessing import encoding
-from pronghorn.layers.preprocessing.batches import batches_of, to_array
+from pronghorn.layers.preprocessing.batches import batches_of, to_array, warn_of_nan
 from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.layers.preprocessing.on_rows import RowsLayer
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -95,9 +95,14 @@ class Discretization(RowsLayer, DataLayer):
                 "num_bins=... to learn them from data."
             )
         self.reset_state()
+        gaps = total = 0
         for batch in batches_of(data, steps, "Discretization.adapt"):
             self.update_state(batch)
+            values = np.asarray(batch.flat_values if isinstance(batch, RaggedTensor) else batch)
+            total += values.size
+            gaps += int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
         self.finalize_state()
+        warn_of_nan(self, gaps, total, "They count as the largest numbers, so the bins of others are shifted.")
 
     def update_state(self, data: Any) -> None:
         """Take more data into account; `finalize_state` then makes the boundaries."""

@@ -11,7 +11,7 @@ from pronghorn import config, ops
 from pronghorn.graph.dim import Dim
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
-from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array
+from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array, warn_of_nan
 from pronghorn.layers.preprocessing.data_layer import DataLayer
 
 
@@ -142,17 +142,23 @@ class Normalization(DataLayer):
             raise ValueError(
                 "Normalization: cannot adapt() a layer that was given `mean` and `variance`. Make one without them."
             )
-        moments = None
+        moments, gaps, total = None, 0, 0
         for batch in [to_array(data)] if is_one_array(data) else batches_of(data, layer="Normalization.adapt"):
             if not self.built:
                 self._build_for(batch)
-            moments = _combine(moments, self._moments_of(batch))
+            found = self._moments_of(batch)
+            moments, total = _combine(moments, found), total + batch.size
+            if np.isnan(found[1]).any():
+                gaps = gaps + np.isnan(batch).sum(self._reduce_axis)
         if moments is None:
             raise ValueError("Normalization: adapt() was given no data, but an empty iterable.")
         count, mean, variance = moments
         self.adapt_mean.assign(mean.astype(self.adapt_mean.dtype))
         self.adapt_variance.assign(variance.astype(self.adapt_variance.dtype))
         self.count.assign(count)
+        if self._keep_axis != (len(self._broadcast_shape) - 1,):
+            gaps = np.sum(gaps)  # what is kept are no columns
+        warn_of_nan(self, gaps, total, "The mean and variance are NaN there, and so is all that comes out there.")
 
     def _build_for(self, batch: np.ndarray) -> None:
         keep = [a % batch.ndim for a in self.axis if -batch.ndim <= a < batch.ndim]

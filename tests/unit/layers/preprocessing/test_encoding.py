@@ -1,5 +1,7 @@
 """CategoryEncoding, Discretization, Normalization and Rescaling: numbers to vectors, bins and other numbers."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,14 @@ def test_mistakes_with_bins(make, message):
         make()
 
 
+def test_gaps_in_the_data_for_bins():
+    layer = layers.Discretization(num_bins=2, name="bins")
+    with pytest.warns(
+        UserWarning, match=r"Discretization 'bins': adapt\(\) was given 1 NaN among 4 numbers\. They count"
+    ):
+        layer.adapt(np.array([[1.0, np.nan], [2.0, 3.0]], "float32"))
+
+
 # -- Normalization ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("axis", "over"), [(-1, 0), (None, None), (0, 1), ((0, 1), ())])
 def test_mean_0_and_variance_1(axis, over):
@@ -191,3 +201,20 @@ def test_rescaling():
     assert each(np.ones((1, 1, 1, 3))).numpy().ravel().tolist() == [1, 3, 2]
     again = layers.Rescaling.from_config(each.get_config())
     assert again(np.ones((1, 1, 1, 3))).numpy().ravel().tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize(("axis", "words"), [(-1, r", in columns 1, 3\."), (None, r"\."), (0, r"\.")])
+@pytest.mark.parametrize("batches", [False, True])
+def test_gaps_in_the_data_for_means(axis, words, batches):
+    table = TABLE.copy()
+    table[0, 1] = table[2, 3] = np.nan
+    layer = layers.Normalization(axis=axis, name="scaled")
+    data = Dataset.from_tensor_slices(table).batch(2) if batches and axis != 0 else table
+    with pytest.warns(
+        UserWarning, match=rf"Normalization 'scaled': adapt\(\) was given 2 NaN among 12 numbers{words}"
+    ) as told:
+        layer.adapt(data)
+    assert len(told) == 1 and "np.nan_to_num" in str(told[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer.adapt(TABLE)
