@@ -429,6 +429,7 @@ def _from_environment() -> None:
                 apply(text)
             except ValueError as error:
                 raise ValueError(f"environment variable {variable}={text!r}: {error}") from None
+    threads.default_num_threads()  # a wrong one is an error now, not where the pool is first needed
 
 
 _from_environment()

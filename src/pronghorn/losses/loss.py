@@ -8,6 +8,7 @@ from pronghorn import config, dtype_policies, ops, tree
 from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.graph.active import scope
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import CheckedArguments
@@ -58,6 +59,7 @@ class Loss(CheckedArguments):
         in_mask = get_mask(y_pred)
         arrays = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight}
         with ops_scope(self.name), explained(f"loss {self.name!r}", **arrays):
+            _warn_of_complex(self.name, y_true, self._dtype)
             y_pred, y_true = _to_tensors(y_pred, self._dtype), _to_tensors(y_true, self._dtype)
             values = self.call(y_true, y_pred)
             if values is None:
@@ -80,6 +82,17 @@ class Loss(CheckedArguments):
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Build a loss from `get_config`'s result."""
         return cls(**config)
+
+
+def _warn_of_complex(name: str, y_true: Any, dtype: str) -> None:
+    """Warn of complex targets for a loss of real numbers, which takes their real parts alone."""
+    kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in tree.flatten(y_true)]
+    if any(kind.startswith("complex") for kind in kinds) and not dtype.startswith("complex"):
+        warn(
+            f"The loss {name!r} computes in {dtype}, but its targets are complex numbers, so their imaginary parts are "
+            "left out. Give real targets: np.abs(y), y.real, or both parts as two numbers, "
+            "np.stack([y.real, y.imag], axis=-1)."
+        )
 
 
 def _to_tensors(x: Any, dtype: str) -> Any:

@@ -189,8 +189,21 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
 
     # -- the step ---------------------------------------------------------------------------------------------------
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
-        """Update the weights of pairs (gradient, weight); return the step count."""
-        grads, variables = zip(*grads_and_vars)
+        """Update the weights of pairs (gradient, weight), such as `zip(gradients, weights)`; return the step count.
+
+        Raises:
+            ValueError: for what are no such pairs; see also `apply`.
+        """
+        pairs = list(grads_and_vars)
+        if not all(isinstance(pair, tuple | list) and len(pair) == 2 and hasattr(pair[1], "assign") for pair in pairs):
+            raise ValueError(
+                f"{self.name}: apply_gradients takes pairs of a gradient and its weight; got a list of {len(pairs)} "
+                f"whose first entry is {_kind_of(pairs[0])}. Write optimizer.apply_gradients(zip(gradients, "
+                "model.trainable_variables)), or optimizer.apply(gradients, model.trainable_variables)."
+            )
+        if not pairs:
+            raise ValueError(f"{self.name}: apply_gradients was given no pairs of a gradient and its weight.")
+        grads, variables = zip(*pairs)
         self.apply(list(grads), list(variables))
         return self._iterations
 
@@ -491,6 +504,12 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
         if isinstance(rate, dict):
             config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects=custom_objects)}
         return cls(**config)
+
+
+def _kind_of(x: Any) -> str:
+    """What a value is, with its shape where it has one."""
+    shape = getattr(x, "shape", None)
+    return f"a {type(x).__name__}" if shape is None else f"a {type(x).__name__} of shape {tuple(shape)}"
 
 
 def _is_direct(variable: Variable) -> bool:

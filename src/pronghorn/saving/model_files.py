@@ -68,6 +68,7 @@ def save_model(
         raise ValueError(
             f"save_model: it takes no {', '.join(kwargs)}; `filepath`, `overwrite` and `zipped` are its arguments."
         )
+    _warn_of_unbuilt(model)
     together.bring_together(model)
     if hasattr(filepath, "write"):
         with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
@@ -90,6 +91,20 @@ def save_model(
         if _may_write(path, overwrite):
             with archive.explained(path, "save_model"):
                 _write_model(model, path, zipped is False, include_optimizer)
+
+
+def _warn_of_unbuilt(model: Any) -> None:
+    """Warn that a model has layers without weights yet: what they get later is not in the file."""
+    if getattr(model, "built", True) or not hasattr(model, "_flatten_layers"):
+        return
+    unbuilt = [layer.name for layer in model._flatten_layers(include_self=False) if not layer.built]
+    if unbuilt or not model.weights:
+        listed = ", ".join([*map(repr, unbuilt[:5]), *(["..."] if len(unbuilt) > 5 else [])])
+        of = f" of {listed}" if unbuilt else ""
+        warn(
+            f"The model {model.name!r} is saved before it has been built, so the file holds no weights{of}. Call it "
+            "on some data, or build() it, first."
+        )
 
 
 def _write_model(model: Any, path: Path, as_folder: bool, include_optimizer: bool) -> None:

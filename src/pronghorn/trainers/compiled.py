@@ -377,7 +377,8 @@ class CompiledModel(OlderSteps):
 
         def step(data: Any) -> Any:
             try:
-                return getattr(self, method)(data)
+                returned = getattr(self, method)(data)
+                return returned if kind == "predict" else compiling.checked_logs(self, method, returned)
             finally:
                 self._clear_losses()  # those that layers added are of this batch, and where it is traced, no numbers
 

@@ -35,6 +35,22 @@ def state_key(model: Any, kind: str) -> Hashable:
     return tuple(id(v) for v in model.trainable_variables), id(model.optimizer), id(rate)
 
 
+def checked_logs(model: Any, method: str, logs: Any) -> Any:
+    """What a step returned, which has to be a dict.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(logs, dict):
+        return logs
+    returned = "nothing (None)" if logs is None else f"a {type(logs).__name__}"
+    raise TypeError(
+        f"{type(model).__name__}.{method} returned {returned}; it has to return the logs, a dict of results by their "
+        'names. End it with `return {"loss": loss}`, or, where it updates metrics, with '
+        "`return {metric.name: metric.result() for metric in self.metrics}`."
+    )
+
+
 def callback_list(callbacks: Any, model: Any, **settings: Any) -> Any:
     """The callbacks of a run as a `CallbackList`; one that is given is used as it is."""
     if isinstance(callbacks, CallbackList):

@@ -154,6 +154,8 @@ class StateStep(LibraryStep):
         results, new = returned
         if self._kind == "predict":
             new = (state[0], new)
+        else:
+            compiling.checked_logs(self._model, f"{self._kind}_step", results)
         counts, wanted = [len(group) for group in new], [len(group) for group in state]
         if counts != wanted:
             raise ValueError(

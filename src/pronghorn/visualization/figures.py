@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from pronghorn.graph.user_code import warn
+
 # Okabe and Ito's colours, which people who see few colours can tell apart.
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
@@ -29,6 +31,8 @@ _STYLE = {
     "figure.titlesize": "large",
     "savefig.dpi": 150,
 }
+# Matplotlib's own backends that open no window; 'inline', of notebooks, is none of them.
+_WITHOUT_DISPLAY = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 _SAVING = {"facecolor": "white", "bbox_inches": "tight", "pad_inches": 0.12}
 
 
@@ -61,7 +65,7 @@ def finished(figure: Any, path: Any, show: bool | None, title: str | None = None
     Args:
         figure: the figure.
         path: a file to save it to, if not None.
-        show: whether to show it; by default if there is no `path`.
+        show: whether to show it; by default if there is no `path`. Without a display there is a warning instead.
         title: of the whole figure.
         **saving: how to save it, other than the pictures are saved.
 
@@ -78,12 +82,29 @@ def finished(figure: Any, path: Any, show: bool | None, title: str | None = None
         figure.suptitle(title, x=0.02, ha="left")
     if path is not None:
         figure.savefig(path, **(saving or _SAVING))
-    elif show is None or show:
-        plt.show()
-    else:
+    elif not (show is None or show):
         return figure
+    elif _cannot_show():
+        plt.close(figure)  # which can still be saved
+        return figure
+    else:
+        plt.show()
     plt.close(figure)
     return None
+
+
+def _cannot_show() -> bool:
+    """Whether Matplotlib draws into files alone here; warns then."""
+    import matplotlib
+
+    name = matplotlib.get_backend()
+    if name.lower() not in _WITHOUT_DISPLAY:
+        return False
+    warn(
+        f"The figure is not shown: Matplotlib finds no display here, and its backend {name!r} draws into files alone. "
+        "Pass path='figure.png' to write it to a file, or show=False to get the figure without this warning."
+    )
+    return True
 
 
 def grid_of(count: int, widest: int = 8) -> tuple[int, int]:

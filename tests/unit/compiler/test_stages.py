@@ -217,3 +217,10 @@ def test_values_in_use_do_not_share_memory():
         verify_memory(plan, lives)
     lives[second] = Lifetime(3, 3)
     verify_memory(plan, lives)
+
+
+@pytest.mark.parametrize("variable", ["PRONGHORN_SKIP", "PRONGHORN_DEBUG", "PRONGHORN_TARGET", "PRONGHORN_BACKEND"])
+def test_a_word_that_the_environment_does_not_know_is_no_defect_of_ours(monkeypatch, variable):
+    monkeypatch.setenv(variable, "poold")
+    with pytest.raises(ValueError, match=f"{variable}.*'poold'"):
+        _trained()

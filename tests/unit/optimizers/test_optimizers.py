@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import optimizers
+from pronghorn import ops, optimizers
 from pronghorn.graph.trace import trace
 from pronghorn.variables import Variable
 
@@ -386,3 +386,22 @@ def test_a_learning_rate_that_is_none_cannot_be_set(rate):
     with pytest.raises(ValueError, match="SGD: Invalid value for argument `learning_rate`"):
         optimizer.learning_rate = rate
     assert float(optimizer.learning_rate) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda g, v: g, "2 whose first entry is a Tensor of shape \\(3, 2\\)"),
+        (lambda g, v: [g[1]], "1 whose first"),  # of two numbers, which look like a pair
+        (lambda g, v: (g, v), "2 whose first entry is a list"),
+        (lambda g, v: zip(v, g), "a tuple"),
+        (lambda g, v: [], "no pairs"),
+    ],
+)
+def test_gradients_without_their_weights(given, words):
+    weights = [Variable(np.ones((3, 2), "float32")), Variable(np.ones(2, "float32"))]
+    gradients = [ops.ones((3, 2)), ops.ones(2)]
+    with pytest.raises(ValueError, match=f"sgd.*: apply_gradients .*{words}") as caught:
+        optimizers.SGD().apply_gradients(given(gradients, weights))
+    mend = "apply_gradients(zip(gradients, model.trainable_variables))"
+    assert (mend in str(caught.value)) == (words != "no pairs")

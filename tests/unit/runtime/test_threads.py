@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pronghorn.runtime import threads
@@ -54,3 +58,11 @@ def test_a_container_s_quota_limits_the_default(monkeypatch, text, cores):
 
 def _missing():
     raise FileNotFoundError
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1"])
+def test_a_bad_environment_is_told_at_the_import(text):
+    env = {**os.environ, threads.VARIABLE: text}
+    done = subprocess.run([sys.executable, "-c", "import pronghorn.config"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().rpartition("\n")[2].startswith("ValueError: The environment variable PRONGHORN_NUM_TH")

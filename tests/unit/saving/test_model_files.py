@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 import zipfile
 
 import h5py
@@ -264,3 +265,25 @@ def test_arrays_of_the_engines_libraries_are_kept_as_tensors():
     config = saving.serialize_keras_object({"value": array})
     assert config["value"] == {"class_name": "__tensor__", "config": {"value": [1.5, 2.0], "dtype": "float32"}}
     np.testing.assert_array_equal(saving.deserialize_keras_object(config)["value"], [1.5, 2.0])
+
+
+@pytest.mark.parametrize("make", [Nested, lambda: keras.Sequential([layers.Dense(2, name="zed")])])
+def test_saving_before_there_are_weights_is_told(make, tmp_path):
+    model = make()
+    with pytest.warns(UserWarning, match=r"before it has been built, so the file holds no weights of .*build\(\)"):
+        model.save(tmp_path / "model.keras")
+    model(np.ones((1, 2)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.save(tmp_path / "model.keras")
+
+
+def test_a_model_whose_parts_alone_are_called_is_saved_without_a_word(tmp_path):
+    class Pair(keras.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.first, self.second = small_model(), small_model()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Pair().save(tmp_path / "model.keras")

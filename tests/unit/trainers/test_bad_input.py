@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -220,3 +222,37 @@ def test_an_output_that_nobody_named_takes_any_key(data):
     model = Subclassed()
     model.compile("sgd", pronghorn.losses.SparseCategoricalCrossentropy(from_logits=True))
     assert "loss" in model.fit(data[0], {"kind": data[1]}, verbose=0).history
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize(("returned", "words"), [(None, "nothing \\(None\\)"), (1.0, "a float"), ((), "a tuple")])
+def test_steps_that_return_no_logs(eager, returned, words):
+    class Own(pronghorn.Sequential):
+        def train_step(self, data):
+            return returned
+
+        def test_step(self, data):
+            return returned
+
+    model = Own([pronghorn.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=eager)
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    for run in (model.fit, model.train_on_batch):
+        with pytest.raises(TypeError, match=rf'Own.train_step returned {words}; .*return {{"loss": loss}}'):
+            run(x, y)
+    for run in (model.evaluate, model.test_on_batch):
+        with pytest.raises(TypeError, match=f"Own.test_step returned {words}"):
+            run(x, y)
+
+
+@pytest.mark.parametrize("loss", ["mse", lambda y_true, y_pred: (y_true - y_pred) ** 2])
+def test_complex_labels_are_told(loss):
+    model = pronghorn.Sequential([pronghorn.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", loss)
+    x, y = np.ones((4, 2), "float32"), np.full((4, 1), 1 + 2j, "complex64")
+    for run in (model.fit, model.evaluate):
+        with pytest.warns(UserWarning, match="targets are complex numbers, so their imaginary parts are left out"):
+            run(x, y, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(x, y.real, verbose=0)

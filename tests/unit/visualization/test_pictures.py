@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,20 @@ def test_models_are_drawn_the_way_they_grow(model, rankdir, tmp_path):
     draw(model_to_dot(model, rankdir=rankdir, dpi=50), tmp_path / "model.png")
     width, height = pyplot.imread(tmp_path / "model.png").shape[1::-1]
     assert (width > height) == (rankdir in ("LR", "RL"))
+
+
+@pytest.mark.parametrize("show", [None, True])
+def test_without_a_display_there_is_a_word(show, monkeypatch, tmp_path):
+    monkeypatch.setattr("matplotlib.get_backend", lambda: "Agg")
+    with pytest.warns(UserWarning, match=r"not shown: .* no display .*'Agg'.*path='figure.png'"):
+        figure = visualization.plot_history(RUN, show=show)
+    figure.savefig(tmp_path / "a.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        visualization.plot_history(RUN, path=tmp_path / "b.png")
+        shown = []
+        monkeypatch.setattr("matplotlib.pyplot.show", lambda: shown.append(True))
+        for backend in ("module://matplotlib_inline.backend_inline", "inline", "QtAgg", "TkAgg"):
+            monkeypatch.setattr("matplotlib.get_backend", lambda name=backend: name)
+            assert visualization.plot_history(RUN, show=show) is None
+    assert len(shown) == 4

@@ -19,6 +19,7 @@ from pronghorn.backends.llvm.gathering import gathered_avals
 from pronghorn.backends.llvm.layout import Layout, address, make_layout
 from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.compiler.rows import rows_apart
+from pronghorn.compiler.stages import skipped
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, SymbolicDimError
 from pronghorn.graph.ir import Graph
@@ -78,6 +79,7 @@ class Executable:
         self._dtypes = [dtypes.to_numpy(aval.dtype) for aval in self._given]
         self._host_calls: HostCalls | None = None
         self.profile: Profile | None = None
+        skipped(), get_num_threads()  # what is wrong in the environment is no defect of the compiler
         try:
             with uncollected():
                 self._compile()
