@@ -23,6 +23,7 @@ from pronghorn.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.disk import new_hdf5
+from pronghorn.saving.legacy import cudnn
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -251,8 +252,9 @@ def assign_weights(model: Any, file: LegacyFile, by_name: bool = False, skip_mis
         own.append(("", top))
     matches = _by_name(own, stored, file.shown) if by_name else _by_order(own, stored, file.shown)
     pairs: list[tuple[Any, np.ndarray]] = []
+    named = {layer.name: layer for layer in model.layers}
     for name, variables, arrays in matches:
-        fitting, wrong = _compare(name, variables, arrays)
+        fitting, wrong = _compare(name, variables, arrays, named.get(name))
         if wrong and not skip_mismatch:
             raise ValueError(
                 f"{file.shown} does not fit the model, so nothing was changed: {wrong[0]} If the model is meant to "
@@ -310,11 +312,16 @@ def _top_level(model: Any) -> list[Any]:
 
 
 def _compare(
-    name: str, variables: Sequence[Any], arrays: Sequence[np.ndarray]
+    name: str, variables: Sequence[Any], arrays: Sequence[np.ndarray], layer: Any
 ) -> tuple[list[tuple[Any, np.ndarray]], list[str]]:
     """The variables of a layer with the arrays that fit them, and a sentence on each that does not."""
     if len(variables) != len(arrays):
         return [], [f"the layer {name!r} has {counted(len(variables), 'weight')}, the file has {len(arrays)} for it."]
+    if layer is not None:
+        try:
+            arrays = cudnn.converted(layer, variables, arrays)
+        except ValueError as error:
+            return [], [str(error)]
     fitting, wrong = [], []
     for variable, array in zip(variables, arrays):
         if tuple(variable.shape) == array.shape:
