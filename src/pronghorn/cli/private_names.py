@@ -42,12 +42,22 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "backend.nn": ("ops",),
     "backend.numpy": ("ops",),
     "backend.random": ("random",),
+    "backend.tensorflow": ("ops", "backend", ""),
+    "backend.tensorflow.core": ("ops",),
+    "backend.tensorflow.math": ("ops",),
+    "backend.tensorflow.nn": ("ops",),
+    "backend.tensorflow.numpy": ("ops",),
     "distribution": ("distribution",),
     "distribution.distribution_lib": ("distribution",),
     "dtype_policies.dtype_policy": ("dtype_policies",),
     "legacy": ("legacy",),
     "legacy.saving": ("legacy.saving",),
+    "layers.convolutional.base_conv": (),
+    "layers.convolutional.base_conv_transpose": (),
+    "layers.convolutional.base_depthwise_conv": (),
+    "layers.convolutional.base_separable_conv": (),
     "layers.input_spec": ("layers",),
+    "layers.merging.base_merge": (),
     "losses.losses": ("losses",),
     "models.functional": ("models",),
     "models.sequential": ("models",),
@@ -70,10 +80,12 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "trainers.data_adapters.data_adapter_utils": ("utils",),
     "trainers.trainer": (),
     "utils.backend_utils": (),
+    "utils.image_utils": ("utils",),
     "utils.naming": (),
     "utils.numerical_utils": ("utils",),
     "utils.progbar": ("utils",),
     "utils.python_utils": (),
+    "utils.tf_utils": (),
     "utils.tracking": (),
 }
 
@@ -137,6 +149,17 @@ _NAMES = {
     "backend.common.variables.standardize_shape": "pronghorn.symbolic.keras_tensor:standardize_shape",
     "backend.jax.random.jax_draw_seed": "pronghorn.random.seed_generator:draw_seed",
     "backend.random.draw_seed": "pronghorn.random.seed_generator:draw_seed",
+    "layers.convolutional.base_conv.BaseConv": "pronghorn.layers.convolutional.conv:BaseConv",
+    "layers.convolutional.base_conv_transpose.BaseConvTranspose": (
+        "pronghorn.layers.convolutional.conv_transpose:BaseConvTranspose"
+    ),
+    "layers.convolutional.base_depthwise_conv.BaseDepthwiseConv": (
+        "pronghorn.layers.convolutional.depthwise_conv:BaseDepthwiseConv"
+    ),
+    "layers.convolutional.base_separable_conv.BaseSeparableConv": (
+        "pronghorn.layers.convolutional.separable_conv:BaseSeparableConv"
+    ),
+    "layers.merging.base_merge.Merge": "pronghorn.layers.merging.merge:Merge",
     "losses.losses.LossFunctionWrapper": "pronghorn.losses.loss:LossFunctionWrapper",
     "metrics.reduction_metrics.MeanMetricWrapper": "pronghorn.metrics.reduction_metrics:MeanMetricWrapper",
     "models.functional.Functional": "pronghorn.models.functional:Functional",
@@ -152,6 +175,7 @@ _NAMES = {
     "trainers.trainer.Trainer": "pronghorn.trainers.trainer:Trainer",
     "utils.backend_utils.in_grain_data_pipeline": f"{_OWN}:_no",
     "utils.backend_utils.in_tf_graph": f"{_OWN}:_no",
+    "utils.image_utils.smart_resize": "pronghorn.utils.image:smart_resize",
     "utils.naming.auto_name": "pronghorn.utils.naming:auto_name",
     "utils.naming.to_snake_case": "pronghorn.utils.naming:to_snake_case",
     "utils.tracking.no_automatic_dependency_tracking": f"{_OWN}:_undecorated",

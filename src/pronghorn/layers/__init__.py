@@ -81,4 +81,7 @@ for _alias, _name in _ALIASES.items():
         if _target in _table:
             _table[_alias.format(_rank)] = f"{_table[_target]}:{_target}"
 
-attach(__name__, _table)
+# Layers of Keras 2 that Keras 3 has under `tf.keras.layers` only.
+_LEGACY = ("RandomHeight", "RandomWidth", "ThresholdedReLU")
+
+attach(__name__, _table, unlisted={name: f"pronghorn.legacy.layers:{name}" for name in _LEGACY})

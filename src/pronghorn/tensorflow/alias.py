@@ -18,7 +18,7 @@ from pronghorn.data import element, tensor_spec
 from pronghorn.data.dataset import use_end
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
-from pronghorn.tensorflow import names
+from pronghorn.tensorflow import names, private_names
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import OF_NAME, TENSOR_METHODS, type_of
 from pronghorn.tensorflow.calls import called_as_there
@@ -39,7 +39,7 @@ def _table(namespace: str) -> dict[str, str]:
     for entry in names.OPS_OF_SAME_NAME.get(namespace, "").split():
         name, _, ours = entry.partition(":")
         table[name] = f"{module}:{ours or name}"
-    for written, listed in names.WRITTEN_OUT.get(namespace, {}).items():
+    for written, listed in {**names.WRITTEN_OUT, **private_names.WRITTEN_OUT}.get(namespace, {}).items():
         where = (
             written if written.startswith("pronghorn.") or written in _STANDARD else f"pronghorn.tensorflow.{written}"
         )
@@ -85,10 +85,20 @@ class _Namespace(ModuleType):
             value = importlib.import_module(f"{self.__name__}.{name}")
         elif self._path in ("compat.v1", "compat.v2") and hasattr(root := importlib.import_module("tensorflow"), name):
             value = getattr(root, name)
+        elif (public := self._public(name)) is not None:
+            value = getattr(public, name)
         else:
             raise AttributeError(_absent_message(f"{self.__name__}.{name}", name, self._names))
         setattr(self, name, value)
         return value
+
+    def _public(self, name: str) -> ModuleType | None:
+        """Of a private module: the public one that has this name."""
+        for path in private_names.SAME_AS.get(self._path, ()):
+            module = importlib.import_module(f"tensorflow.{path}".rstrip("."))
+            if hasattr(module, name):
+                return module
+        return None
 
     def __reduce__(self) -> Any:
         return _namespace, (self.__name__,)
@@ -135,7 +145,10 @@ def _have_tensors_answer() -> None:
 
 @functools.cache
 def _children() -> set[str]:
-    own = (*names.OPS_OF_SAME_NAME, *names.WRITTEN_OUT, *names.SPECIAL, "compat.v2", "experimental.numpy")
+    own = (
+        *(*names.OPS_OF_SAME_NAME, *names.WRITTEN_OUT, *names.SPECIAL, "compat.v2", "experimental.numpy"),
+        *private_names.SAME_AS,
+    )
     return {name for name in own if name}
 
 

@@ -269,17 +269,6 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "set_virtual_device_configuration:nothing set_visible_devices:nothing"
         ),
     },
-    # Private to TensorFlow; SciKeras keeps and sets seeds with these.
-    "python": {},
-    "python.eager": {},
-    "python.eager.context": {"program.functions": "executing_eagerly", "math.random": "global_seed"},
-    "python.framework": {},
-    "python.framework.config": {
-        "program.functions": (
-            "disable_op_determinism:nothing enable_op_determinism:nothing is_op_determinism_enabled:always"
-        ),
-    },
-    "python.framework.ops": {},
     "config.optimizer": {
         "program.functions": "get_jit:no_name set_experimental_options:nothing set_jit:nothing",
     },
@@ -325,8 +314,6 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "program.sessions": "ConfigProto GPUOptions InteractiveSession:Session Session",
         "math.random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
-    "python.util": {},
-    "python.util.deprecation": {"program.functions": "silence"},  # TensorBoard reads by it
     "compat.v1.io": {"files.records": "tf_record_iterator"},
     "compat.v1.python_io": {"files.records": "TFRecordOptions TFRecordWriter tf_record_iterator"},
     "compat.v1.nn": {

@@ -17,7 +17,7 @@ from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
 from pronghorn.data.element import Text, as_plain, as_text, encoded
-from pronghorn.graph.active import current_trace, eager
+from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.tensorflow.arrays.basic import gather
 from pronghorn.tensorflow.program.errors import FailedPreconditionError
@@ -174,6 +174,36 @@ fatal, warn = error, warning
 def silence() -> Iterator[None]:
     """`tensorflow.python.util.deprecation.silence`: nothing here is about to go."""
     yield
+
+
+@contextlib.contextmanager
+def any_scope(*ignored: Any, **ignored_too: Any) -> Iterator[None]:
+    """For scopes of TensorFlow that mean nothing here, such as `ops.colocate_with`."""
+    yield
+
+
+def smart_constant_value(pred: Any) -> bool | None:
+    """`smart_cond.smart_constant_value`: a condition that is known, or None.
+
+    >>> smart_constant_value(1), smart_constant_value(constant(False))
+    (True, False)
+    """
+    try:
+        return bool(pred)
+    except (TypeError, TraceError):  # a tensor in a trace, or one of a model's
+        return None
+
+
+def smart_cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any], name: str | None = None) -> Any:
+    """`smart_cond.smart_cond`: one of two functions where the condition is known, else `tf.cond` of both.
+
+    >>> smart_cond(0, lambda: "yes", lambda: "no")
+    'no'
+    """
+    known = smart_constant_value(pred)
+    if known is None:
+        return ops.cond(pred, true_fn, false_fn)
+    return true_fn() if known else false_fn()
 
 
 @contextlib.contextmanager

@@ -127,6 +127,19 @@ def reorder(sp_input: SparseTensor, name: str | None = None) -> SparseTensor:
     return SparseTensor(sp_input.indices[order], values, sp_input.dense_shape)
 
 
+def sparse_reorder(
+    input_indices: Any, input_values: Any, input_shape: Any, name: str | None = None
+) -> tuple[np.ndarray, Any]:
+    """`gen_sparse_ops.sparse_reorder`: indices and values in the order of rows.
+
+    >>> indices, values = sparse_reorder([[1, 0], [0, 1]], [5, 6], [2, 2])
+    >>> indices.tolist(), values.tolist()
+    ([[0, 1], [1, 0]], [6, 5])
+    """
+    ordered = reorder(SparseTensor(input_indices, input_values, input_shape))
+    return ordered.indices, ordered.values
+
+
 def sparse_dense_matmul(
     sp_a: SparseTensor, b: Any, adjoint_a: bool = False, adjoint_b: bool = False, name: str | None = None
 ) -> Any:
