@@ -93,6 +93,35 @@ def test_one_kernel_serves_all_shapes_of_a_kind(everything):
     assert everything == ["add", "conv"]
 
 
+@pytest.mark.parametrize("name", ["window_max", "window_sum"])
+def test_one_kernel_serves_images_of_all_sizes(name, everything):
+    rng = np.random.default_rng(0)
+    inner = {"window": (1, 2, 3, 1), "strides": (1, 2, 1, 1), "dilation": (1, 1, 1, 1)}
+    for high, wide_, padding in ((7, 9, 0), (2, 3, 0), (30, 5, 0), (8, 8, 1), (3, 40, 1)):
+        params = {**inner, "padding": ((0, 0), (padding, 0), (0, padding), (0, 0))}
+        for rows in (1, 4):
+            images = rng.normal(size=(rows, high, wide_, 2)).astype("float32")
+            images[0, 0, 0, 0], images[-1, -1, -1, -1] = np.nan, -np.inf
+            assert check(PRIMITIVES[name], [images], params)
+    assert len(everything) == 4  # with one image or more, with padding or without
+    check(PRIMITIVES[name], [images[:, :2, :1]], {**inner, "window": (1, 2, 1, 1), "padding": ((0, 0),) * 4})
+    assert len(everything) == 5  # an extent of 1 stays a number
+
+
+def test_one_kernel_resizes_to_all_sizes(everything):
+    rng = np.random.default_rng(0)
+    for high, wide_ in ((3, 5), (20, 2), (2, 64)):
+        images = rng.normal(size=(2, 12, 14, 3)).astype("float32")
+        along_rows = {"contract": ((1,), (1,)), "batch": ((), ())}
+        first = rng.normal(size=(high, 12)).astype("float32"), rng.normal(size=(2, high, 14, 3)).astype("float32")
+        assert check(P.dot_general, [images, first[0]], along_rows)
+        along_columns = {"contract": ((2,), (1,)), "batch": ((), ())}
+        assert check(P.dot_general, [first[1], rng.normal(size=(wide_, 14)).astype("float32")], along_columns)
+    assert everything == ["dot_general", "dot_general"]
+    assert check(P.dot_general, [images, first[0][:1]], along_rows)  # one row
+    assert check(P.dot_general, [images[:, :, :1], first[0]], along_rows)  # one column
+
+
 @pytest.mark.parametrize("arrange", [np.transpose, np.flip, lambda x: x[::2], lambda x: x[:, 1:]])
 def test_arrays_in_any_order(arrange, everything):
     x = arrange(np.random.default_rng(0).normal(size=(6, 8)).astype("float32"))

@@ -1,7 +1,10 @@
 """For which calls one kernel holds: shapes with as few numbers in them as the code allows.
 
 Elementwise, axes are merged and a repeated operand is given once, so that a kernel for ``[n, 32] + [32]`` serves all
-shapes that end in 32. Others keep their extents, but for the number of rows where rows are computed alike.
+shapes that end in 32. Others keep their extents, but for the number of rows where rows are computed alike, and for
+those that make no difference to the code: the sizes of images that windows move over, and of what is multiplied by a
+matrix with a row for each result, as resizing is. So one kernel resizes, and one pools, all levels of an image pyramid.
+A convolution's images keep their size: minimal filtering needs it, and others took twice the time without it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ class Call(NamedTuple):
 
     Attributes:
         arrays: the operands.
-        shapes: theirs, with `ROWS` for the open extent.
+        shapes: theirs, with symbols such as `ROWS` for the open extents.
         repeats: for each operand the axes of the result that it has; the others repeat it. None: as it is.
         shape: the shape in which the kernel computes (elementwise).
         params: the primitive's parameters.
@@ -94,29 +97,48 @@ _ROWS_OF = {
 }
 
 
+#: What else is left open: the sizes of images, the rows of a matrix.
+_OTHERS = tuple(Dim.symbol(f"eager extent {axis}") for axis in range(1, 8))
+_COLUMNS = Dim.symbol("eager columns")
+
+_Open = dict[tuple[int, int], Dim]
+
+
 def general(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> Iterator[Call]:
-    """A call of another primitive: with the number of rows open where that is possible, and with all numbers."""
+    """A call of another primitive: with what may be open where that is possible, and with all numbers."""
     exact = Call(list(arrays), [a.shape for a in arrays], [None] * len(arrays), (), params)
-    axes = _open_axes(name, arrays, params)
-    if axes and all(arrays[i].shape[axis] > 1 for i, axis in axes):
-        shapes = [
-            tuple(ROWS if (i, axis) in axes else d for axis, d in enumerate(a.shape)) for i, a in enumerate(arrays)
-        ]
-        opened = dict(params)
-        if "input_shape" in opened:
-            opened["input_shape"] = (ROWS, *opened["input_shape"][1:])
-        yield exact._replace(shapes=shapes, params=opened)
+    rows = _open_rows(name, arrays, params)
+    if not all(arrays[i].shape[axis] > 1 for i, axis in rows):
+        rows = {}
+    others = {at: dim for at, dim in _open_others(name, arrays, params).items() if arrays[at[0]].shape[at[1]] > 1}
+    if opened := others | rows:
+        shapes = [tuple(opened.get((i, axis), d) for axis, d in enumerate(a.shape)) for i, a in enumerate(arrays)]
+        changed = dict(params)
+        if "input_shape" in changed:
+            changed["input_shape"] = (ROWS, *changed["input_shape"][1:])
+        yield exact._replace(shapes=shapes, params=changed)
     yield exact
 
 
-def _open_axes(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> list[tuple[int, int]]:
-    """(operand, axis) of what may be left open."""
+def _open_rows(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> _Open:
+    """(operand, axis) of the rows, where they may be left open."""
     if name == "dot_general":
         (xc, yc), (xb, yb) = params["contract"], params["batch"]
         if 0 in xc and arrays[0].shape[0] >= LONG_SUM:
-            return []
+            return {}
         paired = {**dict(zip(xc, yc)), **dict(zip(xb, yb))}
-        return [(0, 0), *([(1, paired[0])] if 0 in paired else [])] if arrays[0].ndim else []
+        return dict.fromkeys([(0, 0), *([(1, paired[0])] if 0 in paired else [])], ROWS) if arrays[0].ndim else {}
     if "window" in params and (params["window"][0] != 1 or params["padding"][0] != (0, 0)):
-        return []
-    return [(i, 0) for i in _ROWS_OF.get(name, ()) if arrays[i].ndim]
+        return {}
+    return {(i, 0): ROWS for i in _ROWS_OF.get(name, ()) if arrays[i].ndim}
+
+
+def _open_others(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> _Open:
+    """(operand, axis) of what else may be left open. The last axis stays a number: loops along it are unrolled."""
+    if name in ("window_max", "window_sum"):
+        return {(0, axis): _OTHERS[axis - 1] for axis in range(1, arrays[0].ndim - 1)}
+    if name == "dot_general" and params["contract"][1] == (1,) and arrays[1].ndim == 2:
+        (inner,) = params["contract"][0]
+        free = {(0, axis): _OTHERS[axis - 1] for axis in range(1, arrays[0].ndim - 1) if axis != inner}
+        return {**free, (1, 0): _COLUMNS}
+    return {}
