@@ -10,7 +10,7 @@ from pronghorn.distribution.active import distribution as in_force
 from pronghorn.graph.user_code import is_own
 from pronghorn.graph.variable import overlays
 from pronghorn.layers import call as calls
-from pronghorn.layers.tracking import changes
+from pronghorn.layers.versions import version_of
 from pronghorn.utils.autocast import autocast_scope
 
 
@@ -28,4 +28,4 @@ def state_of_call(layer: Any) -> Hashable | None:
         for x in layer._flatten_layers()
     ):
         return None
-    return in_force(), changes.count, config.floatx(), config.image_data_format()
+    return in_force(), version_of(layer), config.floatx(), config.image_data_format()

@@ -17,7 +17,7 @@ from pronghorn.graph.active import current_trace, state
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import substituted
 from pronghorn.layers.call import parameters_of
-from pronghorn.layers.tracking import Tracker, changes
+from pronghorn.layers.tracking import Tracker
 from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
 
@@ -46,11 +46,13 @@ class StatefulOperation(Operation):
         return instance
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[:1] == "_" and name in _UNTRACKED:
+        if name in _UNTRACKED:
             object.__setattr__(self, name, value)
             return
-        changes.count += 1
-        object.__setattr__(self, name, self._tracker.track(value))
+        try:
+            object.__setattr__(self, name, self._tracker.track(value))
+        finally:  # a setter that fails may have done a part of its work
+            self._tracker.changed()
 
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is not there, or whose property raised an AttributeError: again, for its own words.
@@ -74,6 +76,7 @@ class StatefulOperation(Operation):
         for entry in value.values() if isinstance(value, dict) else ():
             self._tracker.untrack(entry)
         object.__delattr__(self, name)
+        self._tracker.changed()
 
     # -- what it owns -----------------------------------------------------------------------------------------------
     @property
@@ -84,6 +87,7 @@ class StatefulOperation(Operation):
     @_layers.setter
     def _layers(self, layers: Iterable[Any]) -> None:
         self._tracker.layers[:] = layers
+        self._tracker.changed()
 
     @property
     def _metrics(self) -> list[Any]:
@@ -173,6 +177,7 @@ class StatefulOperation(Operation):
     def trainable(self, value: bool) -> None:
         value = bool(value)
         self._trainable = value
+        self._tracker.noticed()
         for variable in self._trainable_variables:
             variable.trainable = value
         for layer in self._layers:
@@ -447,9 +452,10 @@ class StatefulOperation(Operation):
 _UNTRACKED = frozenset(
     (
         *("_tracker", "_losses", "_input_shape_arg", "_dtype_policy", "_inbound_nodes", "_outbound_nodes"),
-        *("_trainable", "_called", "_call_context_args"),
+        *("_trainable", "trainable", "_called", "_call_context_args"),
     )
 )
+"""Attributes that are kept as they are, and are no change of what was compiled; see `layers.versions`."""
 
 
 def _unique(variables: list[Variable]) -> list[Variable]:

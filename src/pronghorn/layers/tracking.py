@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import OrderedDict
 from typing import Any
@@ -16,20 +17,33 @@ def _class(module: str, name: str) -> type | None:
     return getattr(sys.modules.get(module), name, None)
 
 
-class _Changes:
-    """How often an attribute of any layer was set, for those who remember what layers compute."""
+_stamps = itertools.count(1)
 
-    count = 0
+
+class _Changes:
+    """The stamp of the last change of any layer, for those who remember what layers compute.
+
+    No stamp is given twice, so that who finds the one that was there has missed no change, of any thread.
+    """
+
+    last = 0
 
 
 changes = _Changes
 
 
 class Tracker:
-    """Keeps what was put on a layer, sorted by kind and in order."""
+    """Keeps what was put on a layer, sorted by kind and in order.
+
+    Attributes:
+        stamp: of the layer's last change; no other layer has had it.
+        version: what `layers.versions` remembers of the layer.
+    """
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
+        self.stamp = next(_stamps)
+        self.version: Any = None
         self.trainable_variables: list[Variable] = []
         self.non_trainable_variables: list[Variable] = []
         self.layers: list[Any] = []
@@ -37,6 +51,16 @@ class Tracker:
         self.seed_generators: list[Any] = []
         self.locked = False  # whether new variables and layers are refused
         self._known: set[int] = set()  # identities of what is in one of these lists
+
+    def changed(self) -> None:
+        """Note that an attribute of the layer, or what is in one, has changed."""
+        self.stamp = next(_stamps)
+        self.noticed()
+
+    @staticmethod
+    def noticed() -> None:
+        """Have everyone look again who remembers what layers compute."""
+        changes.last = next(_stamps)
 
     def _store_of(self, value: Any) -> list[Any] | None:
         if isinstance(value, Variable):
@@ -98,19 +122,29 @@ class Tracker:
                         break
 
 
-class TrackedList(tree.Container, list):
+class _Tracked(tree.Container):
+    """A container whose entries belong to a layer, which is told of what comes and goes."""
+
+    tracker: Tracker | None = None
+
+    def _track(self, value: Any) -> Any:
+        if self.tracker is None:
+            return value
+        self.tracker.changed()
+        return self.tracker.track(value)
+
+    def _untrack(self, value: Any) -> None:
+        if self.tracker is not None:
+            self.tracker.changed()
+            self.tracker.untrack(value)
+
+
+class TrackedList(_Tracked, list):
     """A list whose entries belong to a layer."""
 
     def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
         self.tracker = tracker
         super().__init__(values if tracker is None else [tracker.track(v) for v in values])
-
-    def _track(self, value: Any) -> Any:
-        return value if self.tracker is None else self.tracker.track(value)
-
-    def _untrack(self, value: Any) -> None:
-        if self.tracker is not None:
-            self.tracker.untrack(value)
 
     def append(self, value: Any) -> None:
         super().append(self._track(value))
@@ -154,7 +188,7 @@ class TrackedList(tree.Container, list):
         return list, (list(self),)
 
 
-class TrackedDict(tree.Container, dict):
+class TrackedDict(_Tracked, dict):
     """A dict whose values belong to a layer."""
 
     def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
@@ -163,7 +197,7 @@ class TrackedDict(tree.Container, dict):
         self.update(values)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(key, value if self.tracker is None else self.tracker.track(value))
+        super().__setitem__(key, self._track(value))
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         for key, value in dict(*args, **kwargs).items():
@@ -173,10 +207,6 @@ class TrackedDict(tree.Container, dict):
         if key not in self:
             self[key] = default
         return self[key]
-
-    def _untrack(self, value: Any) -> None:
-        if self.tracker is not None:
-            self.tracker.untrack(value)
 
     def __delitem__(self, key: Any) -> None:
         self._untrack(self[key])
@@ -208,7 +238,7 @@ class TrackedOrderedDict(TrackedDict, OrderedDict):
         return OrderedDict, (list(self.items()),)
 
 
-class TrackedSet(tree.Container, set):
+class TrackedSet(_Tracked, set):
     """A set whose entries belong to a layer."""
 
     def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
@@ -216,7 +246,7 @@ class TrackedSet(tree.Container, set):
         super().__init__(values if tracker is None else [tracker.track(v) for v in values])
 
     def add(self, value: Any) -> None:
-        super().add(value if self.tracker is None else self.tracker.track(value))
+        super().add(self._track(value))
 
     def update(self, *others: Any) -> None:
         for other in others:
@@ -224,8 +254,7 @@ class TrackedSet(tree.Container, set):
                 self.add(value)
 
     def remove(self, value: Any) -> None:
-        if self.tracker is not None:
-            self.tracker.untrack(value)
+        self._untrack(value)
         super().remove(value)
 
     def __reduce__(self) -> Any:

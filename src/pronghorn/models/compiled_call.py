@@ -22,7 +22,7 @@ from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
-from pronghorn.layers.tracking import changes
+from pronghorn.layers.versions import Version, version_of
 from pronghorn.trainers import jit
 from pronghorn.trainers.batch import Batch, Layout, flatten_batch, kinds
 from pronghorn.trainers.grouping import in_pieces
@@ -32,6 +32,9 @@ from pronghorn.trainers.variants import MOST_FAILURES, MOST_REMEMBERED
 
 #: So many calls for arrays of one kind, or of kinds that differ in extents alone, run op by op.
 CALLS_OP_BY_OP = 10
+
+#: Calls are kept for so many choices of what is trainable.
+MOST_VERSIONS = 8
 
 
 class NotCompilable(Exception):
@@ -76,12 +79,8 @@ class CompiledCalls:
 
     def __init__(self, model: Any):
         self._model = model
-        self._changes = -1
-        self._counts: dict[Hashable, int] = {}
-        self._failures: dict[Hashable, int] = {}
-        self._families: dict[Hashable, _Family] = {}
-        self._steps: dict[Hashable, _Family | None] = {}  # by kinds of arrays that come often
-        self._looks_up = False  # whether values are checked before a call
+        self._now: tuple[Version, CallsOfVersion] | None = None
+        self._others: dict[tuple[bool, ...], CallsOfVersion] = {}  # by what is trainable
 
     def run(self, inputs: Any, training: bool | None) -> Any:
         """The outputs of ``model(inputs, training=training)`` as nested tensors, or an `OpByOp`."""
@@ -90,33 +89,55 @@ class CompiledCalls:
         found = _arrays_of(inputs)
         if found is None or jit.runs_eagerly() or self._model.run_eagerly:
             return OpByOp()
-        layout, arrays = found
-        if self._changes != changes.count:  # an attribute of some layer: what was compiled may no longer hold
-            self._changes = changes.count
-            for known in (self._counts, self._failures, self._families, self._steps):
-                known.clear()
+        return self.of_now().run(*found, training)
+
+    def of_now(self) -> CallsOfVersion:
+        """The calls of the model as it is now; where layers have changed, what was compiled may no longer hold."""
+        version, now = version_of(self._model), self._now
+        if now is not None and now[0] is version:
+            return now[1]
+        if now is None or now[0].stamps != version.stamps or len(self._others) >= MOST_VERSIONS:
+            self._others = {}
+        found = self._others.setdefault(version.trainable, CallsOfVersion(self._model))
+        self._now = version, found
+        return found
+
+
+class CallsOfVersion:
+    """The compiled calls of a model while its layers stay as they are."""
+
+    def __init__(self, model: Any):
+        self._model = model
+        self._counts: dict[Hashable, int] = {}
+        self._failures: dict[Hashable, int] = {}
+        self._families: dict[Hashable, _Family] = {}
+        self.steps: dict[Hashable, _Family | None] = {}  # by kinds of arrays that come often
+        self._looks_up = False  # whether values are checked before a call
+
+    def run(self, layout: Layout, arrays: list[np.ndarray], training: bool | None) -> Any:
+        """The outputs for these arrays, or an `OpByOp`."""
         key = (layout.key, kinds(arrays), training)
         batch = Batch(layout, arrays, key=key)
         comes_often = True
-        family = self._steps.get(key)
+        family = self.steps.get(key)
         if family is None:
-            if key in self._steps:
+            if key in self.steps:
                 return OpByOp()
             family, comes_often = self._after_some_calls(key, batch, training)
             if not comes_often and (family.count <= CALLS_OP_BY_OP or not family.step.takes_any_length(batch)):
                 return OpByOp((family.step, batch))
             if not self._is_compilable(family):
-                self._steps[key] = None
+                self.steps[key] = None
                 return OpByOp()
             if comes_often:
-                self._steps[key] = family
+                self.steps[key] = family
         if self._looks_up:
             check_indices(self._model, layout.pack(arrays))
         return self._outputs(key, family, batch, comes_often)
 
     def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family, bool]:
         """Count a call; what compiles such calls, and whether there were enough of them with these extents."""
-        for known in (self._counts, self._failures, self._steps):
+        for known in (self._counts, self._failures, self.steps):
             if len(known) >= MOST_REMEMBERED:  # of extents that are ever others
                 known.clear()
         count = self._counts[key] = self._counts.get(key, 0) + 1
@@ -127,7 +148,7 @@ class CompiledCalls:
         return family, count > CALLS_OP_BY_OP
 
     def _is_compilable(self, family: _Family) -> bool:
-        """Whether calls can be compiled, as far as is known; looked at once, as a change of a layer forgets it."""
+        """Whether calls can be compiled, as far as is known; looked at once."""
         if family.is_compilable is None:
             self._looks_up = any(layer._looks_at_values for layer in self._model._flatten_layers())
             family.is_compilable = can_be_compiled(self._model)
@@ -140,8 +161,7 @@ class CompiledCalls:
             try:
                 outputs = model(inputs) if training is None else model(inputs, training=training)
                 if any(layer._losses for layer in model._flatten_layers()) or calls.any_mask(calls.masks_of(outputs)):
-                    if (family := self._families.get((kind, training))) is not None:  # else a layer was just changed
-                        family.is_compilable = False
+                    self._families[kind, training].is_compilable = False
                     raise NotCompilable
                 return outputs
             finally:
@@ -156,11 +176,11 @@ class CompiledCalls:
         except Exception as error:  # it says more where it runs op by op
             self._failures[key] = self._failures.get(key, 0) + 1
             if isinstance(error, NotCompilable) or self._failures[key] > MOST_FAILURES:
-                self._steps[key] = None
+                self.steps[key] = None
             return OpByOp()
         if program is None:
             if step.run_eagerly:
-                self._steps[key] = None
+                self.steps[key] = None
             return OpByOp()
         outputs = in_pieces(step, batch)
         return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)

@@ -24,6 +24,14 @@ from pronghorn.trainers.state import TrainerState, shown
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
+_OF_RUNS = frozenset(
+    (
+        *("history", "stop_training", "stop_evaluating", "stop_predicting"),
+        *("train_function", "test_function", "predict_function"),
+    )
+)
+"""What runs put on a model and no call reads, so that what was compiled holds; see `layers.versions`."""
+
 
 class CompiledModel(OlderSteps):
     """A model with a loss, an optimizer and metrics: the base of `Trainer`."""
@@ -52,6 +60,12 @@ class CompiledModel(OlderSteps):
 
     def __init__(self) -> None:
         self._trainer_state = TrainerState()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OF_RUNS:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @functools.cached_property
     def _trainer_state(self) -> TrainerState:

@@ -25,7 +25,7 @@ def dense():
 
 def compiled(model):
     """How many kinds of calls of a model are compiled."""
-    return sum(family is not None for family in model._compiled_calls._steps.values())
+    return sum(family is not None for family in model._compiled_calls.of_now().steps.values())
 
 
 def call_often(model, *args, **kwargs):
@@ -87,6 +87,78 @@ def test_a_changed_attribute_is_seen():
     call_often(model, x)
     model.layers[-1].activation = ops.zeros_like
     assert all(not np.asarray(model(x)).any() for _ in range(ENOUGH))
+
+
+def counted(monkeypatch):
+    """The names of the functions that are traced from now on."""
+    found = []
+    plain = StepFunction.trace
+
+    def trace(self, *args):
+        found.append(self.name)
+        return plain(self, *args)
+
+    monkeypatch.setattr(StepFunction, "trace", trace)
+    return found
+
+
+def test_what_is_done_to_other_models_leaves_compiled_calls(monkeypatch):
+    """As in a training loop that is written by hand: a generator is called between the steps of others."""
+    model, other, x = dense(), dense(), data(5, 4)
+    other.compile("sgd", "mse")
+    call_often(model, x)
+    traced = counted(monkeypatch)
+    for trainable in (True, False, True):
+        other.layers[0].trainable = trainable
+        other.fit(x, data(5, 3), verbose=0)
+        other.train_on_batch(x, data(5, 3))
+        other.layers[0].activation = ops.tanh
+        dense().build((None, 4))
+        model(x)
+    assert f"{model.name}.call" not in traced and compiled(model) == 1
+
+
+def test_a_fit_of_the_model_itself_leaves_its_compiled_calls(monkeypatch):
+    model, x = dense(), data(5, 4)
+    model.compile("sgd", "mse")
+    call_often(model, x)
+    traced = counted(monkeypatch)
+    for _ in range(2):
+        model.fit(x, data(5, 3), verbose=0)
+        model(x)
+    assert f"{model.name}.call" not in traced and compiled(model) == 1
+
+
+def test_calls_go_to_and_fro_between_what_is_trainable(monkeypatch):
+    model, x = dense(), data(5, 4)
+    for trainable in (True, False):
+        model.trainable = trainable
+        call_often(model, x)
+    traced = counted(monkeypatch)
+    for trainable in (True, False, True):
+        model.trainable = trainable
+        model(x)
+    assert not traced
+
+
+def test_an_activation_that_reads_another_layer_is_computed_anew():
+    scale = layers.ReLU()
+    scale.factor = 1.0
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=lambda x: x * scale.factor)])
+    _, once = call_often(model, data(5, 4))
+    assert compiled(model) == 1
+    scale.factor = 2.0
+    for _ in range(ENOUGH):
+        np.testing.assert_allclose(model(data(5, 4)), 2 * np.asarray(once), rtol=1e-6)
+
+
+def test_a_shared_layer_changes_every_model_that_has_it():
+    shared = layers.Dense(3)
+    models = [keras.Sequential([keras.Input((4,)), shared]), keras.Sequential([shared, layers.ReLU()])]
+    for model in models:
+        call_often(model, data(5, 4))
+    shared.activation = ops.zeros_like
+    assert not any(np.asarray(model(data(5, 4))).any() for model in models for _ in range(ENOUGH))
 
 
 def test_a_layer_of_the_user_s_runs_in_each_call():
@@ -266,11 +338,11 @@ def test_what_is_remembered_of_ever_other_lengths_is_bounded(monkeypatch):
     model = keras.Sequential([keras.Input((None, 4)), layers.Dense(3)])
     for length in range(1, 60):
         model(data(1, length, 4))
-    assert len(model._compiled_calls._counts) <= 20
+    assert len(model._compiled_calls.of_now()._counts) <= 20
     own = keras.Sequential([keras.Input((None, 4)), OfAUser()])
     for length in range(1, 60):
         own(data(1, length, 4))
-    assert len(own._compiled_calls._steps) <= 20
+    assert len(own._compiled_calls.of_now().steps) <= 20
 
 
 class OfAUser(layers.Layer):

@@ -18,7 +18,7 @@ from pronghorn.backends.eager import is_enabled
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import is_own
-from pronghorn.layers.tracking import changes
+from pronghorn.layers.versions import Version, version_of
 from pronghorn.trainers import jit
 from pronghorn.trainers.batch import Batch, flatten_batch, kinds
 from pronghorn.trainers.step import StepFunction
@@ -33,12 +33,13 @@ class _Steps:
     """The compiled calls of one layer, None for those that run op by op."""
 
     def __init__(self) -> None:
-        self.changes = changes.count
+        self.version: Version | None = None
         self.steps: dict[Hashable, StepFunction | None] = {}
 
-    def get(self, key: Hashable, make: Callable[[], StepFunction]) -> StepFunction | None:
-        if self.changes != changes.count:  # an attribute of some layer: what was compiled may no longer hold
-            self.changes, self.steps = changes.count, {}
+    def get(self, layer: Any, key: Hashable, make: Callable[[], StepFunction]) -> StepFunction | None:
+        version = version_of(layer)
+        if self.version is not version:  # an attribute has changed: what was compiled may no longer hold
+            self.version, self.steps = version, {}
         if key not in self.steps:
             self.steps[key] = make() if len(self.steps) < MOST_KINDS else None
         return self.steps[key]
@@ -58,7 +59,9 @@ def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: An
     key = (layout.key, kinds(leaves), training)
     steps = _known.setdefault(layer, _Steps())
     itself = weakref.ref(layer)  # the table must not hold what it is about
-    step = steps.get(key, lambda: StepFunction(lambda data: change(itself(), data, training), f"{layer.name}.call"))
+    step = steps.get(
+        layer, key, lambda: StepFunction(lambda data: change(itself(), data, training), f"{layer.name}.call")
+    )
     if step is None:
         return None
     batch = Batch(layout, leaves, key=key)
