@@ -131,6 +131,10 @@ class StatefulOperation(Operation):
                 stack.extend(reversed(layer._layers))
         return found
 
+    def _stamps(self) -> tuple[int, ...]:
+        """The stamps of the last changes of this layer and of those below it."""
+        return tuple([layer._tracker.stamp for layer in self._flatten_layers()])
+
     @property
     def variables(self) -> list[Variable]:
         """All variables: the weights and the states of seed generators; not those of metrics."""

@@ -60,7 +60,7 @@ def version_of(layer: Any) -> Version:
         return known.version
     last = changes.last  # before looking: what changes meanwhile is seen the next time
     below = layer._flatten_layers()
-    stamps = stamps_of(below)
+    stamps = tuple([x._tracker.stamp for x in below])
     further = None  # it takes a while to tell, so it is not asked before something else has changed
     if known is not None and known.stamps == stamps:
         further = _reaches_further(below) if known.further is None else known.further
@@ -69,11 +69,6 @@ def version_of(layer: Any) -> Version:
         version = known.version
     layer._tracker.version = _Known(last, version, stamps, further)
     return version
-
-
-def stamps_of(layers: Iterable[Any]) -> tuple[int, ...]:
-    """The stamps of the last changes of layers."""
-    return tuple([layer._tracker.stamp for layer in layers])
 
 
 _NOT_READ = frozenset(

@@ -21,11 +21,14 @@ from pronghorn.graph.user_code import warn
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.trainers import compiling, indices, logits, validation
-from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.batch import Batch, kinds
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
 from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
+
+#: So many kinds of batches are known by the outputs that a model has for them.
+MOST_SPECS = 32
 
 
 def check_compiled(model: Any, method: str) -> None:
@@ -144,7 +147,7 @@ def _check_targets(model: Any, adapter: DataAdapter) -> None:
     batch = adapter.first()
     if batch is None:
         return
-    spec = build(model, batch) if not check or not _is_built(model) else output_spec(model, batch)
+    spec = build(model, batch) if not check or not _is_built(model) else known_output_spec(model, batch)
     if check and spec is not None:
         model._compile_loss.learn_names(compiling.known_output_names(model))
         check_labels(model._compile_loss, labels, spec)
@@ -163,7 +166,7 @@ def build(model: Any, batch: Batch) -> Any:
     spec = None
     if not _is_built(model):
         try:
-            spec = output_spec(model, batch)
+            spec = known_output_spec(model, batch)
         except NotImplementedError:  # no call(): its step does everything
             return None
         except Exception:
@@ -202,6 +205,24 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
         classes = validation.classes_of(output.shape, array.ndim)
         if classes is not None:
             validation.check_class_numbers(name, one, array, classes)
+
+
+def known_output_spec(model: Any, batch: Batch) -> Any:
+    """`output_spec`, found once for batches of one kind: it holds as long as the step that is compiled for them.
+
+    That is until the next `compile`, or until the model's layers change. Of what depends on values, nothing is kept.
+    """
+    known = model._trainer_state.output_specs
+    kind = batch.layout.key, kinds(batch.arrays)
+    key = model._stamps(), kind
+    if key in known:
+        return known[key]
+    spec = output_spec(model, batch)
+    if not batch.texts and not model.run_eagerly:
+        if len(known) >= MOST_SPECS:
+            known.clear()
+        known[model._stamps(), kind] = spec  # which may have built the model
+    return spec
 
 
 def output_spec(model: Any, batch: Batch) -> Any:

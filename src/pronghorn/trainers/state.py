@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class TrainerState:
         given: the arguments of `compile`, for the configuration; empty before.
         has_met_data: whether there was a `fit`, an `evaluate` or a single batch since.
         train_function, test_function, predict_function: the steps as functions, once they were needed.
+        output_specs: the outputs for kinds of batches; see `checks.known_output_spec`.
         run: the run of `fit` that goes on, or the last one.
         stop_training, stop_evaluating, stop_predicting: whether the run ends after its step.
     """
@@ -57,6 +58,7 @@ class TrainerState:
     train_function: StepFunction | None = None
     test_function: StepFunction | None = None
     predict_function: StepFunction | None = None
+    output_specs: dict[Hashable, Any] = field(default_factory=dict)
     run: TrainingRun | None = None
     stop_training: bool = False
     stop_evaluating: bool = False
@@ -65,6 +67,7 @@ class TrainerState:
     def forget_functions(self) -> None:
         """Have all steps be made anew."""
         self.train_function = self.test_function = self.predict_function = None
+        self.output_specs = {}
 
 
 def shown(name: str, doc: str) -> Any:
