@@ -1,4 +1,4 @@
-"""Time code that runs op by op, initializers and building models, beside real Keras on TensorFlow.
+"""Time code that runs op by op, initializers, building models and calls of small ones, beside real Keras on TensorFlow.
 
     python bench/eager.py                               # every case of eager_cases.py
     python bench/eager.py --cases tape_convnet zoom --rounds 3
@@ -49,7 +49,9 @@ def table_of(results: dict[tuple[str, str], dict[str, float]], cases: list[str])
 
 
 def _shown(ms: Any) -> str:
-    return "failed" if ms is None else f"{ms:,.0f}" if ms >= 10 else f"{ms:.1f}"
+    if ms is None:
+        return "failed"
+    return f"{ms:,.0f}" if ms >= 10 else f"{ms:.1f}" if ms >= 1 else f"{ms:.3f}"
 
 
 def main() -> None:
