@@ -16,7 +16,7 @@ from pronghorn.backends.engine import NAMES
 SOURCE = Path(pronghorn.__file__).parents[1]
 FILES = sorted((SOURCE / "pronghorn").rglob("*.py"))
 ENGINE = ("graph", "autodiff", "compiler", "codegen", "runtime", "backends")
-MODELS = ("symbolic", "layers", "trainers", "models")
+MODELS = ("symbolic", "calls", "layers", "trainers", "models")
 BESIDE = {"_lazy", "_version", "_wording", "tree"}  # small modules of the package that the engine may use
 
 #: By module, what it imports inside functions. A package that need not be installed:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.calls.layout import Layout, has_numbers, take_apart
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
@@ -24,7 +25,7 @@ from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.versions import Version, version_of
 from pronghorn.trainers import jit
-from pronghorn.trainers.batch import Batch, Layout, flatten_batch, kinds
+from pronghorn.trainers.batch import Batch, kinds
 from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.indices import check_indices, is_checked
 from pronghorn.trainers.step import StepFunction
@@ -186,7 +187,7 @@ class CallsOfVersion:
         return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)
 
 
-_ONE_ARRAY = flatten_batch(0)[0]
+_ONE_ARRAY = Layout(0)
 
 
 def _arrays_of(inputs: Any) -> tuple[Layout, list[np.ndarray]] | None:
@@ -198,7 +199,7 @@ def _arrays_of(inputs: Any) -> tuple[Layout, list[np.ndarray]] | None:
         return None
     if any(isinstance(x, RaggedTensor) for x in tree.flatten(inputs)):
         return None
-    layout, leaves = flatten_batch(inputs)
+    layout, leaves = take_apart(inputs)
     arrays = [_array(leaf) for leaf in leaves]
     return (layout, arrays) if arrays and all(a is not None for a in arrays) else None  # type: ignore[return-value]
 
@@ -208,7 +209,7 @@ def _array(x: Any) -> np.ndarray | None:
         if calls.get_mask(x) is not None:
             return None
         x = x.data
-    return x if isinstance(x, np.ndarray) and x.dtype.kind not in "OUSM" else None
+    return x if isinstance(x, np.ndarray) and has_numbers(x) else None
 
 
 def can_be_compiled(model: Any) -> bool:

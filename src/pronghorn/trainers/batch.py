@@ -3,95 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn import config, tree
-from pronghorn.data.padded_rows import PaddedRows
-from pronghorn.data.ragged import RaggedTensor
+from pronghorn import config
+from pronghorn.calls.layout import Layout, take_apart
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Shape
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.strings import StringArray, is_text
-from pronghorn.graph.tensor import Tensor
-
-
-class Layout:
-    """The structure of batches: nested containers, with a number in the place of each array.
-
-    Arrays of one data set share a layout, so it is made once; `key` tells layouts apart in a cache of compiled steps.
-    """
-
-    __slots__ = ("key", "structure", "texts")
-
-    def __init__(self, structure: Any):
-        self.structure = structure
-        self.texts: tuple[int, ...] | None = None  # the places of strings, once a batch has looked
-        self.key: Hashable = repr(structure)
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether there are rows of different lengths."""
-        return any(isinstance(place, RowsPlace) for place in tree.flatten(self.structure))
-
-    def pack(self, leaves: Sequence[Any] | Mapping[int, Any]) -> Any:
-        """Return the structure with leaves in place of the numbers."""
-
-        def leaf(i: Any) -> Any:
-            if isinstance(i, RowsPlace):
-                return i.rows_of(leaves)
-            return None if i is None else leaves[i]
-
-        return tree.map_structure(leaf, self.structure)
-
-
-class RowsPlace:
-    """Where a layout has rows of different lengths: the numbers of their array and of their lengths.
-
-    Attributes:
-        number: of the array; the lengths follow.
-    """
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int):
-        self.number = number
-
-    def __repr__(self) -> str:
-        return f"rows {self.number}"
-
-    def rows_of(self, leaves: Sequence[Any] | Mapping[int, Any]) -> RaggedTensor:
-        """Return the rows; one value after the other where they are known."""
-        padded, lengths = leaves[self.number], leaves[self.number + 1]
-        if isinstance(padded, np.ndarray):
-            padded, lengths = Tensor(padded), Tensor(lengths)
-        rows = PaddedRows(padded, lengths)
-        return rows if not isinstance(padded, Tensor) or padded.is_traced else rows.flattened()
-
-
-def add_rows(rows: RaggedTensor, leaves: list[Any]) -> RowsPlace:
-    """Append the two arrays of rows of different lengths."""
-    padded = PaddedRows.of(rows)
-    leaves += [padded.padded, padded.lengths]
-    return RowsPlace(len(leaves) - 2)
-
-
-def flatten_batch(data: Any) -> tuple[Layout, list[Any]]:
-    """Return the layout of nested data and its leaves, without those that are None."""
-    leaves: list[Any] = []
-
-    def number(leaf: Any) -> int | RowsPlace | None:
-        if leaf is None:
-            return None
-        if isinstance(leaf, RaggedTensor):
-            return add_rows(leaf, leaves)
-        leaves.append(leaf)
-        return len(leaves) - 1
-
-    structure = tree.map_structure(number, data)
-    return Layout(structure), leaves
 
 
 class OwnRows(NamedTuple):
@@ -236,7 +158,7 @@ def batch_key(layout: Layout, arrays: Sequence[np.ndarray], gathered: bool) -> H
 
 def as_batch(data: Any) -> Batch:
     """Nested arrays as a batch."""
-    layout, leaves = flatten_batch(data)
+    layout, leaves = take_apart(data)
     return Batch(layout, [as_array(leaf, text=True) for leaf in leaves])
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.calls.layout import Layout, has_numbers, take_apart
 from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
-from pronghorn.trainers.batch import Batch, Layout, kinds
+from pronghorn.trainers.batch import Batch, kinds
 from pronghorn.trainers.step import StepFunction
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
@@ -32,32 +33,6 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
 def runs_eagerly() -> bool:
     """Whether `run_functions_eagerly` has switched compilation off."""
     return _Settings.run_eagerly
-
-
-class _Known:
-    """An argument, or a part of one, that is no array: the compiled function holds for this very value."""
-
-    __slots__ = ("key", "value")
-
-    def __init__(self, value: Any):
-        self.value = value
-        try:
-            hash(value)
-            self.key: Hashable = (type(value), value)
-        except TypeError:
-            self.key = (type(value), id(value))
-
-
-class _Arguments(Layout):
-    """The structure of a call's arguments, with numbers in the places of arrays."""
-
-    __slots__ = ()
-
-    def __init__(self, structure: Any):
-        self.structure, self.key, self.texts = structure, None, ()
-
-    def pack(self, leaves: Sequence[Any]) -> Any:
-        return tree.map_structure(lambda x: x.value if isinstance(x, _Known) else leaves[x], self.structure)
 
 
 class _Step(StepFunction):
@@ -86,11 +61,11 @@ class CompiledFunction:
         # Inside of another compiled function it is a part of that; a tape outside has to see what it does.
         if _Settings.run_eagerly or current_trace() is not None or active_tapes():
             return self._run_as_it_is(args, kwargs)
-        structure, arrays, key = _take_apart(args, kwargs)
-        step = self._step(structure, key) if arrays is not None else None
+        layout, arrays = _taken_apart(args, kwargs)
+        step = self._step(layout.key) if all(map(has_numbers, arrays)) else None
         if step is None or step.run_eagerly:
             return self._run_as_it_is(args, kwargs)
-        batch = Batch(_Arguments(structure), arrays or [], key=kinds(arrays or []))
+        batch = Batch(layout, arrays, key=kinds(arrays))
         try:
             program = step.prepare(batch)
         except Exception as error:
@@ -105,11 +80,11 @@ class CompiledFunction:
 
     def _run_as_it_is(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # Compiled, it gets tensors whatever arrays came: so it does here.
-        args, kwargs = tree.map_structure(lambda x: Tensor(np.asarray(x)) if _is_numbers(x) else x, (args, kwargs))
+        args, kwargs = tree.map_structure(lambda x: Tensor(np.asarray(x)) if has_numbers(x) else x, (args, kwargs))
         return self.python_function(*args, **kwargs)
 
-    def _step(self, structure: Any, key: Hashable) -> _Step | None:
-        """The compiled functions for arguments of this structure, with these values of what is no array."""
+    def _step(self, key: Hashable) -> _Step | None:
+        """The compiled functions for arguments of a layout, by its key."""
         step = self._steps.get(key)
         if step is None and len(self._steps) < _MOST_KINDS:
 
@@ -121,38 +96,16 @@ class CompiledFunction:
         return step
 
 
-def _take_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[np.ndarray] | None, Hashable]:
-    """The structure of arguments, their arrays (None where some cannot be compiled), and what else they are."""
+def _taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layout, list[np.ndarray]]:
+    """The layout of a call's arguments, and their arrays."""
     if not kwargs and all(type(x) is Tensor or type(x) is np.ndarray for x in args):  # the most usual call, quickly
-        given = [x.data if type(x) is Tensor else x for x in args]
-        if all(type(x) is np.ndarray for x in given):
-            return (_numbers(len(args)), {}), given if all(map(_is_numbers, given)) else None, len(args)
-    arrays: list[np.ndarray] = []
-    known: list[Hashable] = []
-    compilable = True
-
-    def leaf(x: Any) -> Any:
-        nonlocal compilable
-        array = x.data if isinstance(x, Tensor) else x if isinstance(x, np.ndarray | np.generic) else None
-        if array is None:
-            constant = _Known(x)
-            known.append(constant.key)
-            return constant
-        array = np.asarray(array)
-        compilable = compilable and _is_numbers(array)
-        arrays.append(array)
-        return len(arrays) - 1
-
-    structure = tree.map_structure(leaf, (args, kwargs))
-    key = (repr(tree.map_structure(lambda x: x if type(x) is int else -1, structure)), tuple(known))
-    return structure, arrays if compilable else None, key
+        layout, given = _arrays_alone(len(args)), list(args)
+    else:
+        layout, given = take_apart((args, kwargs), lambda x: not isinstance(x, Tensor | np.ndarray | np.generic))
+    return layout, [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given]
 
 
-_numbers = functools.cache(lambda count: tuple(range(count)))
-
-
-def _is_numbers(x: Any) -> bool:
-    return isinstance(x, np.ndarray | np.generic) and x.dtype.kind not in "OUSM"
+_arrays_alone = functools.cache(lambda count: Layout((tuple(range(count)), {})))
 
 
 def _as_result(x: Any) -> Any:

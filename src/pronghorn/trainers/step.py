@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends import choice
+from pronghorn.calls.layout import Layout, take_apart
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
 from pronghorn.graph import dtypes
@@ -21,7 +22,7 @@ from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
 from pronghorn.runtime import arena
 from pronghorn.runtime.garbage import uncollected
-from pronghorn.trainers.batch import Batch, RowsPlace, add_rows
+from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.lengths import Lengths
 from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 
 
 class Program:
-    """A traced step, compiled, with the structure of its results."""
+    """A traced step, compiled, with the layout of its results."""
 
-    __slots__ = ("executable", "host_kinds", "is_flat", "structure", "takes_shares", "traced")
+    __slots__ = ("_flat", "executable", "host_kinds", "layout", "takes_shares", "traced")
 
-    def __init__(self, traced: Traced, structure: Any, executable: Any):
+    def __init__(self, traced: Traced, layout: Layout, executable: Any):
         self.traced = traced
-        self.structure = structure
-        self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
+        self.layout = layout
+        is_flat = type(layout.structure) is dict and all(type(i) is int for i in layout.structure.values())
+        self._flat: dict[Any, int] | None = layout.structure if is_flat else None
         self.executable = executable
         self.takes_shares = getattr(executable, "takes_shares", False) and not traced.host
         place = traced.num_args - len(traced.host)
@@ -82,25 +84,9 @@ class Program:
         return self._structured(results)
 
     def _structured(self, results: Sequence[np.ndarray]) -> Any:
-        structure = self.structure
-        if self.is_flat:  # a step's logs, which are read in every step
-            return {k: results[i] if type(i) is int else i.value for k, i in structure.items()}
-        return tree.map_structure(lambda i: _result(i, results), structure)
-
-
-def _result(place: Any, results: Sequence[np.ndarray]) -> Any:
-    if isinstance(place, RowsPlace):
-        return place.rows_of(results)
-    return results[place] if type(place) is int else place.value
-
-
-class _Fixed:
-    """A result that is no array."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any):
-        self.value = value
+        if self._flat is not None:  # a step's logs, which are read in every step
+            return {k: results[i] for k, i in self._flat.items()}
+        return self.layout.pack(results)
 
 
 class _Program(Protocol):
@@ -323,7 +309,7 @@ class StepFunction:
         ``check`` raises what keeps a trace from becoming one.
         """
         try:
-            traced, structure = self.trace(batch, shapes, numbers)
+            traced, layout = self.trace(batch, shapes, numbers)
             if check is not None:
                 check(traced, numbers)
         except Exception as error:
@@ -331,15 +317,15 @@ class StepFunction:
             kept.failed(error)
             return None
         try:
-            return self._assembled(batch, traced, structure)
+            return self._assembled(batch, traced, layout)
         except SymbolicDimError as error:  # the compiler asks
             kept.failed(error)
             return None
 
-    def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
+    def _assembled(self, batch: Batch, traced: Traced, layout: Layout) -> Program:
         gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
         compiled = choice.executable if self._distribution is None else self._distribution.executable
-        return Program(traced, structure, compiled(self.engine, traced, gathered, self._jit))
+        return Program(traced, layout, compiled(self.engine, traced, gathered, self._jit))
 
     def start_profiles(self) -> list[tuple[Program, Any]]:
         """Have the programs that are compiled for the own engine measure their kernels from now on.
@@ -366,8 +352,8 @@ class StepFunction:
 
     def trace(
         self, batch: Batch, shapes: Sequence[Shape], numbers: Mapping[str, int] | None = None
-    ) -> tuple[Traced, Any]:
-        """The step as a graph, with its results' structure.
+    ) -> tuple[Traced, Layout]:
+        """The step as a graph, with its results' layout.
 
         Args:
             batch: a batch.
@@ -375,25 +361,15 @@ class StepFunction:
             numbers: what the symbols are in this batch.
         """
         avals = [Aval(shapes[i], dtypes.name_of(batch.arrays[i].dtype)) for i in batch.numbers]
-        structure: Any = None
+        layout: Any = None
 
         def flat(*tensors: Tensor) -> list[Any]:
-            nonlocal structure
-            results: list[Any] = []
-
-            def number(leaf: Any) -> Any:
-                if leaf is None or isinstance(leaf, str):
-                    return _Fixed(leaf)
-                if isinstance(leaf, RaggedTensor):
-                    return add_rows(leaf, results)
-                results.append(as_tensor(leaf))
-                return len(results) - 1
-
+            nonlocal layout
             leaves = batch.traced_leaves(tensors, shapes)
-            structure = tree.map_structure(number, self._step(batch.layout.pack(leaves)))
-            return results
+            layout, results = take_apart(self._step(batch.layout.pack(leaves)), lambda leaf: isinstance(leaf, str))
+            return [as_tensor(result) for result in results]
 
-        return trace(flat, avals, self.name, numbers), structure
+        return trace(flat, avals, self.name, numbers), layout
 
     def _run_eagerly(self, batch: Batch) -> Any:
         tensors = [Tensor(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]

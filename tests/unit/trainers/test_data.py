@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import pronghorn
-from pronghorn.trainers.batch import as_batch, flatten_batch
+from pronghorn.calls.layout import take_apart
+from pronghorn.trainers.batch import as_batch
 from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays
@@ -43,7 +44,7 @@ class Batches(pronghorn.utils.PyDataset):
 
 
 def test_layouts_keep_structure_and_none():
-    layout, leaves = flatten_batch(({"b": 1, "a": [2, 3]}, None))
+    layout, leaves = take_apart(({"b": 1, "a": [2, 3]}, None))
     assert layout.pack([x * 10 for x in leaves]) == ({"b": 10, "a": [20, 30]}, None)
     assert as_batch((np.zeros(3), None)).key != as_batch((np.zeros(3), np.zeros(3))).key
     assert as_batch(np.zeros((3, 2))).key == as_batch(np.zeros((5, 2))).key

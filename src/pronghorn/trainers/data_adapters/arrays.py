@@ -9,12 +9,13 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn._wording import counted
+from pronghorn.calls.layout import take_apart
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.user_code import defined_in
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
-from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
+from pronghorn.trainers.batch import Batch, as_array, batch_key
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight
 
@@ -135,7 +136,7 @@ class ArrayAdapter(DataAdapter):
             sample_weight = class_weights(y, class_weight)
         x = tree.map_structure(lambda v: PaddedRows.of(v) if isinstance(v, RaggedTensor) else v, x)
         self._inputs, self._labels = tree.map_structure(_without_rows, x), y
-        self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
+        self._layout, self._arrays = take_apart(pack_x_y_sample_weight(x, y, sample_weight))
         self._arrays = [as_array(array, text=True) for array in self._arrays]
         if check:
             self.nan = self._look_through(named)

@@ -15,12 +15,13 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends.eager import is_enabled
+from pronghorn.calls.layout import take_apart
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import is_own
 from pronghorn.layers.versions import Version, version_of
 from pronghorn.trainers import jit
-from pronghorn.trainers.batch import Batch, flatten_batch, kinds
+from pronghorn.trainers.batch import Batch, kinds
 from pronghorn.trainers.step import StepFunction
 
 #: Images with fewer numbers than this in all are changed op by op.
@@ -82,6 +83,6 @@ def _large_arrays(layer: Any, inputs: Any) -> Any:
     images = inputs.get("images") if isinstance(inputs, dict) else inputs
     if not isinstance(images, Tensor | np.ndarray) or int(np.prod(images.shape)) < LEAST_NUMBERS:
         return None
-    layout, leaves = flatten_batch(inputs)
+    layout, leaves = take_apart(inputs)
     arrays = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
     return (layout, arrays) if all(isinstance(a, np.ndarray) and a.dtype.kind in "biufV" for a in arrays) else None

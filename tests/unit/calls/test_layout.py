@@ -1,0 +1,79 @@
+"""Arguments taken apart and put together again."""
+
+import numpy as np
+import pytest
+
+from pronghorn import tree
+from pronghorn.calls.layout import Layout, has_numbers, take_apart
+from pronghorn.data.ragged import RaggedTensor
+from pronghorn.graph.dtypes import to_numpy
+from pronghorn.graph.tensor import Tensor
+
+
+def is_plain(x):
+    return not isinstance(x, np.ndarray | Tensor)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.ones(2),
+        [],
+        {},
+        (),
+        [np.ones(2), {"b": np.zeros(0), "a": (np.ones(()), None)}],
+        {"deep": [[[np.ones(1)]]], "none": None},
+    ],
+    ids=str,
+)
+def test_what_is_taken_apart_is_put_together(data):
+    layout, leaves = take_apart(data)
+    assert all(isinstance(leaf, np.ndarray) for leaf in leaves)
+    packed = layout.pack(leaves)
+    tree.assert_same_structure(packed, data)
+    for a, b in zip(tree.flatten(packed), tree.flatten(data), strict=True):
+        assert a is b
+
+
+def test_constants_are_told_apart_by_type_and_value():
+    def key(*data):
+        return take_apart(data, is_plain)[0].key
+
+    x = np.ones(2)
+    assert key(x, 1, "a") == key(np.zeros(3), 1, "a")
+    assert len({key(x, 1), key(x, 1.0), key(x, True), key(x, "1"), key(x, None), key(x), key(1, x)}) == 7
+    kept, other = {1}, {1}  # which cannot be hashed, so that only the very object is the same
+    assert key(x, kept) == key(x, kept) != key(x, other)
+
+
+def test_a_constant_is_no_leaf_and_comes_back():
+    layout, leaves = take_apart([np.ones(2), "text", 3, None], is_plain)
+    assert len(leaves) == 1
+    assert layout.pack(["new"]) == ["new", "text", 3, None]
+    assert layout.pack([2], lambda leaf: leaf * 2) == [4, "text", 3, None]
+
+
+def test_rows_of_different_lengths_are_two_leaves():
+    rows = RaggedTensor.of([[1, 2], [3], []])
+    layout, leaves = take_apart({"rows": rows, "x": np.ones(3)})
+    assert len(leaves) == 3 and layout.has_rows
+    assert layout.pack([np.asarray(leaf) for leaf in leaves])["rows"].to_list() == [[1, 2], [3], []]
+    assert not take_apart(np.ones(3))[0].has_rows
+
+
+def test_layouts_of_other_containers_differ():
+    x = np.ones(2)
+    keys = {take_apart(data)[0].key for data in (x, [x], (x,), {"a": x}, {"b": x}, [[x]], [x, x], [x, None])}
+    assert len(keys) == 8
+
+
+def test_a_layout_that_was_sent_is_the_same():
+    layout, _ = take_apart([np.ones(2), None])
+    assert Layout(layout.structure).key == layout.key
+
+
+def test_arrays_of_numbers():
+    numbers = [np.ones(2), np.float32(1), np.ones(2, "bool"), np.ones(2, complex), np.ones(2, to_numpy("bfloat16"))]
+    assert all(map(has_numbers, numbers))
+    others = [np.array(["a"]), np.array([b"a"]), np.array([None]), np.array(["2020"], "M8[Y]"), np.array([1], "m8[s]")]
+    assert not any(map(has_numbers, [*others, 1.0, "a", None, Tensor(np.ones(2))]))
