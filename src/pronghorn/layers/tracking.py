@@ -54,8 +54,7 @@ class Tracker:
 
     def changed(self) -> None:
         """Note that an attribute of the layer, or what is in one, has changed."""
-        self.stamp = next(_stamps)
-        self.noticed()
+        self.stamp = changes.last = next(_stamps)  # in this order: who finds the second finds the first
 
     @staticmethod
     def noticed() -> None:
@@ -91,6 +90,7 @@ class Tracker:
                     )
                 self._known.add(id(value))
                 store.append(value)
+                self.changed()
             return value
         if isinstance(value, (list, tuple, dict, set)):
             return self._track_container(value)
@@ -120,6 +120,7 @@ class Tracker:
                     if stored[position] is value:
                         del stored[position]
                         break
+            self.changed()
 
 
 class _Tracked(tree.Container):

@@ -63,7 +63,7 @@ class CompiledModel(OlderSteps):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OF_RUNS:
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, self._tracker.track(value))
         else:
             super().__setattr__(name, value)
 

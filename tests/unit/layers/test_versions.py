@@ -94,6 +94,18 @@ def test_runs_leave_a_model_as_it_is():
     assert version_of(model) is before
 
 
+def test_a_layer_by_a_name_that_runs_use_is_tracked_all_the_same():
+    class Recommender(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.before = version_of(self)
+            self.history = layers.Embedding(3, 2)
+
+    model = Recommender()
+    assert [layer.name for layer in model.layers] == [model.history.name]
+    assert version_of(model).stamps != model.before.stamps
+
+
 def test_what_is_trainable_comes_back():
     model = stack()
     before = version_of(model)
