@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn.compiler.axes import result_axis
-from pronghorn.graph.dim import Dim, Extent, Shape, product
+from pronghorn.graph.dim import BATCH, Dim, Extent, Shape, product
 from pronghorn.graph.ir import Graph, Node, Value
 
 Axis = int | None
@@ -24,7 +24,7 @@ class RowsMeet(Exception):
     """A value depends on more than one row, or on how many there are."""
 
 
-def rows_apart(graph: Graph, symbol: str = "batch") -> bool:
+def rows_apart(graph: Graph, symbol: str = BATCH) -> bool:
     """Whether row i of every output depends on row i of the inputs, and on what has no rows, alone.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Shape, SymbolicDimError
+from pronghorn.graph.dim import Dim, Shape, SymbolicDimError, open_extent
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.strings import OpenStrings
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -270,10 +270,9 @@ def _traced(call: _Call, specs: list[Spec], name: str, purpose: Purpose) -> Trac
     Unknown extents of several inputs are taken to be the same along the same axis; where that does not fit, each is one
     of its own. A model that compares extents is traced with numbers at hand.
     """
-    attempts: list[tuple[Callable[[int, int], Dim], int | None]] = [(_shared, None), (_own, None), (_shared, _HINT)]
     problem: Exception | None = None
-    for symbol, hint in attempts:
-        shapes = [_shape(spec, place, symbol) for place, spec in enumerate(specs)]
+    for is_shared, hint in ((True, None), (False, None), (True, _HINT)):
+        shapes = [_shape(spec, None if is_shared else place) for place, spec in enumerate(specs)]
         call.inputs = [
             OpenStrings(spec.name or "", shape) if spec.dtype == "string" else Aval(shape, spec.dtype)
             for spec, shape in zip(specs, shapes)
@@ -299,16 +298,8 @@ def _traced(call: _Call, specs: list[Spec], name: str, purpose: Purpose) -> Trac
     raise problem
 
 
-def _shared(place: int, axis: int) -> Dim:
-    return Dim.symbol("batch" if axis == 0 else f"axis{axis}")
-
-
-def _own(place: int, axis: int) -> Dim:
-    return Dim.symbol("batch" if axis == 0 else f"input{place}_axis{axis}")
-
-
-def _shape(spec: Spec, place: int, symbol: Callable[[int, int], Dim]) -> Shape:
-    return tuple(symbol(place, axis) if n is None else n for axis, n in enumerate(spec.shape))
+def _shape(spec: Spec, place: int | None) -> Shape:
+    return tuple(open_extent(axis, place) if n is None else n for axis, n in enumerate(spec.shape))
 
 
 class _Call:

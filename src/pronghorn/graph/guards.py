@@ -15,7 +15,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping
 
-from pronghorn.graph.dim import ACTIVE, Dim, Range, SymbolicDimError, bounds
+from pronghorn.graph.dim import ACTIVE, BATCH, Dim, Range, SymbolicDimError, bounds
 
 
 class HoldsOnce(SymbolicDimError):
@@ -101,7 +101,7 @@ class Guards:
         Raises:
             SymbolicDimError: always, for lengths.
         """
-        if extent.symbols - {"batch"}:
+        if extent.symbols - {BATCH}:
             error = SymbolicDimError(f"The extent {extent} is looked up, for which its number is needed.")
             self.needs_numbers = self.needs_numbers or error
             raise error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, substitute
+from pronghorn.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, open_extent, substitute
 from pronghorn.graph.guards import guarding
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
@@ -102,7 +102,7 @@ def _unified(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasT
     """
     problem, results = None, None
     try:
-        results, known = _settled(fn, args, kwargs, inputs, lambda place, axis: _symbol(axis))
+        results, known = _settled(fn, args, kwargs, inputs, lambda place, axis: open_extent(axis))
         if not any(isinstance(n, int) for n in known.values()):
             return results
     except _MISFITS as error:
@@ -155,10 +155,6 @@ def _solved(first: Extent, second: Extent) -> tuple[str, Extent] | None:
 
 def _unique(tensors: list[KerasTensor]) -> list[KerasTensor]:
     return list({id(x): x for x in tensors}.values())
-
-
-def _symbol(axis: int) -> Dim:
-    return Dim.symbol("batch" if axis == 0 else f"axis{axis}")
 
 
 def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int, int], Extent]:

@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import config
 from pronghorn.calls.layout import Layout, take_apart
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Shape
+from pronghorn.graph.dim import Shape, open_extent
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.strings import StringArray, is_text
 
@@ -98,7 +98,7 @@ class Batch:
 
     def symbolic_shapes(self) -> list[Shape]:
         """The shapes with a symbol for the number of samples."""
-        return [(Dim.symbol("batch"), *shape[1:]) if shape else () for shape in self.shapes()]
+        return [(open_extent(0), *shape[1:]) if shape else () for shape in self.shapes()]
 
     def gather(self) -> list[np.ndarray]:
         """The batch's arrays, rows taken."""

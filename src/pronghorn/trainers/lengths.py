@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pronghorn.backends.interpreter import bind_extents
-from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, product
+from pronghorn.graph.dim import BATCH, Dim, Extent, FloorDiv, Shape, open_extent, product
 from pronghorn.graph.guards import HoldsOnce
 from pronghorn.graph.variable import times_reshaped
 from pronghorn.trainers.variants import asks_for_number, suits_variables
@@ -100,10 +100,10 @@ class Lengths:
         None where nothing did, or where one that did is 0 now, for which no rule for symbols holds.
         """
         names: dict[tuple[int, ...], str] = {}
-        numbers = {"batch": samples}
+        numbers = {BATCH: samples}
         found: list[Shape] = []
         for place, shape in enumerate(shapes):
-            extents: list[int | Dim] = [Dim.symbol("batch")] if shape else []
+            extents: list[int | Dim] = [open_extent(0)] if shape else []
             for axis, extent in enumerate(shape[1:]):
                 varied = (*(seen[place][axis] for seen in self._seen), extent)
                 if len(set(varied)) == 1:
@@ -153,7 +153,7 @@ def _lengths_in(size: Extent) -> Iterator[tuple[str, ...]]:
     """The lengths that each term of a size is a product of, or of parts of."""
     for monomial in size.terms if isinstance(size, Dim) else ():
         symbols = [atom.dim.symbols if isinstance(atom, FloorDiv) else {atom} for atom in monomial]
-        yield tuple(sorted(name for names in symbols for name in names - {"batch"}))
+        yield tuple(sorted(name for names in symbols for name in names - {BATCH}))
 
 
 def _are_small(sizes: Sequence[Dim], numbers: Mapping[str, int]) -> bool:

@@ -15,7 +15,7 @@ from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError
-from pronghorn.graph.dim import Shape, SymbolicDimError, evaluate
+from pronghorn.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
@@ -53,7 +53,7 @@ class Program:
 
     def takes(self, host_arrays: Sequence[np.ndarray], samples: int) -> bool:
         """Whether it was compiled for arrays of these types and extents, in a batch of so many samples."""
-        numbers = {"batch": samples}
+        numbers = {BATCH: samples}
         kinds = [(dtype, tuple(evaluate(n, numbers) for n in shape)) for dtype, shape in self.host_kinds]
         return [(dtypes.name_of(a.dtype), a.shape) for a in host_arrays] == kinds
 
@@ -70,7 +70,7 @@ class Program:
 
         They are written where they stay: arrays for each piece, joined in the end, would be all of them twice.
         """
-        numbers = {"batch": sum(piece.size for piece in pieces)}
+        numbers = {BATCH: sum(piece.size for piece in pieces)}
         avals = [v.aval for v in self.traced.graph.outputs[: self.traced.num_results]]
         shapes = [tuple(evaluate(n, numbers) for n in aval.shape) for aval in avals]
         kinds = [dtypes.to_numpy(aval.dtype) for aval in avals]
@@ -284,7 +284,7 @@ class StepFunction:
         return program
 
     def _compile_for_any_size(self, batch: Batch, variants: Variants) -> Program | None:
-        return self._symbolic(batch, batch.symbolic_shapes(), {"batch": batch.size}, variants)
+        return self._symbolic(batch, batch.symbolic_shapes(), {BATCH: batch.size}, variants)
 
     def _compile_for_any_length(self, batch: Batch, lengths: Lengths) -> Program | None:
         shapes = batch.shapes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.dim import BATCH, SymbolicDimError
 from pronghorn.graph.guards import HoldsOnce
 from pronghorn.graph.variable import times_reshaped
 
@@ -42,7 +42,7 @@ class Variants:
             self._forget_reshaped()
         program = self._found.get(extents)
         if program is None and samples:
-            numbers = {"batch": samples}
+            numbers = {BATCH: samples}
             program = next((p for p in self._symbolic if p.traced.guards.hold(numbers)), None)
             if program is not None:
                 self._remember(extents, program)

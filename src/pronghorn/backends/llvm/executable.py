@@ -21,7 +21,7 @@ from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.compiler.rows import rows_apart
 from pronghorn.compiler.stages import skipped
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, SymbolicDimError
+from pronghorn.graph.dim import BATCH, Dim, SymbolicDimError
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
@@ -151,7 +151,7 @@ class Executable:
 
         None where rows meet, so that a batch has to be computed as a whole, or their own length may be any.
         """
-        symbols = {"batch", *(f"rows{i}" for i in self.gathered)}
+        symbols = {BATCH, *(f"rows{i}" for i in self.gathered)}
         extents = [extent for aval in self._given for extent in aval.shape if isinstance(extent, Dim)]
         if self.traced.updated or any(extent.symbols - symbols for extent in extents):
             return None
