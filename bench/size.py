@@ -59,7 +59,7 @@ def measure(kind: str, size: int, profile: bool = False) -> dict[str, float]:
 
     import pronghorn as keras
     from pronghorn.backends.llvm import build, executable
-    from pronghorn.trainers import step as training
+    from pronghorn.calls import step as training
 
     spent: Counter[str] = Counter()
     emitted: list[Any] = []

@@ -67,7 +67,7 @@ _NAMES = {
     "Variable": ".variables",
     "device": ".backend.device",
     "grad": ".ops.gradients",
-    "jit": ".trainers.jit",
+    "jit": ".calls.jit",
     "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
     "value_and_grad": ".ops.gradients",

@@ -37,6 +37,7 @@ from pronghorn.backend.remat import RematScope as RematScope
 from pronghorn.backend.remat import remat as remat
 from pronghorn.backend.scopes import StatelessScope as StatelessScope
 from pronghorn.backend.scopes import SymbolicScope as SymbolicScope
+from pronghorn.calls.jit import jit as jit
 from pronghorn.dtype_policies import DTypePolicy as DTypePolicy
 from pronghorn.dtype_policies import FloatDTypePolicy as FloatDTypePolicy
 from pronghorn.initializers import Initializer as Initializer
@@ -56,7 +57,6 @@ from pronghorn.quantizers import Quantizer as Quantizer
 from pronghorn.regularizers import Regularizer as Regularizer
 from pronghorn.symbolic.keras_tensor import KerasTensor as KerasTensor
 from pronghorn.symbolic.operation import Operation as Operation
-from pronghorn.trainers.jit import jit as jit
 from pronghorn.utils.naming import NameScope as _name_scope
 from pronghorn.variables import Variable as Variable
 

@@ -7,9 +7,9 @@ import pytest
 
 import pronghorn as keras
 from pronghorn.backends.llvm import executable
+from pronghorn.calls.grouping import grouped, regrouped
 from pronghorn.data import Dataset
 from pronghorn.runtime.host import host_target
-from pronghorn.trainers.grouping import grouped, regrouped
 
 ROWS = 90
 
@@ -153,7 +153,7 @@ def test_batches_of_different_kinds_are_not_joined():
         def rows_at_once(self, batch):
             return 100
 
-    from pronghorn.trainers.batch import as_batch
+    from pronghorn.calls.batch import as_batch
 
     wide, narrow = as_batch(np.zeros((5, 3), "float32")), as_batch(np.zeros((5, 2), "float32"))
     runs = list(grouped([(0, [wide]), (1, [wide]), (2, [narrow]), (3, [narrow])], Whole(), join=lambda: True))

@@ -1,1 +1,1 @@
-"""Calls of compiled functions: their arguments, taken apart into arrays and what is known when they are compiled."""
+"""Calls of compiled functions: what takes arguments apart, traces, and keeps programs for kinds of arguments."""

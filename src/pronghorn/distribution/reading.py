@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.calls.batch import Batch, OwnRows
 from pronghorn.calls.layout import Layout
 from pronghorn.distribution.agreement import check_same, facts_of_data
 from pronghorn.distribution.communicator import Communicator
-from pronghorn.trainers.batch import Batch, OwnRows
 
 
 class SharedBatch(Batch):

@@ -11,6 +11,7 @@ import numpy as np
 from pronghorn.backends import choice
 from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.backends.table_executable import TableExecutable
+from pronghorn.calls.batch import OwnRows
 from pronghorn.distribution import pieces
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.partition.stages import Exchange, Program, Stages
@@ -18,7 +19,6 @@ from pronghorn.distribution.pieces import TreeSum
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Value
-from pronghorn.trainers.batch import OwnRows
 
 _MOST_FREE = 64  # arrays, from batches of other sizes
 _LINE = 64  # bytes: parts of a flat buffer begin at a line of the cache

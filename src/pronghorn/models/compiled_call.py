@@ -6,7 +6,7 @@ Pronghorn's own layers, since Python code of a user's may do more than compute; 
 gradient tape, no outer layer, no trace.
 
 Where lengths vary from call to call, as that of a text does that grows by a word at a time, none of them comes often.
-There is one function for all of them then, after as many calls, if the model can be traced so (`trainers.lengths`).
+There is one function for all of them then, after as many calls, if the model can be traced so (`calls.lengths`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.calls import jit
+from pronghorn.calls.batch import Batch, kinds
+from pronghorn.calls.grouping import in_pieces
 from pronghorn.calls.layout import Layout, has_numbers, take_apart
+from pronghorn.calls.step import StepFunction
+from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.versions import Version, version_of
-from pronghorn.trainers import jit
-from pronghorn.trainers.batch import Batch, kinds
-from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.indices import check_indices, is_checked
-from pronghorn.trainers.step import StepFunction
-from pronghorn.trainers.variants import MOST_FAILURES, MOST_REMEMBERED
 
 #: So many calls for arrays of one kind, or of kinds that differ in extents alone, run op by op.
 CALLS_OP_BY_OP = 10

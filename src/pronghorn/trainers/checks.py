@@ -11,6 +11,7 @@ import numpy as np
 
 from pronghorn import config, tree
 from pronghorn._wording import counted
+from pronghorn.calls.batch import Batch, kinds
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes, strings
 from pronghorn.graph.active import TraceError
@@ -21,7 +22,6 @@ from pronghorn.graph.user_code import warn
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.trainers import compiling, indices, logits, validation
-from pronghorn.trainers.batch import Batch, kinds
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
 from pronghorn.utils.arguments import is_integer

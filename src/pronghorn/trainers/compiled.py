@@ -9,6 +9,7 @@ from pronghorn import ops, optimizers, tree
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.calls.step import StepFunction
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import count
@@ -21,7 +22,6 @@ from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.library_steps import Programs, also_of_state
 from pronghorn.trainers.older_steps import OlderSteps
 from pronghorn.trainers.state import TrainerState, shown
-from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
 _OF_RUNS = frozenset(

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.calls.grouping import grouped, joined, outputs_of
+from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
 from pronghorn.trainers import checks, missing
 from pronghorn.trainers.epoch_iterator import EpochIterator
-from pronghorn.trainers.grouping import grouped, joined, outputs_of
 from pronghorn.trainers.run import TrainingRun
 from pronghorn.trainers.settings import settings_of
-from pronghorn.trainers.step import StepFunction
 
 
 def run_epochs(

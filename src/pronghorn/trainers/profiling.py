@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from pronghorn.backends import choice
+from pronghorn.calls.batch import Batch
+from pronghorn.calls.step import Program, StepFunction
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers import checks
-from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters import make_adapter
-from pronghorn.trainers.step import Program, StepFunction
 
 if TYPE_CHECKING:
     from pronghorn.backends.llvm.profile import Profile

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pronghorn.callbacks.states import set_states
+from pronghorn.calls.step import StepFunction
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.resumption import Position, fitted, position, restore_metrics
-from pronghorn.trainers.step import StepFunction
 
 
 class TrainingRun:

@@ -11,8 +11,8 @@ from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
 
 if TYPE_CHECKING:
+    from pronghorn.calls.step import StepFunction
     from pronghorn.trainers.run import TrainingRun
-    from pronghorn.trainers.step import StepFunction
 
 
 @dataclass

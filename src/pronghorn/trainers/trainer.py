@@ -6,21 +6,21 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.backends.choice import keeps_engine
+from pronghorn.calls.batch import Batch, as_batch
+from pronghorn.calls.grouping import in_pieces
+from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
 from pronghorn.trainers import checks, compiling, missing
 from pronghorn.trainers.arguments import check_run, check_validation, known_arguments
-from pronghorn.trainers.batch import Batch, as_batch
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.compiled import CompiledModel
 from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
-from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.loops import agree_on_settings, as_floats, run_epochs, run_predict, run_test
 from pronghorn.trainers.profiling import profile_step
 from pronghorn.trainers.run import TrainingRun
-from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ import pytest
 
 from pronghorn.backends.eager.shapes import LONG_SUM, ROWS, general
 from pronghorn.backends.llvm.build import build
+from pronghorn.calls.jit import jit
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import named_target
-from pronghorn.trainers.jit import jit
 
 BATCH = Dim.symbol("batch")
 CONTRACT = {"contract": ((0,), (0,)), "batch": ((), ())}

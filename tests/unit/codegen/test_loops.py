@@ -7,11 +7,11 @@ import pytest
 
 from pronghorn import ops
 from pronghorn.backends.llvm.build import build
+from pronghorn.calls.jit import jit
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import host_target
-from pronghorn.trainers.jit import jit
 
 EXTENTS = (0, 1, 3, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 96, 100, 112, 129)  # around one and several registers
 

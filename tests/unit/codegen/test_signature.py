@@ -5,6 +5,7 @@ import pytest
 
 from pronghorn import ops
 from pronghorn.backends.llvm.build import build
+from pronghorn.calls.jit import jit
 from pronghorn.codegen.signature import Signature
 from pronghorn.compiler.expr import Apply, Const, Index, Load, LoopVar
 from pronghorn.compiler.kernels import LoopKernel, Store
@@ -12,7 +13,6 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import host_target
-from pronghorn.trainers.jit import jit
 
 GRAPH = Graph()
 

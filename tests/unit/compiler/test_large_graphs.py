@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
+from pronghorn.calls.jit import jit
 from pronghorn.compiler.costs import DEEPEST, MOST_READ
 from pronghorn.compiler.expr import Apply, Load, walk
 from pronghorn.compiler.schedule import MOST_CODE, MOST_STORES
@@ -11,7 +12,6 @@ from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import host_target
-from pronghorn.trainers.jit import jit
 
 
 def _program(fn, *avals):

@@ -5,6 +5,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
+from pronghorn.calls.batch import as_batch
 from pronghorn.distribution import DataParallel
 from pronghorn.distribution.partition.stages import in_stages
 from pronghorn.distribution.share import shared_executable
@@ -12,7 +13,6 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.trainers.batch import as_batch
 
 ROWS = Dim.symbol("batch")
 

@@ -8,9 +8,9 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
+from pronghorn.calls.step import StepFunction
 from pronghorn.models import compiled_call
 from pronghorn.models.compiled_call import CALLS_OP_BY_OP
-from pronghorn.trainers.step import StepFunction
 
 ENOUGH = CALLS_OP_BY_OP + 2
 

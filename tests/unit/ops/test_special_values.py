@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.trainers.jit import jit
+from pronghorn.calls.jit import jit
 
 FLOATS = ("float16", ml_dtypes.bfloat16, "float32", "float64")
 

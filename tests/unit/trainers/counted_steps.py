@@ -1,7 +1,7 @@
 """Steps that count how often they are traced."""
 
-from pronghorn.trainers.batch import as_batch
-from pronghorn.trainers.step import StepFunction
+from pronghorn.calls.batch import as_batch
+from pronghorn.calls.step import StepFunction
 
 
 def counted(step):

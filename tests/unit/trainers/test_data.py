@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import pronghorn
+from pronghorn.calls.batch import as_batch
 from pronghorn.calls.layout import take_apart
-from pronghorn.trainers.batch import as_batch
 from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays

@@ -9,7 +9,7 @@ from counted_steps import counted
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.trainers import variants
+from pronghorn.calls import variants
 
 SIZES = (5, 9, 3, 1, 2, 0, 16, 4, 7, 33)
 

@@ -8,8 +8,8 @@ from counted_steps import counted
 
 import pronghorn as keras
 from pronghorn import layers, ops
+from pronghorn.calls import lengths
 from pronghorn.data import RaggedTensor
-from pronghorn.trainers import lengths
 
 LENGTHS = (9, 12, 7, 10, 13, 8, 21, 1, 16, 9)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
+from pronghorn.calls import jit
 from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
@@ -21,7 +22,6 @@ from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.tensorflow.arrays.basic import gather
 from pronghorn.tensorflow.program.errors import FailedPreconditionError
-from pronghorn.trainers import jit
 
 
 class UnconnectedGradients(enum.Enum):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.trainers.batch import Batch, as_batch
+from pronghorn.calls.batch import Batch, as_batch
 from pronghorn.trainers.validation import has_nan, where_nan
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 

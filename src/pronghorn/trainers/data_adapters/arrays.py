@@ -9,13 +9,13 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn._wording import counted
+from pronghorn.calls.batch import Batch, as_array, batch_key
 from pronghorn.calls.layout import take_apart
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.user_code import defined_in
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
-from pronghorn.trainers.batch import Batch, as_array, batch_key
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pronghorn.calls.batch import Batch
 from pronghorn.graph.user_code import defined_in
-from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 
 

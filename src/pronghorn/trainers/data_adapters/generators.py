@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.trainers.batch import Batch
+from pronghorn.calls.batch import Batch
 from pronghorn.trainers.data_adapters import draws
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 

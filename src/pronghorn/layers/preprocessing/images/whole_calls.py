@@ -15,14 +15,14 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends.eager import is_enabled
+from pronghorn.calls import jit
+from pronghorn.calls.batch import Batch, kinds
 from pronghorn.calls.layout import take_apart
+from pronghorn.calls.step import StepFunction
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import is_own
 from pronghorn.layers.versions import Version, version_of
-from pronghorn.trainers import jit
-from pronghorn.trainers.batch import Batch, kinds
-from pronghorn.trainers.step import StepFunction
 
 #: Images with fewer numbers than this in all are changed op by op.
 LEAST_NUMBERS = 1 << 16

@@ -8,9 +8,9 @@ import weakref
 import numpy as np
 import pytest
 
-from pronghorn.trainers.batch import Batch
+from pronghorn.calls.batch import Batch
+from pronghorn.calls.grouping import LARGE, joined, regrouped
 from pronghorn.trainers.data_adapters.arrays import ArrayAdapter
-from pronghorn.trainers.grouping import LARGE, joined, regrouped
 
 
 def test_neighbouring_batches_of_arrays_are_joined_without_a_copy():

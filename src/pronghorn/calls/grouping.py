@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.calls.batch import Batch
+from pronghorn.calls.step import StepFunction
 from pronghorn.data.batching import ragged
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.trainers.batch import Batch
-from pronghorn.trainers.step import StepFunction
 
 LARGE = 1 << 22  # bytes of outputs that are not to be there twice
 

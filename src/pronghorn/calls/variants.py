@@ -10,7 +10,7 @@ from pronghorn.graph.guards import HoldsOnce
 from pronghorn.graph.variable import times_reshaped
 
 if TYPE_CHECKING:
-    from pronghorn.trainers.step import Program
+    from pronghorn.calls.step import Program
 
 MOST_SYMBOLIC = 8  # programs for any number of samples that their guards admit
 MOST_CONCRETE = 64  # programs for one number of samples

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.calls.batch import Batch, kinds
 from pronghorn.calls.layout import Layout, has_numbers, take_apart
+from pronghorn.calls.step import StepFunction
 from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
-from pronghorn.trainers.batch import Batch, kinds
-from pronghorn.trainers.step import StepFunction
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
 _MOST_KINDS = 32

@@ -10,7 +10,10 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends import choice
+from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import Layout, take_apart
+from pronghorn.calls.lengths import Lengths
+from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
 from pronghorn.graph import dtypes
@@ -22,9 +25,6 @@ from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
 from pronghorn.runtime import arena
 from pronghorn.runtime.garbage import uncollected
-from pronghorn.trainers.batch import Batch
-from pronghorn.trainers.lengths import Lengths
-from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
 
 if TYPE_CHECKING:
