@@ -81,6 +81,11 @@ class Layout:
         """Whether there are rows of different lengths."""
         return any(isinstance(place, RowsPlace) for place in tree.flatten(self.structure))
 
+    @property
+    def has_constants(self) -> bool:
+        """Whether there are leaves that are no arrays."""
+        return any(isinstance(place, Constant) for place in tree.flatten(self.structure))
+
     def pack(self, leaves: Sequence[Any] | Mapping[int, Any], leaf: Callable[[Any], Any] | None = None) -> Any:
         """Return the structure with leaves in place of the numbers.
 
@@ -126,6 +131,18 @@ def take_apart(data: Any, is_constant: Callable[[Any], bool] | None = None) -> t
 
     structure = tree.map_structure(place, data)
     return Layout(structure), leaves
+
+
+def known_arrays(data: Any) -> tuple[Layout, list[np.ndarray]] | None:
+    """`take_apart` for data of which each leaf is None or an array of numbers whose values are known; else None.
+
+    >>> known_arrays([np.ones(2), None])[1], known_arrays([np.ones(2), "text"]), known_arrays([])
+    ([array([1., 1.])], None, None)
+    """
+    layout, leaves = take_apart(data, lambda leaf: not isinstance(leaf, Tensor | np.ndarray))
+    arrays = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    fit = arrays and not layout.has_constants and all(isinstance(a, np.ndarray) and has_numbers(a) for a in arrays)
+    return (layout, arrays) if fit else None
 
 
 def has_numbers(x: Any) -> bool:

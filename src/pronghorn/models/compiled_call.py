@@ -20,10 +20,9 @@ from pronghorn import tree
 from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch, kinds
 from pronghorn.calls.grouping import in_pieces
-from pronghorn.calls.layout import Layout, has_numbers, take_apart
+from pronghorn.calls.layout import Layout, has_numbers, known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
-from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
@@ -191,25 +190,15 @@ _ONE_ARRAY = Layout(0)
 
 
 def _arrays_of(inputs: Any) -> tuple[Layout, list[np.ndarray]] | None:
-    """The arrays of numbers in a call's inputs, or None where there is anything else."""
-    if isinstance(inputs, Tensor | np.ndarray):
-        array = _array(inputs)
-        return None if array is None else (_ONE_ARRAY, [array])
+    """The arrays of numbers in a call's inputs, or None where there is anything else, such as masks."""
+    if isinstance(inputs, Tensor | np.ndarray):  # the most usual call, quickly
+        array = inputs.data if isinstance(inputs, Tensor) else inputs
+        fits = isinstance(array, np.ndarray) and has_numbers(array) and calls.get_mask(inputs) is None
+        return (_ONE_ARRAY, [array]) if fits else None
     if not isinstance(inputs, list | tuple | dict):
         return None
-    if any(isinstance(x, RaggedTensor) for x in tree.flatten(inputs)):
-        return None
-    layout, leaves = take_apart(inputs)
-    arrays = [_array(leaf) for leaf in leaves]
-    return (layout, arrays) if arrays and all(a is not None for a in arrays) else None  # type: ignore[return-value]
-
-
-def _array(x: Any) -> np.ndarray | None:
-    if isinstance(x, Tensor):
-        if calls.get_mask(x) is not None:
-            return None
-        x = x.data
-    return x if isinstance(x, np.ndarray) and has_numbers(x) else None
+    found = known_arrays(inputs)
+    return None if found is None or calls.any_mask(calls.masks_of(inputs)) else found
 
 
 def can_be_compiled(model: Any) -> bool:

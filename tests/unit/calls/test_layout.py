@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import tree
-from pronghorn.calls.layout import Layout, has_numbers, take_apart
+from pronghorn.calls.layout import Layout, has_numbers, known_arrays, take_apart
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.dtypes import to_numpy
 from pronghorn.graph.tensor import Tensor
@@ -77,3 +77,19 @@ def test_arrays_of_numbers():
     assert all(map(has_numbers, numbers))
     others = [np.array(["a"]), np.array([b"a"]), np.array([None]), np.array(["2020"], "M8[Y]"), np.array([1], "m8[s]")]
     assert not any(map(has_numbers, [*others, 1.0, "a", None, Tensor(np.ones(2))]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[], None, [None], [np.ones(2), "a"], [np.array(["a"])], [np.ones(2), 1.0], {"x": RaggedTensor.of([[1], [2, 3]])}],
+    ids=str,
+)
+def test_what_is_not_known_arrays_alone(data):
+    assert known_arrays(data) is None
+
+
+def test_known_arrays():
+    x = np.ones((2, 3))
+    layout, arrays = known_arrays({"a": Tensor(x), "b": [x, None]})
+    assert all(array is x for array in arrays) and len(arrays) == 2
+    assert layout.pack([1, 2]) == {"a": 1, "b": [2, None]}

@@ -17,7 +17,7 @@ from pronghorn import tree
 from pronghorn.backends.eager import is_enabled
 from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch, kinds
-from pronghorn.calls.layout import take_apart
+from pronghorn.calls.layout import known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
@@ -83,6 +83,4 @@ def _large_arrays(layer: Any, inputs: Any) -> Any:
     images = inputs.get("images") if isinstance(inputs, dict) else inputs
     if not isinstance(images, Tensor | np.ndarray) or int(np.prod(images.shape)) < LEAST_NUMBERS:
         return None
-    layout, leaves = take_apart(inputs)
-    arrays = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-    return (layout, arrays) if all(isinstance(a, np.ndarray) and a.dtype.kind in "biufV" for a in arrays) else None
+    return known_arrays(inputs)
