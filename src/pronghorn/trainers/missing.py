@@ -14,14 +14,14 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.callbacks.terminate_on_nan import TerminateOnNaN
+from pronghorn.calls.batch import Batch, RowsPlace
+from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
 from pronghorn.graph import dtypes
 from pronghorn.graph.user_code import warn
 from pronghorn.optimizers import Optimizer
-from pronghorn.trainers.batch import Batch, RowsPlace
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.resumption import Seeds, seed_variables
-from pronghorn.trainers.step import StepFunction
 from pronghorn.trainers.validation import has_nan, where_nan
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
