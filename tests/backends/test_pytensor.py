@@ -129,7 +129,7 @@ def test_to_pytensor_of_what_it_has_no_type_for():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, dtype="bfloat16")])
     with pytest.raises(NotImplementedError, match="bfloat16"):
         keras.interop.to_pytensor(model)
-    with pytest.raises(ValueError, match="takes 1 variables, got 2"):
+    with pytest.raises(ValueError, match="takes 1 variable, got 2"):
         keras.interop.to_pytensor(small())(variable(), variable())
 
 

@@ -211,7 +211,7 @@ def test_a_model_as_a_module(torch):
     other = keras.interop.to_torch(model)
     other.load_state_dict(module.state_dict())
     torch.testing.assert_close(other(torch.tensor(x)), module(torch.tensor(x)))
-    with pytest.raises(ValueError, match="takes 1 tensors, got 2"):
+    with pytest.raises(ValueError, match="takes 1 tensor, got 2"):
         module(torch.tensor(x), torch.tensor(x))
 
 
