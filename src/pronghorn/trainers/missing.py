@@ -14,7 +14,8 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.callbacks.terminate_on_nan import TerminateOnNaN
-from pronghorn.calls.batch import Batch, RowsPlace
+from pronghorn.calls.batch import Batch
+from pronghorn.calls.layout import RowsPlace
 from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
 from pronghorn.graph import dtypes
