@@ -17,7 +17,7 @@ from kernels import DIRECTIONS, arrays, best_seconds, convolution
 
 import pronghorn
 from pronghorn import ops
-from pronghorn.runtime.host import host_target
+from pronghorn.engine.runtime.host import host_target
 
 #: Products (rows, summed, columns) and which operands are transposed: forward, by the input, by the kernel.
 PRODUCTS = [(2048, 256, 1024), (2048, 1024, 256), (2048, 256, 8000)]

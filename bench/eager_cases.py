@@ -186,7 +186,7 @@ def main() -> None:
     if options.package == "keras":
         tape = importlib.import_module("tensorflow").GradientTape if keras.backend.backend() == "tensorflow" else None
     else:
-        tape = importlib.import_module("pronghorn.autodiff").GradientTape
+        tape = importlib.import_module("pronghorn.engine.autodiff").GradientTape
     made = CASES[options.case][1](keras, tape)
     before, call = made if isinstance(made, tuple) else (lambda: None, made)
     first, _ = _seconds(before, call)

@@ -58,8 +58,8 @@ def measure(kind: str, size: int, profile: bool = False) -> dict[str, float]:
     import numpy as np
 
     import pronghorn as keras
-    from pronghorn.backends.llvm import build, executable
     from pronghorn.calls import step as training
+    from pronghorn.engine.backends.llvm import build, executable
 
     spent: Counter[str] = Counter()
     emitted: list[Any] = []

@@ -20,14 +20,14 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "backends")]
 
 from cases import CASES, tolerance  # noqa: E402
 
-from pronghorn.backends import engine as engines  # noqa: E402
-from pronghorn.backends.engine import Engine  # noqa: E402
-from pronghorn.backends.numpy import IMPLEMENTATIONS  # noqa: E402
-from pronghorn.backends.table_executable import TableExecutable  # noqa: E402
-from pronghorn.graph import dtypes  # noqa: E402
-from pronghorn.graph.ir import Aval  # noqa: E402
-from pronghorn.graph.primitives import PRIMITIVES  # noqa: E402
-from pronghorn.graph.trace import trace  # noqa: E402
+from pronghorn.engine.backends import engine as engines  # noqa: E402
+from pronghorn.engine.backends.engine import Engine  # noqa: E402
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS  # noqa: E402
+from pronghorn.engine.backends.table_executable import TableExecutable  # noqa: E402
+from pronghorn.engine.graph import dtypes  # noqa: E402
+from pronghorn.engine.graph.ir import Aval  # noqa: E402
+from pronghorn.engine.graph.primitives import PRIMITIVES  # noqa: E402
+from pronghorn.engine.graph.trace import trace  # noqa: E402
 
 PAGE = ROOT / "docs" / "engines.md"
 BEGIN, END = "<!-- table of primitives -->", "<!-- end of the table -->"

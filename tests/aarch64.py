@@ -1,7 +1,7 @@
 """Runs tests as on a 64-bit ARM machine: under QEMU's user emulation, with Debian's Python and PyPI's wheels for it.
 
     apt-get install -y qemu-user && dpkg --add-architecture arm64 && apt-get update
-    python tests/aarch64.py tests/unit/codegen     # arguments of pytest
+    python tests/aarch64.py tests/unit/engine/codegen     # arguments of pytest
 
 All of Pronghorn runs there as ARM code, and what it compiles is ARM code, run by the emulator: what passes is right,
 and says nothing of speed. It takes some twenty times as long as here. What is fetched is kept in ``--place``.

@@ -12,9 +12,9 @@ from typing import Any
 
 from pronghorn import _tracebacks, dtype_policies
 from pronghorn._lazy import attach, nearest_clause
-from pronghorn.backends import choice
-from pronghorn.graph import dtypes
-from pronghorn.runtime import threads
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.runtime import threads
 from pronghorn.utils.arguments import shown
 
 _FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")

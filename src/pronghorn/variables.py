@@ -10,23 +10,23 @@ import numpy as np
 
 import pronghorn.ops  # noqa: F401  (it gives arrays their methods)
 from pronghorn import config, initializers
-from pronghorn.backends import choice
-from pronghorn.backends.engine import meet_imported
-from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.distribution.active import distribution as in_force
-from pronghorn.graph import dtypes
-from pronghorn.graph.active import eager, is_plain_code
-from pronghorn.graph.dim import Shape
-from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
-from pronghorn.graph.variable import GraphVariable, overlays
-from pronghorn.runtime.arena import aligned_copy, aligned_zeros
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.engine import meet_imported
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.active import eager, is_plain_code
+from pronghorn.engine.graph.dim import Shape
+from pronghorn.engine.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
+from pronghorn.engine.graph.variable import GraphVariable, overlays
+from pronghorn.engine.runtime.arena import aligned_copy, aligned_zeros
 from pronghorn.utils import budget
 from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.autocast import autocast_dtype
 from pronghorn.utils.naming import auto_name, current_path
 
 if TYPE_CHECKING:
-    from pronghorn.backends.engine import Engine
+    from pronghorn.engine.backends.engine import Engine
 
 
 class Variable(CheckedArguments, GraphVariable):

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.foreign_functions import ForeignFunction
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace_body
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.foreign_functions import ForeignFunction
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace_body
 
 Array = np.ndarray
 
@@ -371,7 +371,7 @@ CONVS = {
 
 def conv_output(x: tuple, w: tuple, strides: tuple, padding: tuple, dilation: tuple) -> tuple[int, ...]:
     """The shape that `conv` gives, for the cases of its gradients."""
-    from pronghorn.graph.primitives.contraction import conv_shape
+    from pronghorn.engine.graph.primitives.contraction import conv_shape
 
     return conv_shape(x, w, strides, padding, dilation)
 
@@ -404,14 +404,14 @@ WINDOWS = {
 
 def window_output(x: tuple, window: tuple, strides: tuple, padding: tuple, dilation: tuple) -> tuple[int, ...]:
     """The shape that a window reduction gives."""
-    from pronghorn.graph.primitives.window import window_shape
+    from pronghorn.engine.graph.primitives.window import window_shape
 
     return window_shape(x, window, strides, padding, dilation)
 
 
 def positions(x: tuple, how: dict[str, Any]) -> Callable[..., Array]:
     """A builder of positions of maxima that can occur."""
-    from pronghorn.backends.numpy import IMPLEMENTATIONS
+    from pronghorn.engine.backends.numpy import IMPLEMENTATIONS
 
     return lambda rng: IMPLEMENTATIONS["window_argmax"](rng.uniform(size=x), **how)
 

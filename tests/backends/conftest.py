@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pronghorn.backends import choice
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends import engine as engines
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from cases import CASES
 
-from pronghorn.backends.numpy import IMPLEMENTATIONS, run
-from pronghorn.graph import dtypes
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.trace import trace
-from pronghorn.graph.verify import verify
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.graph.verify import verify
 
 
 def test_tables_have_the_same_keys():
-    from pronghorn.autodiff.registry import RULES, vjp_rule
+    from pronghorn.engine.autodiff.registry import RULES, vjp_rule
 
     vjp_rule(PRIMITIVES["add"])  # loads the rules
     assert set(IMPLEMENTATIONS) == set(PRIMITIVES)

@@ -5,10 +5,10 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import interop, ops
-from pronghorn.backends import engine as engines
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
-from pronghorn.runtime.arena import aligned_copy
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.runtime.arena import aligned_copy
 
 SHAPES = [(), (0,), (3, 0, 2), (1,), (4, 3), (2, 3, 4)]
 

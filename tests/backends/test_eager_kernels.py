@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from cases import CASES, tolerance
 
-from pronghorn.backends import eager
-from pronghorn.backends.eager import kernels, worth
-from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends import eager
+from pronghorn.engine.backends.eager import kernels, worth
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.tensor import Tensor
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_errors_are_those_of_the_shape_rules(everything):
 
 
 def test_gradients_flow_through_kernels(everything):
-    from pronghorn.autodiff import GradientTape
+    from pronghorn.engine.autodiff import GradientTape
 
     x = Tensor(np.random.default_rng(0).normal(size=(4, 6)).astype("float32"))
     with GradientTape() as tape:

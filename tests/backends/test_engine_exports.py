@@ -9,14 +9,14 @@ import pytest
 from cases import CASES
 from test_engines import UP_TO_SIGN, as_tuple, assert_same, there
 
-from pronghorn.backends.numpy import IMPLEMENTATIONS
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim, SymbolicDimError
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.trace import trace
 from pronghorn.export.by_table import TableCall
 from pronghorn.export.signature import Inference
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, SymbolicDimError
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.trace import trace
 
 ROWS = Dim.symbol("rows")
 _EXTENTS = ("shape", "limit", "input_shape", "dim")

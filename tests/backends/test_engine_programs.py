@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 pytestmark = pytest.mark.slow  # JAX compiles each of them
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.backends import choice
-from pronghorn.backends import engine as engines
-from pronghorn.backends.table_executable import TableExecutable
 from pronghorn.cli import aliases
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.backends.table_executable import TableExecutable
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 pytestmark = pytest.mark.usefixtures("free_choice")
 
@@ -278,7 +278,7 @@ SEEDED = """
 import random, sys
 import numpy as np
 import pronghorn as keras
-from pronghorn.backends.engine import engine
+from pronghorn.engine.backends.engine import engine
 
 drawn = []
 for use in (lambda: engine(sys.argv[1]), lambda: None):

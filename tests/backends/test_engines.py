@@ -6,13 +6,13 @@ from cases import CASES, tolerance
 from test_gradients import cotangents_for, gradient_graph, smooth_cases
 
 from pronghorn import ops
-from pronghorn.backends.numpy import IMPLEMENTATIONS, run
-from pronghorn.backends.table_executable import TableExecutable
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.trace import Traced, trace
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.engine.backends.table_executable import TableExecutable
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.trace import Traced, trace
 
 UP_TO_SIGN = ("eigh", "svd")
 """Primitives whose vectors have either sign, as the library's LAPACK leaves them."""

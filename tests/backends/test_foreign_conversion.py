@@ -7,8 +7,8 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.backends import engine as engines
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph.tensor import Tensor
 
 VALUES = np.arange(6, dtype="float32").reshape(2, 3)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pronghorn.backends.formulas import Formulas
-from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.graph import dtypes
+from pronghorn.engine.backends.formulas import Formulas
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS
+from pronghorn.engine.graph import dtypes
 
 FORMULAS = Formulas(IMPLEMENTATIONS, np.shape, lambda x: dtypes.name_of(x.dtype))
 

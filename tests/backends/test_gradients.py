@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from cases import CASES
 
-from pronghorn.autodiff import GradientTape
-from pronghorn.autodiff.backward import backward
-from pronghorn.autodiff.registry import DifferentiationError, is_differentiable, vjp_rule
-from pronghorn.backends.numpy import IMPLEMENTATIONS, run
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.trace import trace
-from pronghorn.graph.verify import verify
+from pronghorn.engine.autodiff import GradientTape
+from pronghorn.engine.autodiff.backward import backward
+from pronghorn.engine.autodiff.registry import DifferentiationError, is_differentiable, vjp_rule
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.graph.verify import verify
 
 # Differentiable primitives that finite differences cannot check, and what checks them.
 CHECKED_ELSEWHERE = {
@@ -229,7 +229,7 @@ def test_complex_gradients():
 
 
 def test_custom_gradient_is_used():
-    from pronghorn.graph.trace import trace_body
+    from pronghorn.engine.graph.trace import trace_body
 
     vjp = trace_body(lambda ct, k: [P.mul(ct, k)], [Aval((), "float64")] * 2).graph
     x, out, k = (Tensor(np.asarray(v)) for v in (3.0, 9.0, 100.0))

@@ -8,8 +8,8 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers
-from pronghorn.backends import choice, foreign_calls
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import choice, foreign_calls
+from pronghorn.engine.backends import engine as engines
 
 pytestmark = pytest.mark.slow  # JAX compiles each of them
 

@@ -6,17 +6,17 @@ import pytest
 from cases import CASES, tolerance
 
 from pronghorn import ops
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.numpy import IMPLEMENTATIONS, run
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.primitives.contraction import conv_shape
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import trace, trace_body
-from pronghorn.runtime.compile import CompilationError
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.primitives.contraction import conv_shape
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import trace, trace_body
+from pronghorn.engine.runtime.compile import CompilationError
 
 BATCH = Dim.symbol("batch")
 F = "float32"
@@ -477,7 +477,7 @@ def test_a_failing_factorisation_raises():
 
 
 def test_a_defect_of_the_compiler_is_one_clear_error(monkeypatch):
-    from pronghorn.backends.llvm import build
+    from pronghorn.engine.backends.llvm import build
 
     def broken(graph):
         raise KeyError("nothing")

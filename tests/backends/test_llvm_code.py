@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.llvm.build import build
-from pronghorn.codegen.contraction import unit_rows
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.runtime.host import host_target
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.llvm.build import build
+from pronghorn.engine.codegen.contraction import unit_rows
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.runtime.host import host_target
 
 BATCH = Dim.symbol("batch")
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.backends.llvm import Executable, build, kept_steps, linking
-from pronghorn.backends.llvm.step_plan import from_bytes, to_bytes
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.fingerprint import NotPlain, fingerprint
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.runtime import cache
-from pronghorn.runtime.host import host_target, named_target
+from pronghorn.engine.backends.llvm import Executable, build, kept_steps, linking
+from pronghorn.engine.backends.llvm.step_plan import from_bytes, to_bytes
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.fingerprint import NotPlain, fingerprint
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.runtime import cache
+from pronghorn.engine.runtime.host import host_target, named_target
 from pronghorn.variables import Variable
 
 from .cases import CASES

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.numpy import run
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 BATCH = Dim.symbol("batch")
 

@@ -7,18 +7,18 @@ import pytest
 from cases import CASES
 
 from pronghorn import ops
-from pronghorn.autodiff.backward import backward
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.numpy import run
-from pronghorn.codegen import contract
-from pronghorn.codegen.contraction import plan_pairs
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.trace import trace
-from pronghorn.runtime import threads
-from pronghorn.runtime.host import can_multiply, named_target, native_target
+from pronghorn.engine.autodiff.backward import backward
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.codegen import contract
+from pronghorn.engine.codegen.contraction import plan_pairs
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.runtime import threads
+from pronghorn.engine.runtime.host import can_multiply, named_target, native_target
 
 BATCH = Dim.symbol("batch")
 BFLOAT16 = dtypes.to_numpy("bfloat16")

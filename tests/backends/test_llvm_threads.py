@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from pronghorn import layers, ops
-from pronghorn.backends.llvm import Executable, kept_steps, linking
-from pronghorn.backends.numpy import run
-from pronghorn.codegen import walker
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.runtime import native, pool, threads
-from pronghorn.runtime.host import native_target
+from pronghorn.engine.backends.llvm import Executable, kept_steps, linking
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.codegen import walker
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.runtime import native, pool, threads
+from pronghorn.engine.runtime.host import native_target
 
 BATCH = Dim.symbol("batch")
 HERE = Path(__file__).parent

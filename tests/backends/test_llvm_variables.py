@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.numpy.executable import NumpyExecutable
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace, trace_body
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.numpy.executable import NumpyExecutable
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace, trace_body
 from pronghorn.variables import Variable
 
 SIZE = 37

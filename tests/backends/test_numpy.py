@@ -10,8 +10,8 @@ import scipy.special
 from cases import CASES
 from jax import lax
 
-from pronghorn.backends.numpy import IMPLEMENTATIONS, special
-from pronghorn.backends.numpy.random import philox
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, special
+from pronghorn.engine.backends.numpy.random import philox
 
 jax.config.update("jax_platforms", "cpu")
 

@@ -9,13 +9,13 @@ from cases import CASES, Case, tolerance
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
-from pronghorn.backends.numpy import IMPLEMENTATIONS  # noqa: E402
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS  # noqa: E402
+from pronghorn.engine.graph import dtypes  # noqa: E402
+from pronghorn.engine.graph import primitives as P  # noqa: E402
+from pronghorn.engine.graph.dim import Dim  # noqa: E402
+from pronghorn.engine.graph.ir import Aval  # noqa: E402
+from pronghorn.engine.graph.trace import trace  # noqa: E402
 from pronghorn.export.onnx import REFUSED, RULES, files, lower, prepared, tidy  # noqa: E402
-from pronghorn.graph import dtypes  # noqa: E402
-from pronghorn.graph import primitives as P  # noqa: E402
-from pronghorn.graph.dim import Dim  # noqa: E402
-from pronghorn.graph.ir import Aval  # noqa: E402
-from pronghorn.graph.trace import trace  # noqa: E402
 
 #: What onnxruntime has in float32 only; the file is right, but it does not run there.
 NO_FLOAT64 = frozenset(

@@ -19,7 +19,7 @@ def variable(shape=X.shape, dtype="float32"):
 
 def value(out, given):
     """The value of a variable, compiled as the engine compiles: PyTensor's own modes take seconds for it."""
-    from pronghorn.backends.pytensor.mode import mode
+    from pronghorn.engine.backends.pytensor.mode import mode
 
     return pytensor.function(list(given), out, mode=mode(), on_unused_input="ignore")(*given.values())
 

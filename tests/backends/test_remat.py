@@ -5,15 +5,15 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.autodiff import GradientTape
-from pronghorn.backends import choice
-from pronghorn.backends import engine as engines
-from pronghorn.backends.llvm.build import rewrite
-from pronghorn.compiler.stages import rewrite_for_engines
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.regions import is_region, open_regions
-from pronghorn.graph.trace import trace
-from pronghorn.runtime.host import host_target
+from pronghorn.engine.autodiff import GradientTape
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.backends.llvm.build import rewrite
+from pronghorn.engine.compiler.stages import rewrite_for_engines
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.regions import is_region, open_regions
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.runtime.host import host_target
 
 pytestmark = pytest.mark.slow  # JAX compiles each of them
 

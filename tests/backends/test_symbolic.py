@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pronghorn.autodiff.backward import backward
-from pronghorn.backends.numpy import run
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace, trace_body
-from pronghorn.graph.verify import verify
+from pronghorn.engine.autodiff.backward import backward
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace, trace_body
+from pronghorn.engine.graph.verify import verify
 
 HOW = {"strides": (2, 1), "padding": ((1, 0), (1, 1)), "dilation": (1, 1), "groups": 1}
 POOL = {"window": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1,) * 4}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from cases import tolerance
 
-from pronghorn.backends import engine as engines
-from pronghorn.backends.numpy import IMPLEMENTATIONS, run
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 pytestmark = pytest.mark.skipif(not engines.is_installed("tensorflow"), reason="tensorflow is not installed")
 
@@ -36,7 +36,7 @@ def two_convolutions():
 
 
 def test_pieces_hold_all_nodes_and_run_in_order(tf_engine):
-    from pronghorn.backends.tensorflow import pieces
+    from pronghorn.engine.backends.tensorflow import pieces
 
     graph = two_convolutions()
     found = pieces.split(graph)
@@ -62,7 +62,7 @@ def test_pieces_give_what_the_graph_gives(tf_engine):
 
 
 def test_a_pools_gradient_stands_in_another_piece_than_the_positions_of_its_maxima(tf_engine):
-    from pronghorn.backends.tensorflow import pieces
+    from pronghorn.engine.backends.tensorflow import pieces
 
     how = {"window": (1, 3, 3, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1, 1, 1, 1)}
 

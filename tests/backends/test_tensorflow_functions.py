@@ -8,7 +8,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 if not engines.is_installed("tensorflow"):
     pytest.skip("tensorflow is not installed", allow_module_level=True)

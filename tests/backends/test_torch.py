@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from cases import tolerance
 
-from pronghorn.backends import engine as engines
-from pronghorn.backends.numpy import IMPLEMENTATIONS, run
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives import PRIMITIVES, ShapeError
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import PRIMITIVES, ShapeError
+from pronghorn.engine.graph.trace import trace
 
 pytestmark = pytest.mark.skipif(not engines.is_installed("torch"), reason="torch is not installed")
 

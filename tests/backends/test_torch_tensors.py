@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.backends import choice
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends import engine as engines
 
 pytestmark = pytest.mark.skipif(not engines.is_installed("torch"), reason="torch is not installed")
 

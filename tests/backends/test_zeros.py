@@ -9,7 +9,7 @@ import pytest
 
 import pronghorn
 from pronghorn import ops
-from pronghorn.graph import primitives as P
+from pronghorn.engine.graph import primitives as P
 
 TARGETS = ("sse2", "avx2-emulated", "avx512-emulated")
 SHAPES = ((2,), (5, 4), (9, 33), (64, 17), (3, 200))

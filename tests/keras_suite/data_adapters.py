@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.backends.engine import engine
+from pronghorn.engine.backends.engine import engine
 from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends import choice
-from pronghorn.backends.engine import Engine
-from pronghorn.graph.primitives import registry
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.engine import Engine
+from pronghorn.engine.graph.primitives import registry
 
 
 def install() -> None:

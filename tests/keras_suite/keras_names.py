@@ -26,7 +26,7 @@ import pytest
 
 import pronghorn
 import pronghorn.data
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.trainers.trainer import Trainer
 
 #: Where the real package's files are; `run.py` sets it.

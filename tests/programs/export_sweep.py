@@ -184,7 +184,7 @@ def _jax(path: Path, structure: Any) -> Any:
 def _torch(path: Path, structure: Any) -> Any:
     import torch
 
-    from pronghorn.backends.torch.registry import from_numpy, to_numpy
+    from pronghorn.engine.backends.torch.registry import from_numpy, to_numpy
 
     program = torch.export.load(path).module()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops, tree
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 #: In this order: each is traced first at one, and called at the others.
 EXTENTS = (5, 3, 17, 1, 4, 2, 16, 0, 33)

@@ -15,11 +15,11 @@ from strategies.layers_base import Sample
 
 import pronghorn
 from pronghorn import tree
-from pronghorn.autodiff import GradientTape
-from pronghorn.backends.llvm import Executable
-from pronghorn.graph.dim import Dim, SymbolicDimError
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.autodiff import GradientTape
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.graph.dim import Dim, SymbolicDimError
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 from pronghorn.utils.masking import get_mask, set_mask
 
 BATCH = Dim.symbol("batch")

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, identical
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Traced, trace, trace_body
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim, identical
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import Traced, trace, trace_body
 from pronghorn.variables import Variable
 
 BATCH = Dim.symbol("batch")

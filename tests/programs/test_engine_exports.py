@@ -16,8 +16,8 @@ from random_models.spec import build
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.backends import engine as engines
 from pronghorn.cli.main import main
+from pronghorn.engine.backends import engine as engines
 from pronghorn.export.formats import FORMATS
 
 BY_TABLE = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 SOURCE = Path(__file__).parents[2] / "src"
 SCRIPTS = Path(__file__).parent / "scripts"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pronghorn
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 _SPEC = importlib.util.spec_from_file_location(
     "bench_workloads", Path(__file__).resolve().parents[2] / "bench" / "workloads.py"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 import pronghorn
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.numpy import run
-from pronghorn.graph.guards import HoldsOnce
-from pronghorn.graph.primitives.registry import ShapeError
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph.guards import HoldsOnce
+from pronghorn.engine.graph.primitives.registry import ShapeError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from random_graphs import Program, random_program

@@ -19,9 +19,9 @@ from strategies.metrics import FUNCTIONS, USES, Use, uses  # noqa: E402
 from strategies.oracle import REFUSALS, Computation, assert_same, beyond_the_simplest, check, examples  # noqa: E402
 
 import pronghorn  # noqa: E402
-from pronghorn.backends.llvm import Executable  # noqa: E402
-from pronghorn.graph.ir import Aval  # noqa: E402
-from pronghorn.graph.trace import trace  # noqa: E402
+from pronghorn.engine.backends.llvm import Executable  # noqa: E402
+from pronghorn.engine.graph.ir import Aval  # noqa: E402
+from pronghorn.engine.graph.trace import trace  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,

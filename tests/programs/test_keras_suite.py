@@ -11,8 +11,8 @@ pytest.importorskip("keras")
 pytest.importorskip("absl", reason="Keras's tests need absl-py")
 
 from pronghorn import config, ops
-from pronghorn.backends import engine as engines
-from pronghorn.graph.primitives import registry
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph.primitives import registry
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
 import engine_meanings

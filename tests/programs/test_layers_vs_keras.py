@@ -16,8 +16,8 @@ from layer_cases import CASES, Case  # noqa: E402
 
 import pronghorn  # noqa: E402
 from pronghorn import tree  # noqa: E402
-from pronghorn.graph.ir import Aval  # noqa: E402
-from pronghorn.graph.trace import trace  # noqa: E402
+from pronghorn.engine.graph.ir import Aval  # noqa: E402
+from pronghorn.engine.graph.trace import trace  # noqa: E402
 from pronghorn.ops import convert_to_tensor  # noqa: E402
 from pronghorn.ops.gradients import value_and_grad  # noqa: E402
 
@@ -156,7 +156,7 @@ def test_gradients(case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_on_llvm(case):
-    from pronghorn.backends.llvm import Executable
+    from pronghorn.engine.backends.llvm import Executable
 
     values = arrays(case)
     layer = make(case, pronghorn)

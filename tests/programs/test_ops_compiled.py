@@ -7,9 +7,9 @@ import pytest
 from ops_cases import CASES, Case
 
 from pronghorn import ops, tree
-from pronghorn.backends.llvm import Executable
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 # Their results' shapes depend on values, so they cannot be compiled.
 EAGER_ONLY = {"nonzero", "unique", "bincount"}

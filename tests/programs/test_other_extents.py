@@ -13,7 +13,7 @@ import pytest
 
 import pronghorn
 from pronghorn import tree
-from pronghorn.graph.primitives.registry import PRIMITIVES
+from pronghorn.engine.graph.primitives.registry import PRIMITIVES
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.backends.llvm import executable
 from pronghorn.calls.grouping import grouped, regrouped
 from pronghorn.data import Dataset
-from pronghorn.runtime.host import host_target
+from pronghorn.engine.backends.llvm import executable
+from pronghorn.engine.runtime.host import host_target
 
 ROWS = 90
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 FILE = Path(__file__).with_name("on_four_devices.py")
 TESTS = re.findall(r"^def test_(\w+)", FILE.read_text(), re.MULTILINE)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 SCRIPT = Path(__file__).with_name("scripts") / "one_of_two.py"
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not engines.is_installed("jax"), reason="jax is not installed")]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pronghorn.backends.llvm import executable
+from pronghorn.engine.backends.llvm import executable
 
 PATH = Path(__file__).resolve().parents[2] / "bench" / "size.py"
 SPEC = importlib.util.spec_from_file_location("size_of_models", PATH)

@@ -5,7 +5,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers
-from pronghorn.backends.llvm import executable
+from pronghorn.engine.backends.llvm import executable
 
 WIDTH, PLACES, BATCH = 32, 64, 8
 

@@ -6,14 +6,14 @@ import functools
 import numpy as np
 import pytest
 
-from pronghorn.autodiff.backward import backward
-from pronghorn.backends.llvm import Executable
-from pronghorn.backends.numpy.executable import NumpyExecutable
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.runtime import threads
+from pronghorn.engine.autodiff.backward import backward
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.backends.numpy.executable import NumpyExecutable
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.runtime import threads
 from pronghorn.variables import Variable
 
 BATCH = Dim.symbol("batch")

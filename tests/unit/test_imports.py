@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 import pronghorn
-from pronghorn.backends.engine import NAMES
+from pronghorn.engine.backends.engine import NAMES
 
 SOURCE = Path(pronghorn.__file__).parents[1]
 FILES = sorted((SOURCE / "pronghorn").rglob("*.py"))
-ENGINE = ("graph", "autodiff", "compiler", "codegen", "runtime", "backends")
 MODELS = ("symbolic", "calls", "layers", "trainers", "models")
 BESIDE = {"_lazy", "_version", "_wording", "tree"}  # small modules of the package that the engine may use
 
@@ -44,15 +43,17 @@ OPTIONAL = {
 SLOW = {
     "_lazy": {"difflib"},  # for errors
     "_tracebacks": {"opcode", "sysconfig"},  # for errors
-    "backends.choice": {"pronghorn.backends.llvm", "pronghorn.backends.table_executable"},  # the one that is chosen
-    "backends.eager.kernels": {"pronghorn.backends.llvm", "pronghorn.runtime.compile"},  # LLVM, for large arrays only
-    "backends.engine": {"importlib"},  # importlib.metadata, for the version of another engine
-    "backends.installed": {"importlib"},
+    # the one that is chosen
+    "engine.backends.choice": {"pronghorn.engine.backends.llvm", "pronghorn.engine.backends.table_executable"},
+    # LLVM, for large arrays only
+    "engine.backends.eager.kernels": {"pronghorn.engine.backends.llvm", "pronghorn.engine.runtime.compile"},
+    "engine.backends.engine": {"importlib"},  # importlib.metadata, for the version of another engine
+    "engine.backends.installed": {"importlib"},
     # The compiler and the code generator, where a step's machine code is not kept from before:
-    "backends.llvm.executable": {
-        "pronghorn.backends.llvm.build",
-        "pronghorn.backends.llvm.host_calls",
-        "pronghorn.backends.llvm.profile",
+    "engine.backends.llvm.executable": {
+        "pronghorn.engine.backends.llvm.build",
+        "pronghorn.engine.backends.llvm.host_calls",
+        "pronghorn.engine.backends.llvm.profile",
     },
     # for scripts that import tensorflow
     "cli.aliases": {"pronghorn.tensorflow.alias", "pronghorn.tensorflow.printing.tensors"},
@@ -65,7 +66,7 @@ SLOW = {
         "pronghorn.saving.conversion",
         "pronghorn.studio",
     },
-    "trainers.profiling": {"pronghorn.backends.llvm"},
+    "trainers.profiling": {"pronghorn.engine.backends.llvm"},
     "utils.summary": {"rich"},
 }
 
@@ -111,7 +112,7 @@ def rooms(package="pronghorn"):
 
 @pytest.mark.parametrize(
     "package, group",
-    [("pronghorn", ENGINE), ("pronghorn", MODELS), ("pronghorn.tensorflow", None)],
+    [("pronghorn.engine", None), ("pronghorn", ("engine", *MODELS)), ("pronghorn.tensorflow", None)],
     ids=["engine", "models", "tensorflow"],
 )
 def test_rooms_import_downwards(package, group):
@@ -125,8 +126,7 @@ def test_rooms_import_downwards(package, group):
 
 
 def test_the_engine_knows_nothing_of_keras():
-    for room in ENGINE:
-        assert rooms()[room] <= {*ENGINE, *BESIDE}, room
+    assert rooms()["engine"] <= BESIDE
 
 
 def test_imports_inside_functions_have_a_reason():
@@ -157,7 +157,7 @@ for name in sys.argv[1:]:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_every_module_can_be_the_first_that_is_imported():
-    engines = tuple(f"pronghorn.backends.{name}" for name in NAMES)  # they may be missing
+    engines = tuple(f"pronghorn.engine.backends.{name}" for name in NAMES)  # they may be missing
     engines += ("pronghorn.interop.torch", "pronghorn.interop.pytensor", "pronghorn.export.programs.")
     names = [name for name in MODULES if not name.startswith(engines) and not name.endswith("__main__")]
     env = {"KERAS_BACKEND": "jax", **os.environ, "PYTHONPATH": str(SOURCE)}  # the one of the `test` extra

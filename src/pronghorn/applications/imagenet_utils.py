@@ -9,7 +9,7 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._lazy import attach
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.utils import get_file
 from pronghorn.utils.arguments import shown
 

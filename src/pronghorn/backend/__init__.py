@@ -1,6 +1,6 @@
 """What Keras has in `keras.backend`: settings under their older names, dtypes, and clearing the session.
 
-The engine's own backends are in `pronghorn.backends`.
+The engine's own backends are in `pronghorn.engine.backends`.
 """
 
 from pronghorn._lazy import attach

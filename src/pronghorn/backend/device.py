@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from pronghorn.backends import choice
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph.user_code import warn
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.config import standardize_dtype
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 
 
 def is_float_dtype(dtype: Any) -> bool:

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pronghorn.graph.dim import product
-from pronghorn.graph.ir import Aval
+from pronghorn.engine.graph.dim import product
+from pronghorn.engine.graph.ir import Aval
 from pronghorn.ops.control import recomputed
 from pronghorn.symbolic.remat_scopes import open_scopes
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.backends.engine import Engine, engine
-from pronghorn.backends.foreign_calls import engine_of
-from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.variable import overlays
+from pronghorn.engine.backends.engine import Engine, engine
+from pronghorn.engine.backends.foreign_calls import engine_of
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.variable import overlays
 from pronghorn.variables import Variable
 
 

@@ -13,7 +13,7 @@ from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.states import states_of
 from pronghorn.distribution import together
 from pronghorn.distribution.processes import is_first
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import explained, replacing
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter

@@ -12,7 +12,7 @@ from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
 from pronghorn.distribution import together
 from pronghorn.distribution.processes import is_first
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.utils import io
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pronghorn import ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.callbacks.callback import Callback, Logs
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 _BETTER_HIGHER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "fmeasure", "iou", "r2", "cosine_similarity")
 _BETTER_LOWER = ("loss", "error", "mse", "mae", "mape", "msle", "entropy", "divergence", "hinge", "logcosh")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn.callbacks.event_file import bytes_field, varint
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.utils.arguments import is_integer
 
 _FIRST = 3  # the first step worth measuring: one compiles, and the next, which has clocks, pays for page faults

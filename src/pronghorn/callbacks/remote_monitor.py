@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.callbacks.callback import Callback, Logs
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 
 class RemoteMonitor(Callback):

@@ -13,7 +13,7 @@ import numpy as np
 
 from pronghorn.callbacks.callback import Callback
 from pronghorn.callbacks.history import History
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 States = Mapping[str, Mapping[str, Any]]
 

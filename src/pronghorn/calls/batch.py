@@ -10,10 +10,10 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn.calls.layout import Layout, take_apart
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Shape, open_extent
-from pronghorn.graph.foreign import without_framework
-from pronghorn.graph.strings import StringArray, is_text
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Shape, open_extent
+from pronghorn.engine.graph.foreign import without_framework
+from pronghorn.engine.graph.strings import StringArray, is_text
 
 
 class OwnRows(NamedTuple):

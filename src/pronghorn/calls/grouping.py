@@ -1,8 +1,8 @@
 """Batches to predict, as many rows at a time as suit the machine.
 
-Where the rows of a batch do not meet (`compiler/rows.py`), no bit of the results depends on how they are grouped. So a
-large batch is taken in pieces whose intermediate results stay in the caches, and small batches are taken together: the
-weights are then read once for all of them.
+Where the rows of a batch do not meet (`engine/compiler/rows.py`), no bit of the results depends on how they are
+grouped. So a large batch is taken in pieces whose intermediate results stay in the caches, and small batches are taken
+together: the weights are then read once for all of them.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from pronghorn import tree
 from pronghorn.calls.batch import Batch, kinds
 from pronghorn.calls.layout import Layout, has_numbers, take_apart
 from pronghorn.calls.step import StepFunction
-from pronghorn.graph.active import TraceError, active_tapes, current_trace
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.active import TraceError, active_tapes, current_trace
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
 _MOST_KINDS = 32

@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 
 class Constant:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pronghorn.backends.interpreter import bind_extents
 from pronghorn.calls.variants import asks_for_number, suits_variables
-from pronghorn.graph.dim import BATCH, Dim, Extent, FloorDiv, Shape, open_extent, product
-from pronghorn.graph.guards import HoldsOnce
-from pronghorn.graph.variable import times_reshaped
+from pronghorn.engine.backends.interpreter import bind_extents
+from pronghorn.engine.graph.dim import BATCH, Dim, Extent, FloorDiv, Shape, open_extent, product
+from pronghorn.engine.graph.guards import HoldsOnce
+from pronghorn.engine.graph.variable import times_reshaped
 
 if TYPE_CHECKING:
     from pronghorn.calls.batch import Batch
     from pronghorn.calls.step import Program
-    from pronghorn.graph.ir import Graph
-    from pronghorn.graph.trace import Traced
+    from pronghorn.engine.graph.ir import Graph
+    from pronghorn.engine.graph.trace import Traced
 
 FEWEST_SHAPES = 3  # with so many, more are to be expected; a program for known extents is faster
 MOST_SHAPES = 16  # that are looked at for what varies

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.backends import choice
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import Layout, take_apart
 from pronghorn.calls.lengths import Lengths
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
-from pronghorn.graph import dtypes
-from pronghorn.graph.active import TraceError
-from pronghorn.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.trace import Traced, trace
-from pronghorn.graph.user_code import warn
-from pronghorn.runtime import arena
-from pronghorn.runtime.garbage import uncollected
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.active import TraceError
+from pronghorn.engine.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.trace import Traced, trace
+from pronghorn.engine.graph.user_code import warn
+from pronghorn.engine.runtime import arena
+from pronghorn.engine.runtime.garbage import uncollected
 from pronghorn.utils import activity
 
 if TYPE_CHECKING:

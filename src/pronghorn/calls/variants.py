@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from pronghorn.graph.dim import BATCH, SymbolicDimError
-from pronghorn.graph.guards import HoldsOnce
-from pronghorn.graph.variable import times_reshaped
+from pronghorn.engine.graph.dim import BATCH, SymbolicDimError
+from pronghorn.engine.graph.guards import HoldsOnce
+from pronghorn.engine.graph.variable import times_reshaped
 
 if TYPE_CHECKING:
     from pronghorn.calls.step import Program

@@ -22,11 +22,11 @@ from typing import Any
 import pronghorn
 from pronghorn import _lazy
 from pronghorn._version import KERAS_API_VERSION
-from pronghorn.backends import choice
-from pronghorn.backends import engine as engines
 from pronghorn.cli import older_names, private_names
 from pronghorn.cli.import_protocols import AnyNameLoader, list_what_is_public, listed_path
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.tensorflow.names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from pronghorn._version import KERAS_API_VERSION, __version__
 from pronghorn._wording import counted, size_text
-from pronghorn.backends import engine as engines
-from pronghorn.runtime import cache, host, system, threads
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.runtime import cache, host, system, threads
 
 
 def facts() -> Iterator[tuple[str, str]]:

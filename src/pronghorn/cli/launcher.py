@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pronghorn.runtime import threads
+from pronghorn.engine.runtime import threads
 
 _ROOT = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 _MEND = "pip install 'pronghorn[mpi]'"

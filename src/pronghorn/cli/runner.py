@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from pronghorn import _tracebacks
-from pronghorn.backends import engine as engines
 from pronghorn.cli import aliases, notebooks
+from pronghorn.engine.backends import engine as engines
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 

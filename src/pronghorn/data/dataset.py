@@ -41,7 +41,7 @@ from pronghorn.data.structure import (
     spec_of_rows,
 )
 from pronghorn.data.tensor_spec import SparseTensorSpec, TensorSpec
-from pronghorn.graph.tensor import may_change
+from pronghorn.engine.graph.tensor import may_change
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1

@@ -9,8 +9,8 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor, taken
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 
 
 class PaddedRows(RaggedTensor):

@@ -15,8 +15,8 @@ from pronghorn.data.element import Text, as_element, as_text
 from pronghorn.data.names import NamesNearest
 from pronghorn.data.row_parts import check_rowids, depth_of, flat, joined, lengths_without, places_of, with_last
 from pronghorn.data.tensor_spec import TensorShape, dtype_name, text_dtype
-from pronghorn.graph.strings import holds_text
-from pronghorn.graph.tensor import OPERATORS, Tensor
+from pronghorn.engine.graph.strings import holds_text
+from pronghorn.engine.graph.tensor import OPERATORS, Tensor
 
 
 class RaggedTensor(NamesNearest):

@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Array, Text, as_text
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def places_of(numbers: Any) -> np.ndarray:

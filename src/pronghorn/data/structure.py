@@ -10,9 +10,9 @@ import numpy as np
 from pronghorn.data.element import Array, Text, as_element, as_text, check_shape
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec, dtype_name
-from pronghorn.graph import dtypes
-from pronghorn.graph.active import mapping
-from pronghorn.graph.tensor import Tensor, may_change
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.active import mapping
+from pronghorn.engine.graph.tensor import Tensor, may_change
 
 
 def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:

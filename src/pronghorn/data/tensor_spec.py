@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn._wording import counted
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 
 #: What stands for strings beside the name: arrays of them hold Python's objects.
 _OF_STRINGS = (str, object, np.object_, np.str_, np.bytes_)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import ops, tree
 from pronghorn.distillation.losses import check_nesting, one_loss
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.metrics.reduction_metrics import Mean
 from pronghorn.models.model import Model
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object

@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn.calls.batch import OwnRows
 from pronghorn.distribution.agreement import check_same, facts_of, facts_of_data
 from pronghorn.distribution.communicator import Communicator
-from pronghorn.graph.trace import Traced
+from pronghorn.engine.graph.trace import Traced
 
 
 def agreed(

@@ -11,8 +11,8 @@ import numpy as np
 from pronghorn._version import __version__
 from pronghorn._wording import counted
 from pronghorn.distribution.communicator import Communicator
-from pronghorn.graph.fingerprint import NotPlain, fingerprint
-from pronghorn.graph.trace import Traced
+from pronghorn.engine.graph.fingerprint import NotPlain, fingerprint
+from pronghorn.engine.graph.trace import Traced
 
 
 class ProcessesDiffer(ValueError):

@@ -7,7 +7,6 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pronghorn.backends import choice
 from pronghorn.distribution import active
 from pronghorn.distribution.agreed_step import agreed
 from pronghorn.distribution.agreement import check_same
@@ -16,8 +15,9 @@ from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.placing import distribute_tensor
 from pronghorn.distribution.processes import processes
 from pronghorn.distribution.reading import Reading
-from pronghorn.graph.trace import Traced
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph.trace import Traced
+from pronghorn.engine.graph.user_code import warn
 
 
 class Distribution:
@@ -154,7 +154,7 @@ class Distribution:
         make = functools.partial(choice.executable, "jax", traced, gathered, jit, placement=self)
         return agreed(Communicator(processes()), traced, gathered, make, not self.auto_shard_dataset)
 
-    # -- what engines ask: see `pronghorn.backends.engine.Placement` ------------------------------------------------
+    # -- what engines ask: see `pronghorn.engine.backends.engine.Placement` -------------------------------------------
     def lay_out(self, variables: Any) -> None:
         """Give variables a layout that have none on these devices, as those of models that were built before have."""
         for variable in variables:

@@ -12,7 +12,7 @@ import numpy as np
 from pronghorn.distribution.pieces import TreeSum
 from pronghorn.distribution.processes import Processes
 from pronghorn.distribution.watch import waiting
-from pronghorn.graph.variable import GraphVariable
+from pronghorn.engine.graph.variable import GraphVariable
 
 
 class Communicator:

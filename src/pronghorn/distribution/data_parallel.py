@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends import choice
 from pronghorn.distribution.base import Distribution
 from pronghorn.distribution.devices import list_devices
 from pronghorn.distribution.mesh import DeviceMesh
 from pronghorn.distribution.pieces import row_edges
 from pronghorn.distribution.reading import Reading
 from pronghorn.distribution.share import shared_executable
-from pronghorn.graph.trace import Traced
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph.trace import Traced
+from pronghorn.engine.graph.user_code import warn
 
 _AXIS = "batch"
 

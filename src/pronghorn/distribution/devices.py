@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pronghorn.backends import choice
 from pronghorn.distribution.processes import processes
+from pronghorn.engine.backends import choice
 
 _TYPES = ("cpu", "gpu", "tpu")
 

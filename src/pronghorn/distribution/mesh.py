@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn._wording import counted
-from pronghorn.backends.engine import engine
 from pronghorn.distribution.devices import list_devices
+from pronghorn.engine.backends.engine import engine
 
 
 class DeviceMesh:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pronghorn.backends import choice
 from pronghorn.distribution.base import Distribution
 from pronghorn.distribution.mesh import DeviceMesh, LayoutMap, TensorLayout
-from pronghorn.graph.trace import Traced
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph.trace import Traced
 
 
 class ModelParallel(Distribution):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn.distribution.processes import Job, Processes, started
 from pronghorn.distribution.watch import before_leaving, before_waiting, number, waiting
-from pronghorn.runtime import threads
+from pronghorn.engine.runtime import threads
 
 _MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
 

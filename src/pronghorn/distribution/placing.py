@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.backends import choice
-from pronghorn.backends.engine import engine
-from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.distribution.mesh import TensorLayout
-from pronghorn.graph import primitives as P
-from pronghorn.graph.active import is_plain_code
-from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.active import is_plain_code
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 

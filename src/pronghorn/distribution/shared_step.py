@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn.backends import choice
-from pronghorn.backends.numpy.executable import copied_into
-from pronghorn.backends.table_executable import TableExecutable
 from pronghorn.calls.batch import OwnRows
 from pronghorn.distribution import pieces
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.partition.stages import Exchange, Program, Stages
 from pronghorn.distribution.pieces import TreeSum
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import evaluate
-from pronghorn.graph.ir import Value
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.numpy.executable import copied_into
+from pronghorn.engine.backends.table_executable import TableExecutable
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import evaluate
+from pronghorn.engine.graph.ir import Value
 
 _MOST_FREE = 64  # arrays, from batches of other sizes
 _LINE = 64  # bytes: parts of a flat buffer begin at a line of the cache
@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 
 class SharedStep:
-    """Runs a step in stages, with the interface of `pronghorn.backends.llvm.Executable`.
+    """Runs a step in stages, with the interface of `pronghorn.engine.backends.llvm.Executable`.
 
     Args:
         stages: the step in stages.

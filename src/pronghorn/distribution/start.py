@@ -6,12 +6,12 @@ import dataclasses
 import os
 from typing import Any
 
-from pronghorn.backends import choice
 from pronghorn.distribution import by_jax, mpi, watch
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.processes import Processes, is_initialized, set_processes, told
-from pronghorn.runtime import threads
-from pronghorn.runtime.host import host_target
+from pronghorn.engine.backends import choice
+from pronghorn.engine.runtime import threads
+from pronghorn.engine.runtime.host import host_target
 from pronghorn.trainers.resumption import Seeds
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pronghorn.distribution.active import distribution
 from pronghorn.distribution.processes import processes, started
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 if TYPE_CHECKING:
     from pronghorn.distribution.communicator import Communicator

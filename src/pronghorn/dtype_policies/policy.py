@@ -6,9 +6,9 @@ from typing import Any
 
 from pronghorn import config, dtype_policies, ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.graph import dtypes, strings
-from pronghorn.graph.foreign import is_sparse
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes, strings
+from pronghorn.engine.graph.foreign import is_sparse
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.arguments import shown

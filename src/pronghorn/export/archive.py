@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.export.files import check_folder
 from pronghorn.export.signature import inference, inference_of, to_spec
-from pronghorn.graph.variable import GraphVariable
 from pronghorn.layers.layer import Layer
 from pronghorn.trainers.trainer import Trainer
 

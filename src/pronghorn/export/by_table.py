@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 from pronghorn import tree
 from pronghorn._wording import size_text
-from pronghorn.backends.engine import Engine
-from pronghorn.backends.interpreter import failed_at
-from pronghorn.compiler.stages import rewrite_for_engines
+from pronghorn.engine.backends.engine import Engine
+from pronghorn.engine.backends.interpreter import failed_at
+from pronghorn.engine.compiler.stages import rewrite_for_engines
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim, SymbolicDimError
+from pronghorn.engine.graph.ir import Graph, Node
+from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.export.signature import Inference
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, SymbolicDimError
-from pronghorn.graph.ir import Graph, Node
-from pronghorn.graph.variable import GraphVariable
 
 T = TypeVar("T")
 

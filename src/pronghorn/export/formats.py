@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
 
 
 @dataclass(frozen=True)

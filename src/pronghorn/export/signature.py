@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Shape, SymbolicDimError, open_extent
-from pronghorn.graph.ir import Aval, Value
-from pronghorn.graph.strings import OpenStrings
-from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.trace import Traced, trace
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim, Shape, SymbolicDimError, open_extent
+from pronghorn.engine.graph.ir import Aval, Value
+from pronghorn.engine.graph.strings import OpenStrings
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.trainers.checks import call_takes_training
 
 #: For a model that asks for an extent: traced with this number, what it was told must not depend on it.

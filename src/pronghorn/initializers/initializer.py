@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.reprs import ShownByConfig
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.active import current_trace
+from pronghorn.engine.graph.tensor import Tensor
 
 _SMALL = 64
 

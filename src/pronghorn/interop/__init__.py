@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pronghorn._lazy import attach
-from pronghorn.backends import engine as engines
-from pronghorn.graph import dlpack
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph import dlpack
+from pronghorn.engine.graph.tensor import Tensor
 
 if TYPE_CHECKING:
     import torch

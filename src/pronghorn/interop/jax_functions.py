@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from pronghorn import tree
 from pronghorn._wording import counted
-from pronghorn.backends.jax.engine import ENGINE
+from pronghorn.engine.backends.jax.engine import ENGINE
+from pronghorn.engine.graph import dtypes
 from pronghorn.export.signature import conversion, each_once, inference
-from pronghorn.graph import dtypes
 
 Parameters = dict[str, dict[str, Any]]
 

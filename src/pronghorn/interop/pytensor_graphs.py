@@ -9,10 +9,10 @@ import pytensor.tensor as pt
 
 from pronghorn import tree
 from pronghorn._wording import counted
-from pronghorn.backends.pytensor.engine import ENGINE
-from pronghorn.backends.pytensor.registry import formulas
+from pronghorn.engine.backends.pytensor.engine import ENGINE
+from pronghorn.engine.backends.pytensor.registry import formulas
+from pronghorn.engine.graph.ir import Graph
 from pronghorn.export.signature import conversion, each_once, inference
-from pronghorn.graph.ir import Graph
 
 
 class GraphFunction:

@@ -9,11 +9,11 @@ import torch
 
 from pronghorn import tree
 from pronghorn._wording import counted
-from pronghorn.backends.torch import registry
-from pronghorn.backends.torch.engine import ENGINE
-from pronghorn.backends.torch.registry import TYPES
+from pronghorn.engine.backends.torch import registry
+from pronghorn.engine.backends.torch.engine import ENGINE
+from pronghorn.engine.backends.torch.registry import TYPES
+from pronghorn.engine.graph.ir import Graph
 from pronghorn.export.signature import conversion, each_once, inference
-from pronghorn.graph.ir import Graph
 
 
 def named_parameters(layer: Any, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, torch.nn.Parameter]]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pronghorn import dtype_policies, layers, tree
 from pronghorn._lazy import nearest_clause
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.strings import holds_text
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import is_own
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.strings import holds_text
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers import call as calls
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.rows import WHOLE

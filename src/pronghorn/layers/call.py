@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.input_spec import known_shape
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import get_mask

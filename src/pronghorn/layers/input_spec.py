@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim
 from pronghorn.symbolic.keras_tensor import standardize_shape
 from pronghorn.utils.arguments import CheckedArguments
 

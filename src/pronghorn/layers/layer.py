@@ -6,14 +6,14 @@ import contextlib
 from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
-from pronghorn.backends.foreign_calls import as_it_is, keeping, on_its_engine
 from pronghorn.distribution.active import distribution as in_force
-from pronghorn.graph import dtypes
-from pronghorn.graph.active import TraceError, scope, state
-from pronghorn.graph.dim import SymbolicDimError
-from pronghorn.graph.primitives.registry import ShapeError
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends.foreign_calls import as_it_is, keeping, on_its_engine
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.active import TraceError, scope, state
+from pronghorn.engine.graph.dim import SymbolicDimError
+from pronghorn.engine.graph.primitives.registry import ShapeError
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers import call as calls
 from pronghorn.layers.arguments import ShapeArguments
 from pronghorn.layers.building import (

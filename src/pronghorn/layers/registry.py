@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.graph.user_code import is_own
+from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 

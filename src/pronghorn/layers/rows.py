@@ -20,7 +20,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.layers import call as calls
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves

@@ -11,11 +11,11 @@ import numpy as np
 
 from pronghorn import dtype_policies, ops
 from pronghorn._wording import counted
-from pronghorn.backends import choice
-from pronghorn.backends.foreign_calls import on_its_engine
-from pronghorn.graph.active import current_trace, state
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.variable import substituted
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph.active import current_trace, state
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.variable import substituted
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.tracking import Tracker
 from pronghorn.symbolic.operation import Operation

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.layers.tracking import changes
 from pronghorn.symbolic.keras_tensor import KerasTensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, random
-from pronghorn.graph.active import current_trace
+from pronghorn.engine.graph.active import current_trace
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer

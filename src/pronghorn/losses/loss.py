@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, dtype_policies, ops, tree
-from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
-from pronghorn.graph.active import scope
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends.foreign_calls import as_it_is, on_its_engine
+from pronghorn.engine.graph.active import scope
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import CheckedArguments

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import config, ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses.regression import as_pair
 from pronghorn.utils.masking import set_mask
 

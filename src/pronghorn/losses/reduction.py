@@ -6,9 +6,9 @@ from typing import Any
 
 from pronghorn import config, ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, is_static, product
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Extent, is_static, product
+from pronghorn.engine.graph.tensor import Tensor
 
 #: What `reduction` may be.
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)

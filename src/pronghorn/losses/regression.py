@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from pronghorn import config, ops
-from pronghorn.backends.foreign_calls import on_its_engine
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper, OwnFunction
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.metrics.confusion import check_thresholds, confusion_counts, is_evenly_spaced
 from pronghorn.metrics.metric import Metric
 

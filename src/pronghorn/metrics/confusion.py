@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import config, ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 from pronghorn.utils.arguments import is_number
 

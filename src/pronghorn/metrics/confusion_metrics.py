@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.metrics.confusion import LOWEST, check_thresholds, confusion_counts, is_evenly_spaced
 from pronghorn.metrics.metric import Metric
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.metrics.metric import Metric
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from pronghorn import config, dtype_policies
 from pronghorn._wording import counted
-from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends.foreign_calls import as_it_is, on_its_engine
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.explain import explained
 from pronghorn.utils.naming import NameScope, auto_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses.reduction import count, same_rank, weights_with_mask
 from pronghorn.metrics.metric import Metric
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object

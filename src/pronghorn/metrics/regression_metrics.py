@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.reduction import same_rank
 from pronghorn.losses.regression import as_pair
 from pronghorn.metrics.metric import Metric

@@ -23,8 +23,8 @@ from pronghorn.calls.grouping import in_pieces
 from pronghorn.calls.layout import Layout, has_numbers, known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
-from pronghorn.graph.active import active_tapes, current_trace
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.active import active_tapes, current_trace
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.versions import Version, version_of

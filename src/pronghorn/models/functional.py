@@ -9,8 +9,8 @@ from typing import Any, Self
 from pronghorn import ops, tree
 from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.graph.messages import short_messages
+from pronghorn.engine.graph.messages import short_messages
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.saving import keras_operations, serialization
 from pronghorn.saving.serialization import serialize_keras_object

@@ -9,9 +9,9 @@ from typing import Any, Self
 from pronghorn import export, models, saving, tree
 from pronghorn._lazy import nearest_clause
 from pronghorn._wording import counted
-from pronghorn.backends import choice
-from pronghorn.backends.foreign_calls import brought_to
-from pronghorn.graph.messages import short_messages
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.foreign_calls import brought_to
+from pronghorn.engine.graph.messages import short_messages
 from pronghorn.layers import call as calls
 from pronghorn.layers.building import is_default
 from pronghorn.layers.layer import Layer

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from pronghorn._wording import counted
-from pronghorn.graph import dtypes
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.models.calibrating import calibrate_layers
 from pronghorn.models.filters import check_filters, is_meant

@@ -9,8 +9,8 @@ from typing import Any, Self
 from pronghorn import dtype_policies, ops, tree
 from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph import strings
-from pronghorn.graph.messages import short_messages
+from pronghorn.engine.graph import strings
+from pronghorn.engine.graph.messages import short_messages
 from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.layers.layer import Layer

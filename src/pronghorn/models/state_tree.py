@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.variables import Variable
 
 _KINDS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")

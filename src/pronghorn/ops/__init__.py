@@ -1,13 +1,13 @@
-"""Everything in `keras.ops`: each op a few lines over the primitives of `pronghorn.graph.primitives`.
+"""Everything in `keras.ops`: each op a few lines over the primitives of `pronghorn.engine.graph.primitives`.
 
 The names are also in the namespaces `ops.numpy`, `ops.nn`, `ops.linalg` and `ops.image`.
 """
 
 import sys
 
-import pronghorn.backends
+import pronghorn.engine.backends
 from pronghorn._lazy import attach
-from pronghorn.graph.tensor import use_operations
+from pronghorn.engine.graph.tensor import use_operations
 from pronghorn.ops._class_names import class_table
 
 _MODULES = {

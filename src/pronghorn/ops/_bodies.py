@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.ir import Aval, Value
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Subgraph, trace_body
+from pronghorn.engine.graph.active import current_trace
+from pronghorn.engine.graph.ir import Aval, Value
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import Subgraph, trace_body
 
 
 def stateful_body(fn: Callable[..., Any], avals: Sequence[Aval], name: str, carried: Sequence[Any] = ()) -> Subgraph:

@@ -13,12 +13,12 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._wording import counted
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.active import state
-from pronghorn.graph.dim import Dim, Extent, Shape, equal_extents, identical
-from pronghorn.graph.foreign import without_framework
-from pronghorn.graph.tensor import Tensor, may_change
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.active import state
+from pronghorn.engine.graph.dim import Dim, Extent, Shape, equal_extents, identical
+from pronghorn.engine.graph.foreign import without_framework
+from pronghorn.engine.graph.tensor import Tensor, may_change
 
 _INT32 = np.iinfo(np.int32)
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.backends.choice import named
-from pronghorn.backends.engine import engine
-from pronghorn.backends.foreign_calls import engine_of
-from pronghorn.graph.active import active_tapes
-from pronghorn.graph.active import state as active
+from pronghorn.engine.backends.choice import named
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.backends.foreign_calls import engine_of
+from pronghorn.engine.graph.active import active_tapes
+from pronghorn.engine.graph.active import state as active
 from pronghorn.ops import _broadcast as B
 
 

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
-from pronghorn.graph.active import state
-from pronghorn.graph.messages import short_messages
-from pronghorn.graph.tensor import Tensor, may_change
+from pronghorn.engine.backends.foreign_calls import as_it_is, on_its_engine
+from pronghorn.engine.graph.active import state
+from pronghorn.engine.graph.messages import short_messages
+from pronghorn.engine.graph.tensor import Tensor, may_change
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
 

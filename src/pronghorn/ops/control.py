@@ -13,15 +13,15 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn._wording import counted
-from pronghorn.backends.engine import engine
-from pronghorn.backends.foreign_calls import engine_of
-from pronghorn.graph import primitives as P
-from pronghorn.graph.active import TraceError, active_tapes, current_trace
-from pronghorn.graph.batching import NotBatched, batched
-from pronghorn.graph.ir import Aval, Value
-from pronghorn.graph.regions import region
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Subgraph, abstract_eval, inline, trace_body
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.backends.foreign_calls import engine_of
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.active import TraceError, active_tapes, current_trace
+from pronghorn.engine.graph.batching import NotBatched, batched
+from pronghorn.engine.graph.ir import Aval, Value
+from pronghorn.engine.graph.regions import region
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops import _library_loops as library_loops
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.engine import engine
-from pronghorn.backends.foreign_calls import engine_of, gives_ours, is_of_chosen_engine
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, Shape, comparable, identical, product
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.backends.foreign_calls import engine_of, gives_ours, is_of_chosen_engine
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Extent, Shape, comparable, identical, product
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.symbolic.describing import is_described, unknown_extent

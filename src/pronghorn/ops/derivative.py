@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn._wording import counted
-from pronghorn.graph.tensor import as_tensor
+from pronghorn.engine.graph.tensor import as_tensor
 from pronghorn.ops.gradients import grad as gradient_of_scalar
 from pronghorn.ops.numpy.reductions import sum as sum_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import custom_gradient, while_loop

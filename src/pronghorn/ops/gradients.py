@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn._wording import counted
-from pronghorn.autodiff.registry import DifferentiationError
-from pronghorn.autodiff.tape import GradientTape, leaves_of
-from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import as_tensor
+from pronghorn.engine.autodiff.registry import DifferentiationError
+from pronghorn.engine.autodiff.tape import GradientTape, leaves_of
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.tensor import as_tensor
 from pronghorn.variables import Variable
 
 

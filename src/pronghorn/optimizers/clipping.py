@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def norm(x: Tensor) -> Tensor:

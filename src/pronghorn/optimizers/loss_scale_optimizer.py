@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from pronghorn import ops
-from pronghorn.graph.active import eager
+from pronghorn.engine.graph.active import eager
 from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer

@@ -8,10 +8,10 @@ from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn._wording import counted
-from pronghorn.backends.foreign_calls import on_its_engine
-from pronghorn.graph.active import eager, scope
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph.active import eager, scope
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.optimizers import clipping, schedules
 from pronghorn.optimizers.arguments import OldArguments, check_shared_arguments, not_recognized
 from pronghorn.optimizers.conditional import update_if

@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn._wording import counted
 from pronghorn.distribution.active import distribution
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.utils.naming import NameScope
 from pronghorn.variables import Variable
 

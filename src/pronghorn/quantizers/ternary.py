@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 
 #: How much each of the five numbers in a byte counts: 3 ** 5 is 243, so that they fit.
 _PLACES = (1, 3, 9, 27, 81)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.random.random import _float_dtype, _shape, unit_uniform
 from pronghorn.random.seed_generator import draw_seed
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.eager import run_function
-from pronghorn.backends.eager.worth import DRAWN_FROM
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.dim import Shape, is_static
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends.eager import run_function
+from pronghorn.engine.backends.eager.worth import DRAWN_FROM
+from pronghorn.engine.graph.active import current_trace
+from pronghorn.engine.graph.dim import Shape, is_static
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def drawn(function: Callable[..., Tensor], key: Tensor, shape: Shape, dtype: str, *numbers: Any) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
-from pronghorn.backends.foreign_calls import on_its_engine
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Shape
-from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Shape
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
 from pronghorn.random.drawing import drawn
 from pronghorn.random.seed_generator import draw_seed
 

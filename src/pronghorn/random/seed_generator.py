@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
 from pronghorn.utils.arguments import CheckedArguments, is_integer
 from pronghorn.utils.naming import NameScope, auto_name, when_cleared
 from pronghorn.variables import Variable

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from pronghorn._version import __version__
 from pronghorn.distribution.processes import is_first
-from pronghorn.graph.messages import shorten
+from pronghorn.engine.graph.messages import shorten
 from pronghorn.saving import leftovers
 from pronghorn.utils.budget import variables_limited
 

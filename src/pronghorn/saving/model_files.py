@@ -12,8 +12,8 @@ from typing import IO, Any
 
 from pronghorn.distribution import together
 from pronghorn.distribution.processes import is_first
-from pronghorn.graph.messages import short_messages
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.messages import short_messages
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import archive, shards, state
 from pronghorn.saving.legacy import h5_files, zip_files

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pronghorn
-from pronghorn.graph.user_code import defined_in, is_own
+from pronghorn.engine.graph.user_code import defined_in, is_own
 from pronghorn.ops.function_operation import FunctionOperation
 
 # Where a configuration may find a class, and under which module name it is written. Nothing else is ever looked up:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.foreign import without_framework
-from pronghorn.graph.messages import short_messages
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import defined_in
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.foreign import without_framework
+from pronghorn.engine.graph.messages import short_messages
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
 from pronghorn.saving.registration import (

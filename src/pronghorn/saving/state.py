@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.saving.tree_walk import earlier_places, saveables
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pronghorn import models
-from pronghorn.graph.user_code import is_own
+from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers.layer import Layer
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.utils.naming import to_snake_case

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
-from pronghorn.autodiff.tape import GradientTape
+from pronghorn.engine.autodiff.tape import GradientTape
 from pronghorn.studio.data_sets import DataSet, count_of, rows_of
 from pronghorn.studio.files import histogram
 from pronghorn.studio.inputs import picture_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import layers, models, ops, tree
-from pronghorn.autodiff.tape import GradientTape
+from pronghorn.engine.autodiff.tape import GradientTape
 from pronghorn.studio.drawing import resized
 from pronghorn.studio.look_inside import layer_outputs
 from pronghorn.studio.scores import is_one_of_two

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pronghorn.graph.dim import Dim, Extent, substitute
+from pronghorn.engine.graph.dim import Dim, Extent, substitute
 
 
 class _Description:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, open_extent, substitute
-from pronghorn.graph.guards import guarding
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import abstract_eval
+from pronghorn.engine.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, open_extent, substitute
+from pronghorn.engine.graph.guards import guarding
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import abstract_eval
 from pronghorn.symbolic.describing import describing
 from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves
 

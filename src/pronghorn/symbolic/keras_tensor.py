@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pronghorn import tree
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import LOGICAL_OPERATORS, ArrayMethods
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import LOGICAL_OPERATORS, ArrayMethods
 from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.masking import keras_mask
 from pronghorn.utils.naming import auto_name

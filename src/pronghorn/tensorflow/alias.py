@@ -17,7 +17,7 @@ from pronghorn._lazy import nearest_clause, not_there
 from pronghorn.data import element, tensor_spec
 from pronghorn.data.dataset import use_end
 from pronghorn.data.tensor_spec import TensorShape
-from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
+from pronghorn.engine.graph.tensor import use_dtypes, use_methods, use_shapes
 from pronghorn.tensorflow import names, private_names
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import OF_NAME, TENSOR_METHODS, type_of

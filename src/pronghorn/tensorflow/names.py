@@ -365,7 +365,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         **{name: f"numpy:{name}" for name in ("e", "inf", "newaxis", "pi")},
         **dict.fromkeys(("asanyarray", "asarray", "ascontiguousarray"), "pronghorn.ops:array"),
         "experimental_enable_numpy_behavior": "pronghorn.tensorflow.program.functions:nothing",
-        "ndarray": "pronghorn.graph.tensor:Tensor",
+        "ndarray": "pronghorn.engine.graph.tensor:Tensor",
     },
 }
 

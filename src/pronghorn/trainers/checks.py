@@ -13,12 +13,12 @@ from pronghorn import config, tree
 from pronghorn._wording import counted
 from pronghorn.calls.batch import Batch, kinds
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph import dtypes, strings
-from pronghorn.graph.active import TraceError
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.trace import abstract_eval
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph import dtypes, strings
+from pronghorn.engine.graph.active import TraceError
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.trace import abstract_eval
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.trainers import compiling, indices, logits, validation

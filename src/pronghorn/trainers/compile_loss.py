@@ -7,7 +7,7 @@ from typing import Any
 
 from pronghorn import losses, ops, tree
 from pronghorn._wording import counted
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses import Loss
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.reduction import count

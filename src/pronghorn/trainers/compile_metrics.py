@@ -7,7 +7,7 @@ from typing import Any
 
 from pronghorn import metrics as metrics_module
 from pronghorn import tree
-from pronghorn.graph.active import scope
+from pronghorn.engine.graph.active import scope
 from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper

@@ -6,12 +6,12 @@ import functools
 from typing import Any
 
 from pronghorn import ops, optimizers, tree
-from pronghorn.autodiff.tape import GradientTape
-from pronghorn.backends import choice
-from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.calls.step import StepFunction
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.autodiff.tape import GradientTape
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.foreign_calls import on_its_engine
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object

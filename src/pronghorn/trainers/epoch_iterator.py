@@ -10,7 +10,7 @@ from pronghorn._wording import counted
 from pronghorn.calls.batch import Batch
 from pronghorn.distribution import together
 from pronghorn.distribution.active import distribution
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.resumption import DataPosition, Position, Seeds
 

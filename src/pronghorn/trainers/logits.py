@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import activations, tree
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.ir import Value
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import defined_in, warn
+from pronghorn.engine.graph.active import current_trace
+from pronghorn.engine.graph.ir import Value
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import defined_in, warn
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.probabilistic import (
     binary_crossentropy,

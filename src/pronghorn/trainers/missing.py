@@ -18,8 +18,8 @@ from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import RowsPlace
 from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
-from pronghorn.graph import dtypes
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.optimizers import Optimizer
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.resumption import Seeds, seed_variables

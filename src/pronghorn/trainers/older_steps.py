@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.reduction import count
 
 

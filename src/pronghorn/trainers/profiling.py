@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from pronghorn.backends import choice
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.step import Program, StepFunction
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.backends import choice
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers import checks
 from pronghorn.trainers.data_adapters import make_adapter
 
 if TYPE_CHECKING:
-    from pronghorn.backends.llvm.profile import Profile
+    from pronghorn.engine.backends.llvm.profile import Profile
 
 KINDS = ("train", "test", "predict")
 
@@ -81,7 +81,7 @@ def _batches(adapter: Any, steps: int) -> list[Batch]:
 
 
 def _measure(program: Program, batches: list[Batch], steps: int) -> Profile:
-    from pronghorn.backends.llvm import Executable
+    from pronghorn.engine.backends.llvm import Executable
 
     gathered = tuple(range(len(batches[0].arrays))) if batches[0].rows is not None else ()
     executable = Executable(program.traced, gathered, profile=True)

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from pronghorn.backends import choice
-from pronghorn.backends.engine import ROOTS, engine
-from pronghorn.graph.user_code import defined_in, is_own
+from pronghorn.engine.backends import choice
+from pronghorn.engine.backends.engine import ROOTS, engine
+from pronghorn.engine.graph.user_code import defined_in, is_own
 
 _GRADIENTS = {"torch": ("backward", "autograd"), "tensorflow": ("GradientTape",)}
 """What a step that trains by a library's own gradients names beside the library."""

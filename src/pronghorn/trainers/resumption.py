@@ -15,7 +15,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.callbacks.states import packed, unpack
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.random import seed_generator
 from pronghorn.variables import Variable
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pronghorn.callbacks.states import set_states
 from pronghorn.calls.step import StepFunction
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.resumption import Position, fitted, position, restore_metrics
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from pronghorn.backends.choice import keeps_engine
 from pronghorn.calls.batch import Batch, as_batch
 from pronghorn.calls.grouping import in_pieces
 from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
+from pronghorn.engine.backends.choice import keeps_engine
 from pronghorn.trainers import checks, compiling, missing
 from pronghorn.trainers.arguments import check_run, check_validation, known_arguments
 from pronghorn.trainers.compile_metrics import CompileMetrics

@@ -9,7 +9,7 @@ import numpy as np
 
 from pronghorn import losses
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.user_code import defined_in, warn
+from pronghorn.engine.graph.user_code import defined_in, warn
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.probabilistic import (
     binary_crossentropy,

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph.messages import short_messages
-from pronghorn.graph.user_code import is_own
+from pronghorn.engine.graph.messages import short_messages
+from pronghorn.engine.graph.user_code import is_own
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pronghorn.graph import active, dtypes
+from pronghorn.engine.graph import active, dtypes
 
 # Operations that are traced to find out the shapes in a model; the largest models there are have some ten thousands.
 _OPERATIONS = 100_000

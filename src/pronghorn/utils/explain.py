@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.engine.graph.dim import SymbolicDimError
 
 
 @contextmanager

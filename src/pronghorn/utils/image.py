@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn import config, ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _GRAY_SHARES = np.array([9797, 19234, 3737], "int32")  # of 2 ** 15: 0.299, 0.587 and 0.114

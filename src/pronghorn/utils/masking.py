@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 # By identity, since a tensor's == is elementwise. The weak reference's callback removes the entry.
 _masks: dict[int, tuple[Any, Any]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:

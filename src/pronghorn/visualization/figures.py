@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 # Okabe and Ito's colours, which people who see few colours can tell apart.
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"

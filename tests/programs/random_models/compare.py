@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 import pronghorn
-from pronghorn.graph import primitives
+from pronghorn.engine.graph import primitives
 from random_models.run import (
     Data,
     Failed,

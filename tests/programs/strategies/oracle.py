@@ -17,9 +17,9 @@ from hypothesis import assume, reject, settings
 from hypothesis import strategies as st
 
 import pronghorn
-from pronghorn.backends.llvm import Executable
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 FLOAT = "float32"
 NARROW = (np.dtype("float16"), np.dtype(ml_dtypes.bfloat16))

@@ -6,8 +6,8 @@ import pytest
 from pronghorn import tree
 from pronghorn.calls.layout import Layout, has_numbers, known_arrays, take_apart
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.dtypes import to_numpy
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.dtypes import to_numpy
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def is_plain(x):

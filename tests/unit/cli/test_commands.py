@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import pronghorn as keras
 from pronghorn.cli.main import main
-from pronghorn.runtime import cache
+from pronghorn.engine.runtime import cache
 
 
 def _run(*arguments, env=None):
@@ -32,7 +32,7 @@ def test_a_target_that_is_none_is_told_in_a_line():
 
 
 def test_info_names_the_processor(monkeypatch):
-    monkeypatch.setattr("pronghorn.runtime.system.processor_name", lambda: "Abacus 3000")
+    monkeypatch.setattr("pronghorn.engine.runtime.system.processor_name", lambda: "Abacus 3000")
     assert "Abacus 3000 (" in _run("info").output
 
 

@@ -9,10 +9,10 @@ from pronghorn.calls.batch import as_batch
 from pronghorn.distribution import DataParallel
 from pronghorn.distribution.partition.stages import in_stages
 from pronghorn.distribution.share import shared_executable
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 ROWS = Dim.symbol("batch")
 

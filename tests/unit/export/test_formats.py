@@ -7,10 +7,10 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.backends import engine as engines
+from pronghorn.engine.backends import engine as engines
+from pronghorn.engine.graph.dim import Dim
 from pronghorn.export import files, signature
 from pronghorn.export.formats import FORMATS, export_model, format_of
-from pronghorn.graph.dim import Dim
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn import Model, Sequential, layers
-from pronghorn.graph.active import TraceError
+from pronghorn.engine.graph.active import TraceError
 from pronghorn.layers import Input
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pronghorn import dtype_policies, jit, layers, models, ops
-from pronghorn.graph.active import TraceError
+from pronghorn.engine.graph.active import TraceError
 from pronghorn.losses import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pronghorn import Input, Model, Sequential, layers, ops
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 
 class Sum(layers.Layer):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pronghorn import GradientTape, losses, ops
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank
 from pronghorn.utils.masking import set_mask
 from pronghorn.variables import Variable
@@ -58,7 +58,7 @@ def test_ranks_are_matched():
 def test_the_batch_may_be_symbolic():
     batch = Dim.symbol("batch")
     traced = trace(lambda y, p: [losses.MeanSquaredError()(y, p)], [Aval((batch, 2), "float32")] * 2)
-    from pronghorn.backends.numpy import run
+    from pronghorn.engine.backends.numpy import run
 
     for rows in (1, 3):
         arrays = [np.zeros((rows, 2), "float32"), np.full((rows, 2), 3, "float32")]

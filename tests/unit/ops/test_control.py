@@ -5,11 +5,11 @@ import pytest
 
 import pronghorn
 from pronghorn import ops, tree
-from pronghorn.autodiff.tape import GradientTape
-from pronghorn.backends.numpy import run
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.graph.verify import verify
+from pronghorn.engine.autodiff.tape import GradientTape
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.graph.verify import verify
 
 X = np.array([1.0, 2.0, 3.0], "float32")
 
@@ -113,14 +113,14 @@ def test_custom_gradient_eagerly_and_traced():
         loss = ops.sum(clipped(x))
     np.testing.assert_allclose(tape.gradient(loss, x), [2, 3, 3])
 
-    from pronghorn.autodiff.backward import backward
+    from pronghorn.engine.autodiff.backward import backward
 
     graph = trace(lambda v: backward([ops.sum(clipped(v))], None, [v]), [Aval((3,), "float32")]).graph
     np.testing.assert_allclose(run(graph, [X])[0], [2, 3, 3])
 
 
 def test_gradient_through_a_traced_scan():
-    from pronghorn.autodiff.backward import backward
+    from pronghorn.engine.autodiff.backward import backward
 
     def slope(x):
         total, _ = ops.scan(lambda c, v: (c * v, c), 1.0, x)

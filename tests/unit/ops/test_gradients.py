@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import pronghorn
-from pronghorn.autodiff.registry import DifferentiationError
-from pronghorn.backends.numpy import run
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.autodiff.registry import DifferentiationError
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 from pronghorn.ops.gradients import grad, value_and_grad
 from pronghorn.variables import Variable
 

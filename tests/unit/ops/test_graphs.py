@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.autodiff.backward import backward
-from pronghorn.backends.numpy import run
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.autodiff.backward import backward
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 
 def primitives(fn, *shapes):

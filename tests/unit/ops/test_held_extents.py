@@ -5,12 +5,12 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.backends.numpy import run
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.held_extents import held_extents
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.held_extents import held_extents
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 
 BATCH = Dim.symbol("batch")
 

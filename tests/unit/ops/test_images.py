@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.autodiff import GradientTape
+from pronghorn.engine.autodiff import GradientTape
 from pronghorn.ops import image
 from pronghorn.ops.image import resizing
 from pronghorn.symbolic.keras_tensor import KerasTensor

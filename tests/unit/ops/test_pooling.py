@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import GradientTape, Variable, jit, ops
-from pronghorn.graph import primitives as P
+from pronghorn.engine.graph import primitives as P
 from pronghorn.ops.nn import pooling
 
 CASES = [

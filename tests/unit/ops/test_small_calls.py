@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.backends.numpy import run
-from pronghorn.graph.active import TraceError
-from pronghorn.graph.dim import Dim, SymbolicDimError
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.graph.verify import verify
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph.active import TraceError
+from pronghorn.engine.graph.dim import Dim, SymbolicDimError
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.graph.verify import verify
 
 BATCH = Dim.symbol("batch")
 

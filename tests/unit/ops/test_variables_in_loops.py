@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pronghorn import Model, Sequential, layers, ops, random
-from pronghorn.backends.numpy import run
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
-from pronghorn.graph.verify import verify
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.graph.verify import verify
 from pronghorn.variables import Variable
 
 X = np.array([1.0, 2.0, 4.0], "float32")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn import ops, optimizers
-from pronghorn.graph.trace import trace
+from pronghorn.engine.graph.trace import trace
 from pronghorn.variables import Variable
 
 ALL = [
@@ -100,7 +100,7 @@ def test_an_update_traces_into_one_graph(name):
     assert {id(w), id(optimizer._iterations)} <= {id(v) for v in traced.updated}
     np.testing.assert_array_equal(w.numpy(), np.ones((2, 3)))  # tracing changes nothing
 
-    from pronghorn.backends.numpy.executable import NumpyExecutable
+    from pronghorn.engine.backends.numpy.executable import NumpyExecutable
 
     run = NumpyExecutable(traced)
     twin = Variable(np.ones((2, 3), "float32"), name="w")

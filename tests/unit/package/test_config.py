@@ -9,7 +9,7 @@ import pytest
 
 import pronghorn
 from pronghorn import config
-from pronghorn.backends import choice
+from pronghorn.engine.backends import choice
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import initializers, random
-from pronghorn.backends.eager import kernels
+from pronghorn.engine.backends.eager import kernels
 from pronghorn.initializers.orthonormal import orthonormal_columns
 from pronghorn.ops import convert_to_tensor
 from pronghorn.random import drawing

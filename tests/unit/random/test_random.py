@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pronghorn import jit, random, utils
-from pronghorn.backends.numpy import run
-from pronghorn.graph import primitives
-from pronghorn.graph.tensor import as_tensor
-from pronghorn.graph.trace import trace
+from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.graph import primitives
+from pronghorn.engine.graph.tensor import as_tensor
+from pronghorn.engine.graph.trace import trace
 from pronghorn.random.random import unit_uniform
 from pronghorn.random.seed_generator import global_state, set_global_state
 

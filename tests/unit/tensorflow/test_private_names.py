@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pronghorn import layers, models, ops
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import trace
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.trace import trace
 from pronghorn.tensorflow.program.functions import smart_cond, smart_constant_value
 from pronghorn.tensorflow.rows.products import CSRSparseMatrix, matmul
 from pronghorn.tensorflow.rows.sparse import SparseTensor, from_dense, sparse_reorder

@@ -8,7 +8,7 @@ import pytest
 from pronghorn import layers, losses, ops
 from pronghorn.config import standardize_dtype
 from pronghorn.data import Dataset
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.trainers.data_adapters.arrays import to_arrays
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.runtime.peak import peak_gflops
+from pronghorn.engine.runtime.peak import peak_gflops
 
 X, Y = np.ones((24, 6), "float32"), np.zeros((24, 2), "float32")
 

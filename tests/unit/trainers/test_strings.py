@@ -10,7 +10,7 @@ import pytest
 import pronghorn as keras
 from pronghorn import layers
 from pronghorn.data import Dataset
-from pronghorn.graph.strings import StringArray
+from pronghorn.engine.graph.strings import StringArray
 
 RNG = np.random.default_rng(0)
 COLOURS = np.array(["red", "green", "blue"], object)

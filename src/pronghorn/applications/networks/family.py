@@ -17,7 +17,7 @@ import numpy as np
 from pronghorn import layers, models, utils
 from pronghorn.applications import pretrained
 from pronghorn.applications.networks import blocks
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _COMMON: dict[str, Any] = {

@@ -18,7 +18,7 @@ from pronghorn import layers
 from pronghorn.applications.networks import blocks
 from pronghorn.applications.networks.blocks import round_to_eights
 from pronghorn.applications.networks.family import Asked, Family, classifier
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 
 _conv = functools.partial(blocks.conv, use_bias=False)
 _depthwise = functools.partial(blocks.depthwise, use_bias=False)

@@ -8,8 +8,8 @@ from typing import Any
 from pronghorn.distribution.partition.places import WHOLE, Place, RowsMeet, of_share, of_total, rows
 from pronghorn.distribution.partition.rules import depends_on_rows
 from pronghorn.distribution.partition.walk import Walk, rule
-from pronghorn.graph.dim import Extent
-from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.engine.graph.dim import Extent
+from pronghorn.engine.graph.ir import Aval, Graph, Node, Value
 
 _MOST_ROUNDS = 8  # until what a loop carries is where it was
 

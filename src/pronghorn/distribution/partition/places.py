@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pronghorn.graph.dim import Dim, Extent, Shape, substitute
-from pronghorn.graph.ir import Aval, Graph
-from pronghorn.graph.rewrite import with_graphs
+from pronghorn.engine.graph.dim import Dim, Extent, Shape, substitute
+from pronghorn.engine.graph.ir import Aval, Graph
+from pronghorn.engine.graph.rewrite import with_graphs
 
 SHARE = Dim.symbol("batch")
 """The number of rows that a process has, in its programs; in the graph of the step, that of the whole batch."""

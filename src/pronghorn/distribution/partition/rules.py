@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.distribution.partition.places import (
     TERM,
     WHOLE,
@@ -20,10 +19,11 @@ from pronghorn.distribution.partition.places import (
     rows,
 )
 from pronghorn.distribution.partition.walk import Walk, rule
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, Shape, identical, product
-from pronghorn.graph.ir import Node, Value
+from pronghorn.engine.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim, Shape, identical, product
+from pronghorn.engine.graph.ir import Node, Value
 
 #: Sums and what goes through a sum: of terms they give terms, and the sum is left for later.
 _LINEAR = frozenset({"add", "sub", "neg", "stop_gradient"})

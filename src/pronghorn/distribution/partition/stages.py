@@ -9,12 +9,12 @@ from typing import Any
 from pronghorn.distribution.partition import loops, rules  # registers the rules
 from pronghorn.distribution.partition.places import TOTAL, WHOLE, Place, RowsMeet, is_rows, of_total, rows
 from pronghorn.distribution.partition.walk import Walk
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval, Graph, Node, Value
-from pronghorn.graph.primitives.registry import Primitive
-from pronghorn.graph.regions import open_regions
-from pronghorn.graph.trace import Traced
-from pronghorn.graph.variable import GraphVariable
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Aval, Graph, Node, Value
+from pronghorn.engine.graph.primitives.registry import Primitive
+from pronghorn.engine.graph.regions import open_regions
+from pronghorn.engine.graph.trace import Traced
+from pronghorn.engine.graph.variable import GraphVariable
 
 __all__ = ["Exchange", "Program", "Stage", "Stages", "in_stages", "loops", "rules"]
 

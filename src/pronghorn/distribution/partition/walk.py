@@ -15,9 +15,9 @@ from pronghorn.distribution.partition.places import (
     share_of,
     steps_of_row,
 )
-from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Graph, Node, Value
-from pronghorn.graph.primitives.registry import Primitive
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.ir import Graph, Node, Value
+from pronghorn.engine.graph.primitives.registry import Primitive
 
 Rule = Callable[..., "list[Value]"]
 """``rule(walk, node, operands, **params)`` gives the results, written with `Walk.emit`; the operands are of the new

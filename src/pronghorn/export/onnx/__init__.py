@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn._wording import counted, size_text
-from pronghorn.compiler.complex_numbers import ComplexError, split_complex
-from pronghorn.compiler.decompose import RULES as DECOMPOSED
-from pronghorn.compiler.simplify import simplify
+from pronghorn.engine.compiler.complex_numbers import ComplexError, split_complex
+from pronghorn.engine.compiler.decompose import RULES as DECOMPOSED
+from pronghorn.engine.compiler.simplify import simplify
+from pronghorn.engine.graph.ir import Graph
+from pronghorn.engine.graph.regions import open_regions
+from pronghorn.engine.graph.rewrite import Rewriter
+from pronghorn.engine.graph.strings import Lookup
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.onnx import (  # importing a family registers it
     contraction,
@@ -30,10 +34,6 @@ from pronghorn.export.onnx.ops import OpGraph, Tensor
 from pronghorn.export.onnx.registry import REFUSED, RULES
 from pronghorn.export.onnx.tidy import tidy
 from pronghorn.export.signature import inference
-from pronghorn.graph.ir import Graph
-from pronghorn.graph.regions import open_regions
-from pronghorn.graph.rewrite import Rewriter
-from pronghorn.graph.strings import Lookup
 
 __all__ = ["REFUSED", "RULES", "lower", "prepared", "tidy", "write"]
 

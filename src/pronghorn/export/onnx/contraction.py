@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim, Extent, Shape, product
+from pronghorn.engine.graph.ir import Node, Value
 from pronghorn.export.onnx.lowering import Held, Lowering, held_type
 from pronghorn.export.onnx.registry import REFUSED, NotExpressible, lowers
 from pronghorn.export.onnx.structure import lying, padded, reshaped
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Extent, Shape, product
-from pronghorn.graph.ir import Node, Value
 
 REFUSED.update(conv_filter_grad="a gradient; an exported model computes none")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pronghorn.engine.graph.ir import Graph, Node, Value
 from pronghorn.export.onnx.lowering import Held, Lowering, held_type
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.export.onnx.registry import lowers
 from pronghorn.export.onnx.structure import flipped, whole_in_any_order
-from pronghorn.graph.ir import Graph, Node, Value
 
 
 class _Body:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pronghorn.compiler.simplify import scalar_constant
+from pronghorn.engine.compiler.simplify import scalar_constant
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Shape, identical
+from pronghorn.engine.graph.ir import Node, Value
 from pronghorn.export.onnx.lowering import HELD_IN_FLOAT32, Held, Lowering, broadcast, held_type
 from pronghorn.export.onnx.registry import REFUSED, lowers
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Shape, identical
-from pronghorn.graph.ir import Node, Value
 
 _FUNCTIONS = {
     "neg": "Neg", "sign": "Sign", "floor": "Floor", "ceil": "Ceil", "round": "Round", "exp": "Exp", "log": "Log",

@@ -8,9 +8,9 @@ import numpy as np
 
 from pronghorn._version import __version__
 from pronghorn._wording import size_text
+from pronghorn.engine.graph.dim import Dim
 from pronghorn.export.onnx.lowering import File
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
-from pronghorn.graph.dim import Dim
 
 OPSET = 20  # what onnxruntime 1.17 and later run
 OLDEST_OPSET = 19  # average pooling with dilation

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from pronghorn.engine.graph.dim import Extent, identical, product
+from pronghorn.engine.graph.ir import Node, Value
 from pronghorn.export.onnx.elementwise import where
 from pronghorn.export.onnx.lowering import Held, Lowering, held_type
 from pronghorn.export.onnx.registry import lowers
 from pronghorn.export.onnx.structure import padded, reshaped
-from pronghorn.graph.dim import Extent, identical, product
-from pronghorn.graph.ir import Node, Value
 
 
 def _inside(b: Lowering, indices: Value, extent: Extent) -> bool:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn.backends.numpy import IMPLEMENTATIONS
+from pronghorn.engine.backends.numpy import IMPLEMENTATIONS
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim, Extent, FloorDiv, Shape, identical, is_static
+from pronghorn.engine.graph.ir import Graph, Node, Value
+from pronghorn.engine.graph.strings import Lookup
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.export.onnx.registry import REFUSED, RULES, NotExpressible
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, identical, is_static
-from pronghorn.graph.ir import Graph, Node, Value
-from pronghorn.graph.strings import Lookup
 
 #: Types that ONNX's operators hardly take: such values are computed and held in float32, and rounded by casts.
 HELD_IN_FLOAT32 = frozenset({"bfloat16", *dtypes.FLOAT8})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pronghorn.graph.dim import Shape
+from pronghorn.engine.graph.dim import Shape
 
 
 class Tensor(NamedTuple):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.ir import Node
 from pronghorn.export.onnx.elementwise import Names, through
 from pronghorn.export.onnx.lowering import Held, Lowering, held_type
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.export.onnx.registry import NotExpressible, lowers
 from pronghorn.export.onnx.structure import lying, whole_in_any_order
-from pronghorn.graph import dtypes
-from pronghorn.graph.ir import Node
 
 _REDUCTIONS = {
     "reduce_sum": ("ReduceSum", ("int32", "int64")), "reduce_prod": ("ReduceProd", ("int32", "int64")),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pronghorn.engine.graph.ir import Node
     from pronghorn.export.onnx.lowering import Held, Lowering
-    from pronghorn.graph.ir import Node
 
 Rule = Callable[["Lowering", "Node"], "Held | list[Held]"]
 """Writes one node of our graph; how its results are held."""

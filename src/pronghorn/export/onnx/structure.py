@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pronghorn.engine.graph.dim import Dim, Extent, Shape, identical
+from pronghorn.engine.graph.ir import Node, Value
 from pronghorn.export.onnx.elementwise import through
 from pronghorn.export.onnx.lowering import Held, Lowering, held_type
 from pronghorn.export.onnx.registry import lowers
-from pronghorn.graph.dim import Dim, Extent, Shape, identical
-from pronghorn.graph.ir import Node, Value
 
 _LEAST = -(2**63)  # what a slice to the left takes for the front of an axis
 

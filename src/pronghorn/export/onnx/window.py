@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Extent, product
+from pronghorn.engine.graph.ir import Node
 from pronghorn.export.onnx.contraction import Ints
 from pronghorn.export.onnx.lowering import Held, Lowering
 from pronghorn.export.onnx.registry import REFUSED, lowers
 from pronghorn.export.onnx.structure import lying, padded, reshaped, sliced, whole_in_any_order
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Extent, product
-from pronghorn.graph.ir import Node
 
 _GRADIENT = "a gradient; an exported model computes none"
 REFUSED.update(foreign_call="a function of another library; write it with pronghorn.ops")

@@ -18,12 +18,12 @@ import jax.export
 
 from pronghorn import tree
 from pronghorn._wording import size_text
-from pronghorn.backends.jax import ENGINE
+from pronghorn.engine.backends.jax import ENGINE
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import Dim
 from pronghorn.export.by_table import TableCall, flat, size_in_words, size_of
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import inference
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 

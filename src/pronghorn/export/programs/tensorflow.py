@@ -17,14 +17,14 @@ from typing import Any
 import tensorflow as tf
 
 from pronghorn import tree
-from pronghorn.backends.tensorflow import ENGINE
-from pronghorn.backends.tensorflow.extents import bound, exporting
+from pronghorn.engine.backends.tensorflow import ENGINE
+from pronghorn.engine.backends.tensorflow.extents import bound, exporting
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.strings import Lookup
+from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.export.by_table import TableCall, flat, size_in_words
 from pronghorn.export.files import check_folder, replacing_folder
 from pronghorn.export.signature import Inference, inference
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.strings import Lookup
-from pronghorn.graph.variable import GraphVariable
 
 SERVE = "serve"
 """The endpoint that a model's `export` writes."""

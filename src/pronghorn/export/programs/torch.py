@@ -17,13 +17,13 @@ from typing import Any
 import torch
 
 from pronghorn import tree
-from pronghorn.backends.torch import ENGINE
-from pronghorn.backends.torch.registry import TYPES
+from pronghorn.engine.backends.torch import ENGINE
+from pronghorn.engine.backends.torch.registry import TYPES
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.export.by_table import TableCall, flat, size_in_words
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import inference
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.variable import GraphVariable
 
 LACKS: dict[str, str] = {
     "nextafter": "PyTorch has it, but not in a traced program; compute it outside of the exported model",

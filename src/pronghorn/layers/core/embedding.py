@@ -8,8 +8,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import rows, settings
 from pronghorn.layers.arguments import EmbeddingArguments
 from pronghorn.layers.core.lora import LoraKernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import config
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers.arguments import InputLayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import KerasTensor, standardize_shape

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from pronghorn import tree
-from pronghorn.graph.user_code import defined_in
+from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer

@@ -10,10 +10,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import random, tree
-from pronghorn.backends.engine import engine
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.active import eager
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.active import eager
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.random.seed_generator import draw_seed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pronghorn.backends.engine import engine
-from pronghorn.graph import primitives as P
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.graph import primitives as P
 from pronghorn.layers.foreign.jax_layer import weight_name
 from pronghorn.layers.foreign.torch_module_wrapper import refuse_in_safe_mode
 from pronghorn.layers.layer import Layer

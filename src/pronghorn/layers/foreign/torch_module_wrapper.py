@@ -8,8 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import config, tree
-from pronghorn.backends.engine import engine
-from pronghorn.graph import primitives as P
+from pronghorn.engine.backends.engine import engine
+from pronghorn.engine.graph import primitives as P
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.foreign.jax_layer import weight_name
 from pronghorn.layers.layer import Layer

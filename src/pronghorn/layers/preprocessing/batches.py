@@ -11,9 +11,9 @@ import numpy as np
 
 from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.foreign import without_framework
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.foreign import without_framework
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.variables import Variable
 
 

@@ -7,9 +7,9 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import ops, tree
-from pronghorn.graph import dtypes
-from pronghorn.graph.strings import StringArray, on_host
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.strings import StringArray, on_host
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import NamedTypedArguments
 from pronghorn.layers.layer import Layer

@@ -13,7 +13,7 @@ import numpy as np
 from pronghorn import config as global_config
 from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import config, ops
-from pronghorn.graph.dim import Dim
+from pronghorn.engine.graph.dim import Dim
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array, warn_of_nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.graph.strings import OpenStrings, has_strings, on_host
+from pronghorn.engine.graph.strings import OpenStrings, has_strings, on_host
 from pronghorn.layers.preprocessing.on_rows import RowsLayer, is_of_rows
 
 

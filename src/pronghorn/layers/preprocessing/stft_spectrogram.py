@@ -7,8 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import config, ops
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.initializers import STFT
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn.data.element import strings_of
-from pronghorn.graph.strings import OpenStrings
+from pronghorn.engine.graph.strings import OpenStrings
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings

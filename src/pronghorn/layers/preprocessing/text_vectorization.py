@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.strings import OpenStrings, has_strings, on_host
+from pronghorn.engine.graph.strings import OpenStrings, has_strings, on_host
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import encoding as encodings

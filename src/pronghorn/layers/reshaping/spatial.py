@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import config, ops
-from pronghorn.graph.dim import comparable
+from pronghorn.engine.graph.dim import comparable
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import pair_with_batch, spatial_axes

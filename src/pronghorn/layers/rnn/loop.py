@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import ops, tree
-from pronghorn.graph.dim import comparable
+from pronghorn.engine.graph.dim import comparable
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 

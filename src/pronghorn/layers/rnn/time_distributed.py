@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, tree
-from pronghorn.graph.dim import SymbolicDimError, comparable
+from pronghorn.engine.graph.dim import SymbolicDimError, comparable
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.core.wrapper import Wrapper

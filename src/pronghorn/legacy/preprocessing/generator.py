@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.legacy.preprocessing import affine
 from pronghorn.legacy.preprocessing.iterators import (
     DataFrameIterator,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, comparable
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Extent, comparable
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.image._layout import batch_of
 from pronghorn.ops.nn.geometry import per_axis

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.autodiff.backward import backward
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import inline, trace
+from pronghorn.engine.autodiff.backward import backward
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.active import current_trace
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import inline, trace
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.contraction import matmul

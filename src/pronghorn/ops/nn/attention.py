@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.activations import softmax_over

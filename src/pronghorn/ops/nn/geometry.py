@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, SymbolicDimError, comparable
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Extent, SymbolicDimError, comparable
+from pronghorn.engine.graph.tensor import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
 

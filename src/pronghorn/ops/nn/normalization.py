@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config
-from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.reductions import mean_of

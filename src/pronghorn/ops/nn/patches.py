@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import comparable
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import comparable
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.geometry import channels_first, from_channels_last, to_channels_last

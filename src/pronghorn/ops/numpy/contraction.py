@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn._wording import counted
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import identical
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import identical
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import unstack

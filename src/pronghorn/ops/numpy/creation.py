@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
-from pronghorn.backends.foreign_calls import gives_ours
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.backends.foreign_calls import gives_ours
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.shaping import UNKNOWN_EXTENT, known_extents, moveaxis, reshape

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from pronghorn._wording import counted
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.active import TraceError
-from pronghorn.graph.concrete import at_line
-from pronghorn.graph.dim import Dim, Extent, Shape, comparable, identical, product
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.active import TraceError
+from pronghorn.engine.graph.concrete import at_line
+from pronghorn.engine.graph.dim import Dim, Extent, Shape, comparable, identical, product
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import extent_like, linear_index, wrap_index

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, comparable
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Extent, comparable
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.shaping import expand_dims, part, ravel

@@ -10,11 +10,11 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn._wording import counted
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
-from pronghorn.graph.held_extents import held_extents
-from pronghorn.graph.ir import Value
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
+from pronghorn.engine.graph.held_extents import held_extents
+from pronghorn.engine.graph.ir import Value
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.symbolic.describing import is_described, unknown_extent

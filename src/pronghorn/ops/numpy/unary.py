@@ -9,10 +9,10 @@ from typing import Any
 
 import ml_dtypes
 
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import comparable
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.dim import comparable
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import custom_gradient

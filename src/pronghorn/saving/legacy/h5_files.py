@@ -19,7 +19,7 @@ import numpy as np
 
 from pronghorn import models
 from pronghorn._wording import counted
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.disk import new_hdf5

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import models
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import read_metadata
 from pronghorn.saving.legacy.configs import modernise

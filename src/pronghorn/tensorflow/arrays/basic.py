@@ -16,7 +16,7 @@ import numpy as np
 from pronghorn import ops, tree
 from pronghorn.data import RaggedTensor
 from pronghorn.data.tensor_spec import RaggedTensorSpec
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def renamed(op: Callable[..., Any], **names: str) -> Callable[..., Any]:

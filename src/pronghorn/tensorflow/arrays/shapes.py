@@ -13,8 +13,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.tensor_spec import TensorShape
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.tensorflow.arrays.types import type_of
 
 

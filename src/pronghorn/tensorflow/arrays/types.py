@@ -11,9 +11,9 @@ import numpy as np
 from pronghorn.data.element import Array, check_shape
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor as ArrayOfOurs
-from pronghorn.graph.variable import GraphVariable
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor as ArrayOfOurs
+from pronghorn.engine.graph.variable import GraphVariable
 
 #: The numbers by which TensorFlow's files call the types.
 _ENUMS = {

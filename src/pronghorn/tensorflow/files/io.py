@@ -19,8 +19,8 @@ from pronghorn import ops
 from pronghorn.data.element import Text, as_text, text_of
 from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
-from pronghorn.graph import dtypes
-from pronghorn.graph.strings import holds_text
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.strings import holds_text
 from pronghorn.tensorflow.files.tensors import read_tensor, write_tensor
 from pronghorn.tensorflow.image.basic import convert_image_dtype
 from pronghorn.tensorflow.math.random import uniform

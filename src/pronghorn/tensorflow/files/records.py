@@ -22,7 +22,7 @@ from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.element import Text, as_plain, as_text, text_of
 from pronghorn.data.storing import matching, path_of, paths_of
 from pronghorn.data.tensor_spec import dtype_name
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.tensorflow.files.messages import Example
 from pronghorn.tensorflow.program.errors import DataLossError
 from pronghorn.tensorflow.rows.sparse import SparseTensor

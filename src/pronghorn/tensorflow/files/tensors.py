@@ -7,7 +7,7 @@ import struct
 import numpy as np
 
 from pronghorn.callbacks.event_file import bytes_field, varint
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.tensorflow.files.wire import LENGTH, VARINT, fields
 
 _DTYPES = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.tensorflow.math.random import uniform
 
 

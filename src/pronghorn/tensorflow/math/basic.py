@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import primitives as P
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.math import highest, lowest

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.tensorflow.math.basic import in_empty_segments, turned, unsorted_segment_mean
 
 # -- of one array or two ----------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ import numpy as np
 from pronghorn import ops, random, utils
 from pronghorn.data.element import as_text
 from pronghorn.data.tensor_spec import dtype_name
-from pronghorn.graph.active import eager
-from pronghorn.graph.strings import holds_text
+from pronghorn.engine.graph.active import eager
+from pronghorn.engine.graph.strings import holds_text
 from pronghorn.random import seed_generator
 
 _generators: dict[int, random.SeedGenerator] = {}

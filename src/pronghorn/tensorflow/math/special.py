@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import dtypes
+from pronghorn.engine.graph import dtypes
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph import primitives as P
+from pronghorn.engine.graph import primitives as P
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.geometry import from_channels_last, padding_pairs, per_axis, to_channels_last

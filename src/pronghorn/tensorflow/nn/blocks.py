@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
-from pronghorn.graph.strings import holds_text
+from pronghorn.engine.graph.strings import holds_text
 from pronghorn.tensorflow.math.basic import unique
 from pronghorn.tensorflow.nn.basic import conv2d, spatial_extents
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.data.element import Array, Text, as_element
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.active import TraceError, current_trace
+from pronghorn.engine.graph.active import TraceError, current_trace
 
 
 def tf_print(

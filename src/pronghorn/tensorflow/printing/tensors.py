@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn.data.element import Array, Text, Words, give_strings_as
 from pronghorn.data.tensor_spec import TensorShape, TensorSpec, UnknownShape, dtype_name
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.tensorflow.arrays.types import DType
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.element import as_text
 from pronghorn.data.tensor_spec import dtype_name
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 
 def _known(*values: Any) -> list[np.ndarray] | None:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn.graph.primitives.registry import ShapeError
+from pronghorn.engine.graph.primitives.registry import ShapeError
 
 #: The numbers of the causes.
 OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED = range(8)

@@ -18,8 +18,8 @@ from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
 from pronghorn.data.element import Text, as_plain, as_text, encoded
-from pronghorn.graph.active import TraceError, current_trace, eager
-from pronghorn.graph.strings import holds_text
+from pronghorn.engine.graph.active import TraceError, current_trace, eager
+from pronghorn.engine.graph.strings import holds_text
 from pronghorn.tensorflow.arrays.basic import gather
 from pronghorn.tensorflow.program.errors import FailedPreconditionError
 

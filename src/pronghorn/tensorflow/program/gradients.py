@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import KerasTensor, tree
-from pronghorn.autodiff.tape import GradientTape, tape_of_traced
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Trace
+from pronghorn.engine.autodiff.tape import GradientTape, tape_of_traced
+from pronghorn.engine.graph.active import current_trace
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import Trace
 
 
 def gradients(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph.tensor import OPERATORS, ArrayMethods, Tensor
-from pronghorn.graph.variable import GraphVariable
+from pronghorn.engine.graph.tensor import OPERATORS, ArrayMethods, Tensor
+from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.tensorflow.math.basic import LONG, divide
 from pronghorn.tensorflow.program.errors import with_causes
 

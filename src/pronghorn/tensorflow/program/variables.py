@@ -12,9 +12,9 @@ import pronghorn
 from pronghorn import ops
 from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
-from pronghorn.graph.active import is_plain_code
-from pronghorn.graph.strings import holds_text
-from pronghorn.graph.tensor import LOGICAL_OPERATORS, OPERATORS, Tensor
+from pronghorn.engine.graph.active import is_plain_code
+from pronghorn.engine.graph.strings import holds_text
+from pronghorn.engine.graph.tensor import LOGICAL_OPERATORS, OPERATORS, Tensor
 from pronghorn.tensorflow.arrays.basic import gather_nd
 from pronghorn.tensorflow.arrays.doubles import keeping_doubles
 from pronghorn.tensorflow.arrays.types import DType, IndexedSlices, Reference, type_of

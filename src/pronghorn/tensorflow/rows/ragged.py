@@ -13,7 +13,7 @@ from pronghorn.data.element import Text, as_text
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor, elementwise, map_flat_values, taken, values_of
 from pronghorn.data.row_parts import joined
-from pronghorn.graph.dtypes import is_integer, limits
+from pronghorn.engine.graph.dtypes import is_integer, limits
 from pronghorn.tensorflow.printing.print import tf_print
 from pronghorn.tensorflow.rows.more_ragged import axis_of, map_fn, softmax, squeeze, tile
 from pronghorn.tensorflow.rows.sparse import SparseTensor

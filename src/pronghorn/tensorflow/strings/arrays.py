@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.element import Text, Words, as_text, text_of
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.strings import StringArray, is_text
+from pronghorn.engine.graph.strings import StringArray, is_text
 from pronghorn.tensorflow.arrays.basic import check_multiples, slice_of, split
 from pronghorn.tensorflow.arrays.shapes import Extent, Extents
 from pronghorn.tensorflow.math.basic import Unique

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 

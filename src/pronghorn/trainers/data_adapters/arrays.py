@@ -13,7 +13,7 @@ from pronghorn.calls.batch import Batch, as_array, batch_key
 from pronghorn.calls.layout import take_apart
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.graph.user_code import defined_in
+from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph.user_code import warn
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers.resumption import Seeds
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pronghorn.calls.batch import Batch
-from pronghorn.graph.user_code import defined_in
+from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 
 

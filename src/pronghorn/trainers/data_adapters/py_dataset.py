@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.calls.batch import Batch
-from pronghorn.graph.user_code import defined_in
+from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.trainers.data_adapters import draws
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 

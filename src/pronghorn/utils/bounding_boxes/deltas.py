@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops, tree
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.utils.bounding_boxes.formats import convert_format, normalized
 
 _ENCODED = ("center_xywh", "center_yxhw")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 
 Corners = tuple[Tensor, Tensor, Tensor, Tensor]
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from pronghorn import config, ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format, normalized
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pronghorn import layers, ops
-from pronghorn.autodiff import GradientTape
+from pronghorn.engine.autodiff import GradientTape
 from pronghorn.layers.preprocessing.images import whole_calls
 
 LAYERS = {

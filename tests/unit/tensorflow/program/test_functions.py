@@ -8,9 +8,9 @@ import pytest
 import pronghorn
 from pronghorn import layers, ops
 from pronghorn.cli import older_names
-from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import trace
+from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.trace import trace
 from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import config, ops, random, tree
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.layers.preprocessing.images.whole_calls import call_compiled
 from pronghorn.random import SeedGenerator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, random
-from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import ops, random
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range

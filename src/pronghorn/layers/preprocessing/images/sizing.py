@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, random
-from pronghorn.graph.active import current_trace, is_mapping
-from pronghorn.graph.dim import SymbolicDimError
-from pronghorn.graph.dtypes import is_integer
-from pronghorn.graph.tensor import Tensor
+from pronghorn.engine.graph.active import current_trace, is_mapping
+from pronghorn.engine.graph.dim import SymbolicDimError
+from pronghorn.engine.graph.dtypes import is_integer
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import ImageArguments, NamedImageArguments
 from pronghorn.layers.call import current_call_context

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.backends.eager import is_enabled
 from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch, kinds
 from pronghorn.calls.layout import known_arrays
 from pronghorn.calls.step import StepFunction
-from pronghorn.graph.active import active_tapes, current_trace
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.user_code import is_own
+from pronghorn.engine.backends.eager import is_enabled
+from pronghorn.engine.graph.active import active_tapes, current_trace
+from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers.versions import Version, version_of
 
 #: Images with fewer numbers than this in all are changed op by op.

@@ -1,5 +1,0 @@
-"""JAX: one function of `jax.numpy` or `jax.lax` a primitive. Importing this package imports JAX."""
-
-from pronghorn.backends.jax.engine import ENGINE
-
-__all__ = ["ENGINE"]

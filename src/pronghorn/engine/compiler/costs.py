@@ -1,0 +1,100 @@
+"""What things cost, in one place, and what sizes are taken to be where costs are compared and sizes are not known yet.
+
+Cycles are those of one core, in the rough: they decide what is worth sharing or storing. Unless said otherwise they
+were measured with ``bench/kernels.py`` and ``bench/scaling.py`` on two cores of an Intel Emerald Rapids with AVX-512.
+The model of a register tile, in its own units, stands in `codegen.contraction.tiling`; what a machine has (lanes,
+registers, caches) in `runtime.host.Target`.
+"""
+
+from __future__ import annotations
+
+from pronghorn.engine.graph.dim import Dim, Extent
+
+TYPICAL = 64  # what a symbol of an extent, usually the batch, is taken to be
+
+# -- sharing work among threads; with bench/loaded.py on two cores of an AMD Zen 3, too
+SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
+MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what it has in its cache
+JOINING_CYCLES = 30_000  # of a second thread that joins a step
+GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of work should at least come near to
+LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
+RUN_CYCLES = 8_000  # of small kernels in a row: from here on another thread takes what has no need of them
+FEW_UNITS, MANY_UNITS = 8, 64  # of a kernel: with fewer, many threads have nothing to do; enough for as many cores
+FEWEST_CHAINED = 2  # units of a chain of kernels, whatever the batch, if its largest kernel has as many
+UNIT_ELEMENTS = 16  # where a kernel is one long loop: threads take many units at a time, chains only some
+LEAST_COLUMNS = 4096  # of a unit where the innermost loop is cut, too: sums of parts of rows take up to twice as long
+MANY_BYTES = 256 * 1024  # that are read once are read in order
+MOST_GRAINS = 1 << 15
+MOST_STEP_CYCLES = 400_000  # of a loop's step: longer ones are shared by themselves, at barriers
+MOST_CHAIN_CYCLES = 400_000  # of a unit that goes through several kernels, for which other threads may have to wait
+BLOCK_ROWS, LEAST_BLOCK_ROWS = 16, 8  # of a loop that is cut by rows: register tiles have some eight
+FEW_BLOCKS, MOST_BLOCKS = 2, 32  # of rows: fewer are cut further, for threads to share, and more become larger
+AHEAD_STEPS = 16  # packing ahead of a loop of few rows pays from here on: it takes four steps, and saves a fifth of one
+LINE_BYTES = 64  # of a cache
+MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
+
+# -- what is computed where it is used, and what is stored
+STEP_CYCLES, EXPENSIVE_CYCLES, RANDOM_CYCLES = 1, 12, 20  # of one element of a primitive, in additions
+RANDOM_CODE = 60  # what random bits take of a kernel's code, in additions: a block's rounds, for four elements
+REUSED_CYCLES = 8  # what several users would each compute is stored from here on
+FAR_CYCLES = 10  # of writing a byte beyond the caches and reading it again
+MOST_CYCLES = 400  # of one element: longer expressions are cut, for their code
+MOST_STORES = 8  # of one kernel: more would spill registers
+MOST_SUMS = 4  # of one kernel, which are in registers or near
+MOST_UNIT_SUMS = 4  # of a contraction's epilogue, each a row of numbers in the first-level cache
+SUM_CODE = 7  # of adding a vector to it
+FEWEST_SUMMED = 1 << 21  # results of a contraction: fewer stay near, and are as quickly read again
+LOOK_BACK = 12  # kernels that are tried for sharing loads
+MOST_CODE = 600  # of one kernel, in additions: LLVM takes longer than in proportion for a larger one
+MOST_TILE_CODE = 160  # of what becomes of a register tile's sums: more is written as a loop over the tile's rows
+MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
+DEEPEST = 96  # levels of an element's expression: code that walks it recurses
+
+EXPENSIVE = frozenset(
+    {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
+    | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
+)
+MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
+FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
+
+# -- sums that are split; the numbers are fixed, so that no bit depends on how many threads there are
+POOLED_CHUNKS = 16  # of a filter gradient from pooled values, whose sums are in registers
+FEWEST_CHUNKS, MOST_CHUNKS = 16, 128  # of a split reduction
+CHUNK_ROWS, CHUNK_ELEMENTS = 128, 32768  # of a chunk where there are more; each writes a row that is read again
+SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
+MOST_COLUMNS = 4096  # of results that are few; a chunk's are on the stack
+MANY_ROWS = 256  # each of which is one result: enough for all threads, and read in order where they are not split
+
+
+def typical(extent: Extent) -> int:
+    """A number for an extent where costs are compared.
+
+    >>> typical(10), typical(2 * Dim.symbol("batch"))
+    (10, 128)
+    """
+    return extent.evaluate(dict.fromkeys(extent.symbols, TYPICAL)) if isinstance(extent, Dim) else extent
+
+
+def chunks_of(length: int, results: int) -> int:
+    """How many chunks a split reduction has, a power of two: as many as its work can keep busy.
+
+    Args:
+        length: how many elements each result is made of, at typical extents.
+        results: how many there are.
+
+    >>> chunks_of(8192, 256), chunks_of(8192, 1), chunks_of(1 << 20, 64)
+    (64, 16, 128)
+    """
+    most = min(length // CHUNK_ROWS, length * results // CHUNK_ELEMENTS)
+    return max(FEWEST_CHUNKS, min(MOST_CHUNKS, 1 << max(most, 1).bit_length() - 1))
+
+
+def cost_of(name: str) -> int:
+    """Rough cost of an element of a primitive's output, in additions.
+
+    >>> cost_of("reshape"), cost_of("add"), cost_of("erf")
+    (0, 1, 12)
+    """
+    if name in FREE:
+        return 0
+    return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES

@@ -1,0 +1,115 @@
+"""Stage *place outputs*: where a program's results lie, and how variables get their new values.
+
+A variable is updated in place where the kernel that makes its new value is the last to look at the old one; otherwise
+the new value is copied over it at the end. Results that are inputs, constants or variables' memory are copied out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pronghorn.engine.compiler.expr import Expr, Index, Load, walk
+from pronghorn.engine.compiler.kernels import ContractionKernel, Kernel, LoopKernel, Nest, NodeKernel, Program
+from pronghorn.engine.compiler.schedule import copy_kernel
+from pronghorn.engine.compiler.virtual import linear
+from pronghorn.engine.graph.ir import Node, Value
+
+
+def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> tuple[Program, list[Value]]:
+    """The program with the copies that its outputs need.
+
+    Args:
+        program: its graph's outputs are ``num_results`` results and then the new values of ``variables``.
+        num_results: how many outputs are results.
+        variables: the inputs that hold the variables, in the order of the new values.
+
+    Returns:
+        The program, and for each result a stored value of its own, for which the caller provides the memory.
+    """
+    graph = program.graph
+    roots = [program.aliases.get(v, v) for v in graph.outputs]
+    made_by = {program.aliases.get(v, v): k for k in program.kernels for v in k.writes}
+    first: list[Kernel] = []  # copies of old values, before anything is overwritten
+    last: list[Kernel] = []
+
+    def copied(value: Value, where: list[Kernel]) -> Value:
+        fresh = Value(value.aval, graph)
+        where.append(copy_kernel(value, fresh))
+        return fresh
+
+    results = [r if r in made_by else copied(r, first) for r in roots[:num_results]]
+    olds = set(variables)
+    updates = [(r, v) for r, v in zip(roots[num_results:], variables) if r is not v]
+    updates = [(copied(r, first) if r in olds else r, v) for r, v in updates]
+    kernels = [*first, *program.kernels]
+    in_place = overwriting(Program(graph, kernels, program.aliases), updates)
+    last += [copy_kernel(root, variable) for root, variable in updates if in_place.get(root) is not variable]
+    taken: set[Value] = set(in_place)
+    for i, result in enumerate(results):
+        if result in taken:
+            results[i] = copied(result, last)
+        taken.add(results[i])
+    # what is copied out of a variable's memory must be there before another copy changes it: none does, as each
+    # variable is written once
+    return Program(graph, [*kernels, *last], {**program.aliases, **in_place}), results
+
+
+def overwriting(program: Program, updates: Sequence[tuple[Value, Value]]) -> dict[Value, Value]:
+    """Which new values may lie where the old ones do, since the kernel that makes one is the last to look at the old.
+
+    Args:
+        program: it.
+        updates: new values (memory of the program's own) and the old ones, each of which is given once.
+    """
+    made_by = {program.aliases.get(v, v): k for k in program.kernels for v in k.writes}
+    in_parts = {program.aliases[v] for k in program.kernels for v in k.writes if v in program.aliases}
+    order = {kernel: at for at, kernel in enumerate(program.kernels)}
+    last_read = {v: at for at, kernel in enumerate(program.kernels) for v in kernel.reads}
+    in_place: dict[Value, Value] = {}
+    for new, old in updates:
+        kernel = made_by.get(new)
+        is_last = kernel is not None and last_read.get(old, -1) <= order[kernel] and new not in in_parts
+        if kernel is not None and is_last and new not in in_place and may_overwrite(kernel, new, old):
+            in_place[new] = old
+    return in_place
+
+
+def may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
+    """Whether ``kernel``, after which nothing reads ``variable``, may write ``root`` straight over it: of the old value
+    it reads only the element that it is about to write."""
+    if root.shape != variable.shape:
+        return False
+    if variable not in kernel.reads:
+        return not isinstance(kernel, NodeKernel)
+    if isinstance(kernel, NodeKernel):
+        return _changes_rows(kernel.node, variable)
+    return isinstance(kernel, Nest) and _reads_own_element(kernel, root, variable)
+
+
+def _changes_rows(node: Node, variable: Value) -> bool:
+    """Whether a node gives a variable with other values in some rows, which are in memory of their own."""
+    if node.prim.name != "scatter" or node.inputs[0] is not variable:
+        return False
+    return all(v.node is not None and v.node.prim.name not in ("reshape", "stop_gradient") for v in node.inputs[1:])
+
+
+def _reads_own_element(kernel: Nest, root: Value, variable: Value) -> bool:
+    """Whether ``variable`` is read only in the expressions that are stored, and there at the element stored.
+
+    These are evaluated, all of them, once for each element (or vector of elements) and before that is stored.
+    """
+    if kernel.domain != root.shape:
+        return False
+    if isinstance(kernel, ContractionKernel):
+        if kernel.pool or kernel.zero_first or any(variable in (p.a, p.b) for p in kernel.parts):
+            return False
+        if any(variable in s.kernel.reads or _loads(variable, *s.elements) for s in kernel.sums):
+            return False
+    elif isinstance(kernel, LoopKernel) and any(_loads(variable, *r.roots) for r in kernel.reductions):
+        return False
+    own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
+    return all(load.offset == own for load in _loads(variable, *(s.expr for s in kernel.stores)))
+
+
+def _loads(value: Value, *roots: Expr) -> list[Load]:
+    return [e for e in walk(*roots) if isinstance(e, Load) and e.value is value]

@@ -1,0 +1,68 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pronghorn.engine.runtime import threads
+
+
+@pytest.fixture(autouse=True)
+def _default_afterwards(monkeypatch):
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    threads.set_num_threads(None)
+    yield
+    threads.set_num_threads(None)
+
+
+def test_all_available_cores_by_default():
+    assert threads.get_num_threads() == threads.available_cores() >= 1
+
+
+def test_the_environment_sets_the_default(monkeypatch):
+    monkeypatch.setenv(threads.VARIABLE, " 3 ")
+    assert threads.get_num_threads() == 3
+    threads.set_num_threads(2)
+    assert threads.get_num_threads() == 2
+    threads.set_num_threads(None)
+    assert threads.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "100000"])
+def test_a_bad_environment_is_an_error_that_names_it(monkeypatch, text):
+    monkeypatch.setenv(threads.VARIABLE, text)
+    with pytest.raises(ValueError, match=f"PRONGHORN_NUM_THREADS is '?{text}.*1 to 1024"):
+        threads.get_num_threads()
+
+
+@pytest.mark.parametrize("value", [0, -4, 1025])
+def test_a_number_out_of_range(value):
+    with pytest.raises(ValueError, match=f"`n` is {value}.*1 to 1024"):
+        threads.set_num_threads(value)
+
+
+@pytest.mark.parametrize("value", [1.5, "2", True, [1]])
+def test_a_value_that_is_no_number(value):
+    with pytest.raises(TypeError, match="whole number of threads"):
+        threads.set_num_threads(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"), [("max 100000", 8), ("150000 100000", 2), ("50000 100000", 1), ("nonsense", 8), ("0 0", 8)]
+)
+def test_a_container_s_quota_limits_the_default(monkeypatch, text, cores):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(threads.Path, "read_text", lambda self: text if self.name == "cpu.max" else _missing())
+    assert threads.available_cores() == cores
+
+
+def _missing():
+    raise FileNotFoundError
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1"])
+def test_a_bad_environment_is_told_at_the_import(text):
+    env = {**os.environ, threads.VARIABLE: text}
+    done = subprocess.run([sys.executable, "-c", "import pronghorn.config"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().rpartition("\n")[2].startswith("ValueError: The environment variable PRONGHORN_NUM_TH")
