@@ -73,3 +73,26 @@ def test_matches_keras(name):
         results.append([predicted, *(after - w for w, after in zip(weights, model.get_weights(), strict=True))])
     for got, expected in zip(*results, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("value", [-9999.0, 1e6, 1e8, np.inf, np.nan])
+def test_future_pixels_do_not_reach_the_past_of_a_masked_filter(value, compiled):
+    """Where Keras's results stay as they are to the bit, so do ours."""
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((3, 3, 32, 32)).astype("float32") / 10
+    kernel[2] = kernel[1, 2] = 0
+    before = rng.standard_normal((2, 16, 16, 32)).astype("float32")
+    after = before.copy()
+    after[:, 9:] = value
+
+    def conv(k):
+        call = lambda x, w: k.ops.conv(x, w, padding="same")  # noqa: E731
+        return pronghorn.jit(call) if compiled and k is pronghorn else call
+
+    kept = []
+    for k in (pronghorn, keras):
+        results = [np.asarray(conv(k)(x, kernel)) for x in (before, after)]
+        kept.append(results[0] == results[1])
+    np.testing.assert_array_equal(*kept)
+    assert kept[0][:, :8].all()

@@ -14,6 +14,7 @@ from typing import TypeVar
 from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.engine.codegen.contraction import (
     FEW_ROWS,
+    GAPS,
     PACKED,
     AnyPlan,
     Array,
@@ -59,7 +60,7 @@ from pronghorn.engine.runtime.host import Target
 Channelwise = ChannelwisePlan | ChannelwiseGradient
 Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None, FewFiltersPlan | None)
 FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan | Channelwise | FewFiltersPlan
-BEFORE = {**PACKED, "runs": "runs"}
+BEFORE = {**PACKED, "runs": "runs", GAPS: GAPS}
 """The kernels before the main one, by their roles, and the buffers that they write."""
 
 
@@ -297,6 +298,10 @@ def _scratch_value(scratch: Scratch, kernel: ContractionKernel) -> Value:
 
 def _packed_operands(part: Part, made: AnyPlan, tables: Tables) -> dict[str, Value]:
     """What each kernel that packs reads, by its role; a plan may have exchanged the operands."""
+    if isinstance(made, WinogradPlan):
+        return {GAPS: part.b, "pack": part.b}
+    if isinstance(made, WidePlan):
+        return {GAPS: part.b, "pack_a": part.a}
     if not isinstance(made, Plan | PairPlan | FewFiltersPlan):
         return {}
     by_slot = {tables.buffer(v): v for v in (part.a, part.b)}
@@ -318,6 +323,7 @@ def _launch(
     if info.role in BEFORE:
         reads = {packed[info.role]} if info.role in packed else {part.b, part.a}
         writes = {v for v, s in zip(scratch, made.scratch) if s.purpose == BEFORE[info.role]}
+        reads |= {v for v, s in zip(scratch, made.scratch) if s.purpose == GAPS and info.role != GAPS}
     elif info.role == "main" and made.chunks:
         reads = {part.a, part.b} | set(scratch)
         writes = {v for v, s in zip(scratch, made.scratch) if s.purpose not in BEFORE.values()}

@@ -276,6 +276,71 @@ def test_a_result_along_one_axis_depends_on_its_taps_only(native, size, taps, di
     assert not problem.result(after)[0][first < dilation].any()
 
 
+RESULTS = [name for name in CASES if "filter gradient" not in name]
+
+
+def with_gaps(problem, share):
+    """The same problem: a share of its taps are zeros, and some inputs are large beyond all others."""
+    rng = np.random.default_rng(0)
+    a, b, _ = problem.arrays
+    b[rng.random(b.size) < share] = 0
+    a[rng.random(a.size) < 0.02] = 1e8
+    return problem
+
+
+def assert_each_is_exact(problem, c):
+    """Errors are measured by each result's own sum of absolute products: zeros let nothing of a large input through."""
+    expected = problem.expected()
+    for array in problem.arrays[:2]:
+        np.abs(array, out=array)
+    assert (np.abs(problem.result(c) - expected) <= 2e-6 * problem.expected()).all()
+
+
+@pytest.mark.mostly_slow(every=3)
+@pytest.mark.parametrize("name", RESULTS)
+def test_taps_of_zero_let_nothing_through(native, name):
+    problem = with_gaps(CASES[name](), 0.5)
+    c, _ = run(native, problem, "native", planner=winograd, cuts=(0.3, 0.8))
+    assert_each_is_exact(problem, c)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ["odd", "input gradient, odd", "few tiles, input gradient", "5x5, few tiles, odd"])
+def test_taps_of_zero_on_any_machine(native, name, target):
+    problem = with_gaps(CASES[name](), 0.5)
+    c, _ = run(native, problem, target, planner=winograd)
+    assert_each_is_exact(problem, c)
+
+
+@pytest.mark.parametrize("name", ["odd", "input gradient, odd", "few tiles, blocks of channels", "five taps, odd"])
+def test_one_tap_of_zero_is_found_wherever_it_is(native, name):
+    """In the first and last elements, whose vectors are not full, of any sign; a NaN is none."""
+    native = functools.cache(native)
+    for place, value, found in ((0, 0.0, 1), (-1, -0.0, 1), (0, np.nan, 0), (0, 1e-45, 0)):
+        problem = CASES[name]()
+        problem.arrays[1][place] = value
+        kept = {}
+        run(native, problem, "native", planner=winograd, keep=kept)
+        assert kept["gaps"].any() == found
+
+
+def test_filters_of_zeros_alone_have_no_gap(native):
+    problem, kept = conv(2, 9, 11, 16, 32, 3, 3), {}
+    problem.arrays[1].reshape(9, 16, 32)[:, 3:5, 7:] = 0
+    run(native, problem, "native", planner=winograd, keep=kept)
+    assert not kept["gaps"].any()
+
+
+@pytest.mark.parametrize("name", ["odd", "few tiles, input gradient"])
+def test_taps_of_zero_in_low_precision(native, name):
+    problem = with_gaps(CASES[name](dtypes=("bfloat16", "bfloat16", "float32")), 0.5)
+    c, _ = run(native, problem, "native", planner=winograd)
+    expected = problem.expected()
+    for array in problem.arrays[:2]:
+        array[:] = np.abs(array.astype("f4"))
+    assert (np.abs(problem.result(c) - expected) <= 2e-6 * problem.expected()).all()
+
+
 def test_small_integers_are_exact(native):
     rng = np.random.default_rng(0)
     wide = conv(3, 6, 7, 64, 32, 3, 3)

@@ -20,10 +20,17 @@ from pronghorn.engine.codegen.contraction.pairs import (
 from pronghorn.engine.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.engine.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.engine.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.engine.codegen.contraction.winograd import FilterGradientPlan, WidePlan, WinogradPlan, plan_winograd
+from pronghorn.engine.codegen.contraction.winograd import (
+    GAPS,
+    FilterGradientPlan,
+    WidePlan,
+    WinogradPlan,
+    plan_winograd,
+)
 
 __all__ = [
     "FEW_ROWS",
+    "GAPS",
     "PACKED",
     "AnyPlan",
     "Array",

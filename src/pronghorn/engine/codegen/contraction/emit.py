@@ -28,6 +28,7 @@ from pronghorn.engine.codegen.contraction.tile import Context, Epilogue, State, 
 from pronghorn.engine.codegen.contraction.tiling import REMAINDER_ROWS
 from pronghorn.engine.codegen.contraction.unit_rows import RowSums, units_in_groups
 from pronghorn.engine.codegen.contraction.winograd import FilterGradientPlan, WidePlan, WinogradPlan
+from pronghorn.engine.codegen.contraction.winograd.gaps import emit_gaps
 from pronghorn.engine.codegen.contraction.winograd.gradient_kernels import accumulate, emit_chunk_sums, emit_sums
 from pronghorn.engine.codegen.contraction.winograd.kernels import emit_filters, emit_tiles
 from pronghorn.engine.codegen.contraction.winograd.wide_kernels import emit_all_tiles, emit_wide
@@ -85,9 +86,9 @@ def emit(
     if isinstance(plan, FilterGradientPlan):
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WidePlan):
-        return _emit_wide(module, name, plan, machine, tables, epilogue, scratch_slots[0], row_sums)
+        return _emit_wide(module, name, plan, machine, tables, epilogue, scratch_slots, row_sums)
     if isinstance(plan, WinogradPlan):
-        return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots[0], row_sums)
+        return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots, row_sums)
     if tile_epilogue and (isinstance(plan, PairPlan) or not plan.multiples or plan.chunks):
         raise ValueError("An epilogue over whole tiles needs a plan made with `multiples`.")
     scratch = {buffer.purpose: slot for buffer, slot in zip(plan.scratch, scratch_slots, strict=True)}
@@ -135,13 +136,14 @@ def _emit_winograd(
     tables: Tables,
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
-    slot: int,
+    scratch: Sequence[int],
     row_sums: RowSums | None,
 ) -> list[str]:
     (product,) = emit(module, f"{name}.product", plan.product, machine, tables)
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
-    emit_filters(module, names[0], plan, machine, tables, slot)
-    emit_tiles(module, names[1], plan, machine, tables, slot, product, epilogue, tile_epilogue, row_sums)
+    emit_gaps(module, names[0], plan, tables, scratch[0])
+    emit_filters(module, names[1], plan, machine, tables, scratch)
+    emit_tiles(module, names[2], plan, machine, tables, scratch, product, epilogue, tile_epilogue, row_sums)
     return names
 
 
@@ -152,13 +154,14 @@ def _emit_wide(
     machine: HasFeatures,
     tables: Tables,
     epilogue: Epilogue | None,
-    slot: int,
+    scratch: Sequence[int],
     row_sums: RowSums | None,
 ) -> list[str]:
     (product,) = emit(module, f"{name}.product", plan.product, machine, tables, accumulate)
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
-    emit_all_tiles(module, names[0], plan, machine, tables, slot)
-    emit_wide(module, names[1], plan, machine, tables, slot, product, epilogue, row_sums)
+    emit_gaps(module, names[0], plan, tables, scratch[0])
+    emit_all_tiles(module, names[1], plan, machine, tables, scratch)
+    emit_wide(module, names[2], plan, machine, tables, scratch, product, epilogue, row_sums)
     return names
 
 

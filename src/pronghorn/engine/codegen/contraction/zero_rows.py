@@ -14,13 +14,13 @@ from pronghorn.engine.codegen.contraction.zeros import RUN_BLOCK, RUN_STEPS
 from pronghorn.engine.codegen.convert import storage_type
 from pronghorn.engine.codegen.slots import MOST_WRITTEN, Slots, Tables
 
-__all__ = ["any_nonzero", "emit_runs", "run_at"]
+__all__ = ["Bits", "any_nonzero", "emit_runs", "run_at"]
 
 _INFINITY = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "float64": 0x7FF0000000000000}
 
 
 @dataclass(frozen=True, slots=True)
-class _Bits:
+class Bits:
     """Vectors of floats without their signs, as integers: a zero is 0, no number is as large as infinities and NaNs."""
 
     fb: FunctionBuilder
@@ -49,6 +49,10 @@ class _Bits:
     def larger(self, a: Operand, b: Operand) -> str:
         """Lane by lane."""
         return self.fb.intrinsic("llvm.umax", self.ty, a, b)
+
+    def smaller(self, a: Operand, b: Operand) -> str:
+        """Lane by lane."""
+        return self.fb.intrinsic("llvm.umin", self.ty, a, b)
 
     def across(self, pointer: str, rows: Sequence[Operand], columns: tuple[Operand, Operand], before: str) -> str:
         """The largest lane by lane, of what was found before and of some columns of rows that start so far behind a
@@ -100,7 +104,7 @@ def any_nonzero(
         columns: the first, and that behind the last; none is an answer, too.
         lanes: how many are looked at at a time.
     """
-    bits = _Bits(fb, dtype, lanes)
+    bits = Bits(fb, dtype, lanes)
     start, stop = columns
     row = fb.gep(bits.element, fb.gep(bits.element, pointer, rows[0]), start)
     quick = bits.is_nonzero(bits.first(row, fb.max(fb.sub(stop, start), 0)))
@@ -149,7 +153,7 @@ def emit_runs(module: ModuleBuilder, name: str, plan: Plan, tables: Tables, slot
 class _Operand:
     """A or B, as rows of adjacent elements: its first, how far rows are apart, and how long they are."""
 
-    bits: _Bits
+    bits: Bits
     base: str
     stride: Operand
     length: Operand
@@ -159,7 +163,7 @@ class _Operand:
         spec = plan.spec
         array: Array = getattr(spec, which)
         (row,) = (axis for axis in spec.axes if not axis.reduced and getattr(axis, which) != 0)
-        bits, base = _Bits(fb, array.dtype, plan.tile.lanes), base_of(fb, slots, array)
+        bits, base = Bits(fb, array.dtype, plan.tile.lanes), base_of(fb, slots, array)
         (step,) = plan.depth
         return _Operand(bits, base, slots.extent(getattr(step, which)), slots.extent(row.extent))
 

@@ -21,11 +21,12 @@ from collections.abc import Mapping
 from pronghorn.engine.codegen.contraction.plan import Plan
 from pronghorn.engine.codegen.contraction.spec import Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine
+from pronghorn.engine.codegen.contraction.winograd.gaps_plan import GAPS
 from pronghorn.engine.codegen.contraction.winograd.gradient_plan import FilterGradientPlan, plan_filter_gradient
 from pronghorn.engine.codegen.contraction.winograd.plan import WinogradPlan, plan_results
 from pronghorn.engine.codegen.contraction.winograd.wide_plan import WidePlan
 
-__all__ = ["FilterGradientPlan", "WidePlan", "WinogradPlan", "plan_winograd"]
+__all__ = ["GAPS", "FilterGradientPlan", "WidePlan", "WinogradPlan", "plan_winograd"]
 
 
 def plan_winograd(

@@ -8,7 +8,7 @@ from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.engine.codegen.contraction.nest import load_elements
 from pronghorn.engine.codegen.contraction.pack import transposed
 from pronghorn.engine.codegen.contraction.winograd.inputs import store_planes
-from pronghorn.engine.codegen.contraction.winograd.shape import Taps, Tiled, static
+from pronghorn.engine.codegen.contraction.winograd.shape import Taps, Tiled, rows_of, static
 from pronghorn.engine.codegen.contraction.winograd.transforms import ALL, Transforms
 from pronghorn.engine.codegen.convert import HasFeatures, storage_type
 
@@ -25,17 +25,32 @@ def taps_offset(plan: Tiled, i: int, j: int) -> int:
 
 
 def transform_filters(
-    fb: FunctionBuilder, plan: Tiled, load: Callable[[int, int], str], out: str, plane: int, groups: slice = ALL
+    fb: FunctionBuilder,
+    plan: Tiled,
+    gap: Operand,
+    load: Callable[[int, int], str],
+    out: str,
+    plane: int,
+    groups: slice = ALL,
 ) -> None:
-    """Transforms a vector of filters, whose taps ``load`` gives, into planes: those of some ``groups``' points."""
+    """Transforms a vector of filters, whose taps ``load`` gives, into planes: those of some ``groups``' points.
+
+    Where there is a ``gap``, the taps of these groups' rows are stored as they are, in order.
+    """
     ty = vec("float", plan.lanes)
-    store_planes(fb, ty, Transforms(fb, ty, plan.pairs).filters(load, groups), out, plane)
+    with fb.if_else(gap) as (yes, no):
+        with yes:
+            rows, columns = rows_of(plan.rows, groups), range(plan.columns.size)
+            store_planes(fb, ty, ([load(i, j) for j in columns] for i in rows), out, plane)
+        with no:
+            store_planes(fb, ty, Transforms(fb, ty, plan.pairs).filters(load, groups), out, plane)
 
 
 def transform_turned(
     fb: FunctionBuilder,
     plan: Tiled,
     machine: HasFeatures,
+    gap: Operand,
     pointer: str,
     stride: Operand,
     room: str,
@@ -49,6 +64,7 @@ def transform_turned(
         fb: the function being written.
         plan: the plan.
         machine: for which.
+        gap: whether the taps are stored as they are.
         pointer: the first channel of the first filter.
         stride: from one filter to the next.
         room: a buffer for a block of each tap.
@@ -76,4 +92,4 @@ def transform_turned(
         def load(i: int, j: int, taps: str = taps) -> str:
             return fb.load(ty, fb.gep(ty, taps, width * i + j))
 
-        transform_filters(fb, plan, load, target(channel), plane, groups)
+        transform_filters(fb, plan, gap, load, target(channel), plane, groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.engine.codegen.contraction.nest import load_elements
@@ -42,10 +43,12 @@ def transform_inputs(
     at: tuple[Operand, Operand],
     target: str,
     groups: slice = ALL,
+    gap: Operand | None = None,
 ) -> None:
     """Transforms the tile of an ``image`` whose first result is ``at``, all channels, into the planes of ``target``.
 
-    If not all ``groups`` of the rows' taps are asked for, these planes are only those of their points.
+    If not all ``groups`` of the rows' taps are asked for, these planes are only those of their points. Where there is a
+    ``gap`` in the filters, the tile's inputs are stored as they are: as many planes as its window has places.
     """
     dtype, lanes, extent = plan.spec.a.dtype, plan.lanes, static(plan.channels.extent)
     scalar = storage_type(dtype)
@@ -68,7 +71,15 @@ def transform_inputs(
             at = fb.gep(scalar, here, fb.add(offsets[0][i], offsets[1][j]))
             return str(load_elements(fb, at, dtype, "float32", lanes, machine, mask))
 
-        store_planes(fb, ty, transforms.inputs(load, groups), fb.gep("float", target, channel), plan.input_plane)
+        out = fb.gep("float", target, channel)
+        with ExitStack() as stack:
+            if gap is not None:
+                yes, no = stack.enter_context(fb.if_else(gap))
+                with yes:
+                    rows, columns = (range(pair.window) for pair in plan.pairs)
+                    store_planes(fb, ty, ([load(i, j) for j in columns] for i in rows), out, plan.input_plane)
+                stack.enter_context(no)
+            store_planes(fb, ty, transforms.inputs(load, groups), out, plan.input_plane)
 
 
 def origin_of(fb: FunctionBuilder, plan: Tiled, at: tuple[Operand, Operand]) -> Operand:

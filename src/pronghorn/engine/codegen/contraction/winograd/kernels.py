@@ -6,6 +6,7 @@ register-tiled contraction, all matrices at once, and transformed back in regist
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
@@ -19,6 +20,8 @@ from pronghorn.engine.codegen.contraction.tile import Epilogue, TileEpilogue
 from pronghorn.engine.codegen.contraction.unit_rows import RowSums
 from pronghorn.engine.codegen.contraction.winograd.ahead import ask_for_inputs, multiply
 from pronghorn.engine.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
+from pronghorn.engine.codegen.contraction.winograd.gaps import clear, has_gaps, negate
+from pronghorn.engine.codegen.contraction.winograd.gaps_plan import sums_of
 from pronghorn.engine.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.engine.codegen.contraction.winograd.plan import WinogradPlan
 from pronghorn.engine.codegen.contraction.winograd.results import ResultWriter
@@ -31,13 +34,20 @@ __all__ = ["emit_filters", "emit_tiles"]
 
 
 def emit_filters(
-    module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, tables: Tables, slot: int
+    module: ModuleBuilder,
+    name: str,
+    plan: WinogradPlan,
+    machine: HasFeatures,
+    tables: Tables,
+    scratch: Sequence[int],
 ) -> None:
-    """Writes the kernel that transforms the filters into ``slot``: [points, channels, filters].
+    """Writes the kernel that transforms the filters: [points, channels, filters].
 
-    A unit is a channel, or a vector of them if the filters are turned.
+    A unit is a channel, or a vector of them if the filters are turned. ``scratch`` are the slots of the plan's.
     """
     fb = start_kernel(module, name)
+    gaps, slot = scratch
+    gap = has_gaps(fb, plan, gaps)
     spec, lanes = plan.spec, plan.lanes
     slots = Slots(fb, tables)
     scalar, ty = storage_type(spec.b.dtype), vec("float", lanes)
@@ -53,11 +63,11 @@ def emit_filters(
             here, out = fb.gep(scalar, origin, fb.mul(first, stride)), fb.gep("float", row, first)
             if plan.turned:
                 at = lambda n, out=out: fb.gep("float", out, fb.mul(n, plan.filters))  # noqa: E731
-                transform_turned(fb, plan, machine, here, stride, room, at, plan.filter_plane)
+                transform_turned(fb, plan, machine, gap, here, stride, room, at, plan.filter_plane)
             else:
                 valid = fb.max(fb.min(fb.sub(extent, first), lanes), 0)
                 load = partial(_tap, fb, here, stride, valid, plan, machine)
-                transform_filters(fb, plan, load, out, plan.filter_plane)
+                transform_filters(fb, plan, gap, load, out, plan.filter_plane)
     fb.ret()
 
 
@@ -104,14 +114,14 @@ def emit_tiles(
     plan: WinogradPlan,
     machine: HasFeatures,
     tables: Tables,
-    slot: int,
+    scratch: Sequence[int],
     product: str,
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
     row_sums: RowSums | None,
 ) -> None:
-    """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the filters."""
-    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue, row_sums).write()
+    """Writes the main kernel. ``product`` is the name of that of ``plan.product``; ``scratch`` are the plan's slots."""
+    _Tiles(module, name, plan, machine, tables, scratch, product, epilogue, tile_epilogue, row_sums).write()
 
 
 class _Tiles:
@@ -124,7 +134,7 @@ class _Tiles:
         plan: WinogradPlan,
         machine: HasFeatures,
         tables: Tables,
-        slot: int,
+        scratch: Sequence[int],
         product: str,
         epilogue: Epilogue | None,
         tile_epilogue: TileEpilogue | None,
@@ -138,19 +148,25 @@ class _Tiles:
         self.a_base = fb.gep(
             storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.slots.extent(spec.a.offset)
         )
+        gaps, slot = scratch
+        self.gap = has_gaps(fb, plan, gaps)
         self.b_base = base_pointer(fb, slot)
         self.inputs = fb.alloca("float", plan.points * plan.input_plane, align=64)
         self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
-        self.tables = [self._table(block) for block in range(plan.filters // plan.width)]
+        blocks = [fb.gep("float", self.b_base, block * plan.width) for block in range(plan.filters // plan.width)]
+        self.tables = [self._table(self.inputs, filters, self.products) for filters in blocks]
+        self.blocks = blocks
+        self.one = self._table(self.inputs, self.b_base, self.products)  # of a product that is asked for alone
 
-    def _table(self, block: int) -> str:
-        """What the product's kernel gets: its buffers, for one block of filters."""
-        fb = self.fb
-        table = fb.alloca("ptr", 3, align=8)
-        filters = fb.gep("float", self.b_base, block * self.plan.width)
-        for number, pointer in enumerate((self.inputs, filters, self.products)):
-            fb.store("ptr", pointer, fb.gep("ptr", table, number))
+    def _table(self, *pointers: str) -> str:
+        """What the product's kernel gets: its buffers."""
+        table = self.fb.alloca("ptr", len(pointers), align=8)
+        self._fill(table, *pointers)
         return table
+
+    def _fill(self, table: str, *pointers: str) -> None:
+        for number, pointer in enumerate(pointers):
+            self.fb.store("ptr", pointer, self.fb.gep("ptr", table, number))
 
     def write(self) -> None:
         fb, plan = self.fb, self.plan
@@ -168,7 +184,11 @@ class _Tiles:
             with fb.loop(0, plan.tiles) as number:
                 self._transform(start, number, fb.min(fb.add(first, number), plan.tiles_of_image - 1))
             for index, table in enumerate(self.tables):
-                multiply(fb, plan, self.product, table, None if index else ask)
+                with fb.if_else(self.gap) as (yes, no):
+                    with yes:
+                        self._add_up(self.blocks[index])
+                    with no:
+                        multiply(fb, plan, self.product, table, None if index else ask)
                 last = fb.min(fb.sub(plan.tiles_of_image, first), plan.tiles)
                 with fb.loop(0, last) as number:
                     self._finish(start, number, fb.add(first, number), index * plan.width)
@@ -190,7 +210,34 @@ class _Tiles:
         """One tile of the input, all channels, into the buffer."""
         fb, plan = self.fb, self.plan
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
-        transform_inputs(fb, plan, self.machine, self._image(start), position(fb, plan, tile), target)
+        image, at = self._image(start), position(fb, plan, tile)
+        transform_inputs(fb, plan, self.machine, image, at, target, gap=self.gap)
+
+    def _add_up(self, filters: str) -> None:
+        """The products where filters have a gap: plain sums over their taps, one after another.
+
+        A plane that no sum lies in takes the product of a tap.
+        """
+        fb, plan, lanes = self.fb, self.plan, self.plan.lanes
+        sums, ty = sums_of(plan), vec("float", plan.lanes)
+        free = next(n for n in range(plan.points) if n not in [sums.plane(*place) for place in sums.places()])
+        extent, units = plan.tiles * plan.width, plan.product.kernels[0].units.evaluate({}) // plan.points
+        room = fb.gep("float", self.products, free * plan.product_plane)
+        clear(fb, ty, self.products, plan.points * plan.product_plane, lanes)
+        for row, column in sums.places():
+            total = fb.gep("float", self.products, sums.plane(row, column) * plan.product_plane)
+            with fb.loop(0, plan.rows.size) as i, fb.loop(0, plan.columns.size) as j:
+                read = sums.read(fb, plan, (row, column), (i, j))
+                inputs = fb.gep("float", self.inputs, fb.mul(read, plan.input_plane))
+                tap = fb.mul(fb.add(fb.mul(i, plan.columns.size), j), plan.filter_plane)
+                self._fill(self.one, inputs, fb.gep("float", filters, tap), room)
+                fb.call(self.product, "void", [("ptr", self.one), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
+                with fb.loop(0, extent, lanes) as at:
+                    here = fb.gep("float", total, at)
+                    one = fb.load(ty, fb.gep("float", room, at))
+                    fb.store(ty, fb.op("fadd", ty, fb.load(ty, here), one), here)
+        clear(fb, ty, room, extent, lanes)
+        negate(fb, ty, self.products, sums, plan.product_plane, extent, lanes)
 
     def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
         """One tile's results, from their products, for one block of filters."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.engine.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.engine.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine
 from pronghorn.engine.codegen.contraction.unit_rows import UnitRows
+from pronghorn.engine.codegen.contraction.winograd.gaps_plan import look_at, look_kernel
 from pronghorn.engine.codegen.contraction.winograd.shape import (
     GAIN,
     MANY_POINTS,
@@ -27,7 +28,7 @@ from pronghorn.engine.codegen.contraction.winograd.shape import (
     whole,
 )
 from pronghorn.engine.codegen.contraction.winograd.wide_plan import WidePlan, plan_wide
-from pronghorn.engine.codegen.units import Units
+from pronghorn.engine.codegen.units import Count, Units
 from pronghorn.engine.compiler.costs import MULTIPLY_ADDS, typical
 from pronghorn.engine.graph.dim import product as product_of
 
@@ -202,20 +203,34 @@ def _planned(
     product = plan(inner, machine)
     if len(product.kernels) != 1:
         return None
+    product = _by_point(product)
     blocks = -(-rows.tiles * columns.tiles // tiles)
     transforms = tiles * (depth // lanes * _INPUT + filters // lanes * _RESULT) * effort_of((rows, columns))
     block = product.tile.cycles * (filters // width) + transforms
     many = prod(typical(axis.extent) for axis in images)
     cycles = block * blocks * many + depth * filters // lanes * _FILTER
     step = lanes if _turned(channels, vector, lanes) else 1
+    look, found = look_kernel(look_at((rows, columns), channels, vector, lanes), (rows, columns))
     kernels = (
+        look,
         Kernel("pack", Units(static(channels.extent) // step), step * filters // lanes * _FILTER / MULTIPLY_ADDS),
         Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), block / MULTIPLY_ADDS),
     )
-    scratch = (Scratch("packed B", "float32", points * (depth * filters + lanes)),)
+    scratch = (found, Scratch("packed B", "float32", points * (depth * filters + lanes)))
     return WinogradPlan(
         spec, rows, columns, images, channels, vector, tiles, width, lanes, product, cycles, kernels, scratch
     )
+
+
+def _by_point(product: Plan) -> Plan:
+    """The plan with units of one point at most, so that products of some of them can be asked for."""
+    outer = next(number for number, level in enumerate(product.levels) if level.axis and level.axis.name == "point")
+    if product.unit_levels > outer:
+        return product
+    (main,) = product.kernels
+    units = Units.of(*(Count(level.axis.extent, level.step) for level in product.levels[: outer + 1] if level.axis))
+    share = main.cycles / units.evaluate({})
+    return replace(product, unit_levels=outer + 1, kernels=(replace(main, units=units, cycles=share),))
 
 
 def _turned(channels: Axis, vector: Axis, lanes: int) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "phases_of",
     "points_of",
     "roles",
+    "rows_of",
     "static",
     "whole",
 ]
@@ -130,6 +131,7 @@ class Tiled:
     rows: Taps
     columns: Taps
     channels: Axis
+    vector: Axis
     tiles: int
     lanes: int
     product: Plan
@@ -143,6 +145,11 @@ class Tiled:
     def taps(self) -> int:
         """How many taps a filter has."""
         return self.rows.size * self.columns.size
+
+    @property
+    def filter_axes(self) -> tuple[Axis, Axis]:
+        """The filters' axes of channels, all of them: the summed one and the result's."""
+        return self.channels, self.vector
 
     @property
     def points(self) -> int:
@@ -217,6 +224,12 @@ def phases_of(pairs: tuple[Taps, Taps]) -> tuple[Phase, ...]:
         points = (len(taps) + rows.step - 1) * columns.points
         phases.append(Phase(slice(number, number + 1), sum(phase.points for phase in phases), points))
     return tuple(phases)
+
+
+def rows_of(pair: Taps, groups: slice) -> range:
+    """The taps of some groups: all of them, or those of one."""
+    taps = sorted(tap for group in pair.groups[groups] for tap in group)
+    return range(taps[0], taps[-1] + 1, taps[1] - taps[0] if len(taps) > 1 else 1)
 
 
 def effort_of(pairs: tuple[Taps, Taps]) -> float:

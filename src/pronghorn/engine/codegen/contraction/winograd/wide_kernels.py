@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
@@ -10,9 +11,11 @@ from pronghorn.engine.codegen.contraction.nest import linear, load_elements, spl
 from pronghorn.engine.codegen.contraction.tile import Epilogue
 from pronghorn.engine.codegen.contraction.unit_rows import RowSums
 from pronghorn.engine.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
+from pronghorn.engine.codegen.contraction.winograd.gaps import has_gaps, negate
+from pronghorn.engine.codegen.contraction.winograd.gaps_plan import sums_of
 from pronghorn.engine.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.engine.codegen.contraction.winograd.results import ResultWriter
-from pronghorn.engine.codegen.contraction.winograd.shape import Phase, static
+from pronghorn.engine.codegen.contraction.winograd.shape import Phase, rows_of, static
 from pronghorn.engine.codegen.contraction.winograd.wide_plan import ROWS, WidePlan
 from pronghorn.engine.codegen.convert import HasFeatures, storage_type
 from pronghorn.engine.codegen.slots import Slots, Tables
@@ -22,13 +25,15 @@ __all__ = ["emit_all_tiles", "emit_wide"]
 
 
 def emit_all_tiles(
-    module: ModuleBuilder, name: str, plan: WidePlan, machine: HasFeatures, tables: Tables, slot: int
+    module: ModuleBuilder, name: str, plan: WidePlan, machine: HasFeatures, tables: Tables, scratch: Sequence[int]
 ) -> None:
-    """Writes the kernel that transforms the tiles into ``slot``: [group, channel block, point, tile, channel].
+    """Writes the kernel that transforms the tiles: [group, channel block, point, tile, channel].
 
-    A unit is a tile.
+    A unit is a tile. ``scratch`` are the slots of the plan's.
     """
     fb = start_kernel(module, name)
+    gaps, slot = scratch
+    gap = has_gaps(fb, plan, gaps)
     slots, spec = Slots(fb, tables), plan.spec
     scalar = storage_type(spec.a.dtype)
     origin = fb.gep(scalar, base_pointer(fb, spec.a.slot), slots.extent(spec.a.offset))
@@ -43,7 +48,7 @@ def emit_all_tiles(
             number = fb.add(fb.mul(group, plan.channel_blocks), block)
             where = fb.add(fb.mul(number, plan.points * plan.input_plane), fb.mul(inside, plan.depth))
             source = fb.gep(scalar, image, fb.mul(block, plan.depth))
-            transform_inputs(fb, plan, machine, source, at, fb.gep("float", out, where))
+            transform_inputs(fb, plan, machine, source, at, fb.gep("float", out, where), gap=gap)
     fb.ret()
 
 
@@ -53,13 +58,13 @@ def emit_wide(
     plan: WidePlan,
     machine: HasFeatures,
     tables: Tables,
-    slot: int,
+    scratch: Sequence[int],
     product: str,
     epilogue: Epilogue | None,
     row_sums: RowSums | None,
 ) -> None:
-    """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the tiles."""
-    _Wide(module, name, plan, machine, tables, slot, product, epilogue, row_sums).write()
+    """Writes the main kernel. ``product`` is the name of that of ``plan.product``; ``scratch`` are the plan's slots."""
+    _Wide(module, name, plan, machine, tables, scratch, product, epilogue, row_sums).write()
 
 
 class _Wide:
@@ -72,7 +77,7 @@ class _Wide:
         plan: WidePlan,
         machine: HasFeatures,
         tables: Tables,
-        slot: int,
+        scratch: Sequence[int],
         product: str,
         epilogue: Epilogue | None,
         row_sums: RowSums | None,
@@ -82,6 +87,8 @@ class _Wide:
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
         self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, row_sums=row_sums)
+        gaps, slot = scratch
+        self.gap = has_gaps(fb, plan, gaps)
         self.inputs = base_pointer(fb, slot)
         self.filters = fb.alloca("float", plan.points_at_a_time * plan.filter_plane, align=64)
         self.products = fb.alloca("float", plan.points_at_a_time * plan.product_plane, align=64)
@@ -113,16 +120,38 @@ class _Wide:
         with fb.loop(0, plan.channel_blocks) as channels:
             self._transform(phase, fb.mul(channels, plan.depth), column)
             inputs = fb.mul(fb.add(fb.mul(group, plan.channel_blocks), channels), plan.points * plan.input_plane)
-            inputs = fb.add(inputs, phase.first * plan.input_plane)
-            with fb.loop(0, phase.points) as point, fb.loop(0, last, ROWS) as number:
-                self._multiply(inputs, point, number)
+            with fb.if_else(self.gap) as (yes, no):
+                with yes:
+                    self._add_up(phase, inputs, last)
+                with no:
+                    inputs = fb.add(inputs, phase.first * plan.input_plane)
+                    with fb.loop(0, phase.points) as point, fb.loop(0, last, ROWS) as number:
+                        self._multiply(inputs, number, point, point, point)
+        with fb.if_(self.gap):
+            sums = sums_of(plan, phase.groups.start or 0)
+            negate(fb, self.ty, self.products, sums, plan.product_plane, plan.tiles * plan.width, plan.lanes)
 
-    def _multiply(self, inputs: Operand, point: Operand, number: Operand) -> None:
-        """Adds a block of channels, from ``inputs`` on, to the products of some tiles from ``number`` on at a point."""
+    def _add_up(self, phase: Phase, inputs: Operand, last: Operand) -> None:
+        """The products where filters have a gap: plain sums over the taps of the phase's rows."""
         fb, plan = self.fb, self.plan
-        source = fb.add(fb.add(inputs, fb.mul(point, plan.input_plane)), fb.mul(number, plan.depth))
-        target = fb.add(fb.mul(point, plan.product_plane), fb.mul(number, plan.width))
-        filters = fb.mul(point, plan.filter_plane)
+        sums, rows = sums_of(plan, phase.groups.start or 0), rows_of(plan.rows, phase.groups)
+        for row, column in sums.places():
+            with fb.loop(0, len(rows)) as i, fb.loop(0, plan.columns.size) as j:
+                at = fb.add(fb.mul(i, rows.step), rows.start)
+                read = sums.read(fb, plan, (row, column), (at, j))
+                tap = fb.add(fb.mul(i, plan.columns.size), j)
+                with fb.loop(0, last, ROWS) as number:
+                    self._multiply(inputs, number, read, tap, sums.plane(row, column))
+
+    def _multiply(self, inputs: Operand, number: Operand, read: Operand, factor: Operand, into: Operand) -> None:
+        """Adds a block of channels, from ``inputs`` on, to products of some tiles from ``number`` on.
+
+        The planes are those of the inputs that are ``read``, of the filters and of the products.
+        """
+        fb, plan = self.fb, self.plan
+        source = fb.add(fb.add(inputs, fb.mul(read, plan.input_plane)), fb.mul(number, plan.depth))
+        target = fb.add(fb.mul(into, plan.product_plane), fb.mul(number, plan.width))
+        filters = fb.mul(factor, plan.filter_plane)
         operands = (self.inputs, source), (self.filters, filters), (self.products, target)
         for place, (base, offset) in enumerate(operands):
             fb.store("ptr", fb.gep("float", base, offset), fb.gep("ptr", self.table, place))
@@ -146,9 +175,9 @@ class _Wide:
                     return fb.gep("float", out, fb.mul(channel, plan.width))
 
                 plane, groups = plan.filter_plane, phase.groups
-                transform_turned(fb, plan, self.machine, here, across, self.room, target, plane, groups)
+                transform_turned(fb, plan, self.machine, self.gap, here, across, self.room, target, plane, groups)
             else:
-                transform_filters(fb, plan, partial(self._tap, here), out, plan.filter_plane, phase.groups)
+                transform_filters(fb, plan, self.gap, partial(self._tap, here), out, plan.filter_plane, phase.groups)
 
     def _tap(self, here: str, i: int, j: int) -> str:
         fb, dtype = self.fb, self.plan.spec.b.dtype

@@ -15,6 +15,7 @@ from pronghorn.engine.codegen.contraction.plan import Kernel, Plan, Scratch, pla
 from pronghorn.engine.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine
 from pronghorn.engine.codegen.contraction.unit_rows import UnitRows
+from pronghorn.engine.codegen.contraction.winograd.gaps_plan import look_at, look_kernel
 from pronghorn.engine.codegen.contraction.winograd.shape import (
     GAIN,
     MANY_POINTS,
@@ -68,6 +69,12 @@ class WidePlan(InTurns):
     scratch: tuple[Scratch, ...]
     dot: bool = False
     chunks: None = None
+
+    @property
+    def filter_axes(self) -> tuple[Axis, Axis]:
+        """All blocks of both."""
+        channels = replace(self.channels, extent=self.depth * self.channel_blocks)
+        return channels, replace(self.vector, extent=self.width * self.filter_blocks)
 
     @property
     def width(self) -> int:
@@ -151,12 +158,14 @@ def plan_wide(
     groups = Count(product_of((tiles, *extents)), group)
     if usual is not None and (cycles * GAIN >= usual.tile.cycles or filters * groups.typical < FEW_UNITS):
         return None
+    look, found = look_kernel(look_at((rows, columns), channels, vector, lanes), (rows, columns))
     kernels = (
+        look,
         Kernel("pack_a", Units.of(tiles, *extents), inputs / MULTIPLY_ADDS),
         Kernel("main", Units.of(filters, groups), block / max(1, groups.typical) / MULTIPLY_ADDS),
     )
     plane = points_of((rows, columns)) * (group * part + lanes)
-    scratch = (Scratch(PACKED["pack_a"], "float32", product_of((blocks * plane, groups.most))),)
+    scratch = (found, Scratch(PACKED["pack_a"], "float32", product_of((blocks * plane, groups.most))))
     cut = replace(channels, extent=part), replace(vector, extent=WIDTH)
     made_of = (spec, rows, columns, images, *cut, blocks, filters, group, lanes, made, cycles, kernels, scratch)
     return WidePlan(*made_of)
