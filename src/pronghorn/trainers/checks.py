@@ -40,6 +40,32 @@ def check_compiled(model: Any, method: str) -> None:
         )
 
 
+def warn_of_lost_batch(model: Any) -> None:
+    """Warn where a functional model's output has not one row for each sample, and say which layer lost them.
+
+    It is no error: a sum over the samples may be meant. Only models that know their outputs' shapes are looked at.
+    """
+    outputs = tree.flatten(getattr(model, "outputs", None) or [])
+    if not any(_has_fixed_rows(x) for x in outputs) or any(map(_has_fixed_rows, tree.flatten(model.inputs))):
+        return
+    for layer in model.layers:
+        for node in layer._inbound_nodes:
+            lost = next((x for x in node.output_tensors if _has_fixed_rows(x)), None)
+            if lost is not None and node.input_tensors and not any(map(_has_fixed_rows, node.input_tensors)):
+                given, shape = node.input_tensors[0].shape, lost.shape
+                warn(
+                    f"The layer {layer.name!r} ({type(layer).__name__}) makes an output of shape {tuple(shape)} of "
+                    f"inputs of shape {tuple(given)}: its first axis is {shape[0]} whatever the number of samples, "
+                    "where one row for each sample is expected. In products of a weight and the inputs the inputs come "
+                    "first: ops.matmul(inputs, weight)."
+                )
+                return
+
+
+def _has_fixed_rows(x: Any) -> bool:
+    return len(x.shape) > 0 and isinstance(x.shape[0], int)
+
+
 def check_flags(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) -> None:
     """Raise an error for values of `compile`'s flags that contradict each other or make no sense."""
     if jit_compile is True and run_eagerly:

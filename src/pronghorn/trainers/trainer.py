@@ -96,6 +96,7 @@ class Trainer(CompiledModel):
         check_run("fit", verbose, **counts, validation_steps=validation_steps)
         check_validation(validation_data, validation_batch_size, validation_freq, self._compile_loss is not None)
         epochs = checks.limited_epochs(epochs, initial_epoch)
+        checks.warn_of_lost_batch(self)
         self._trainer_state.stop_training = False
 
         if validation_split and validation_data is None:
@@ -180,6 +181,7 @@ class Trainer(CompiledModel):
         if kwargs:
             raise ValueError(f"evaluate: unknown arguments {', '.join(kwargs)}.")
         check_run("evaluate", verbose, steps=steps)
+        checks.warn_of_lost_batch(self)
         adapter = make_adapter(x, y, sample_weight, batch_size, steps=steps)
         checks.check_data(self, adapter)
         self._trainer_state.has_met_data = True
@@ -237,6 +239,7 @@ class Trainer(CompiledModel):
         (8, 1)
         """
         check_run("predict", verbose, steps=steps)
+        checks.warn_of_lost_batch(self)
         adapter = make_adapter(x, batch_size=batch_size, check=False, steps=steps)
         checks.indices.check_indices(self, adapter.inputs())
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)

@@ -190,3 +190,29 @@ def test_a_name_without_an_ending_is_told_the_whole_name(tmp_path):
     model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
     with pytest.raises(ValueError, match=r"mymodel\.keras'.*zipped=False.*model\.export"):
         model.save(tmp_path / "mymodel")
+
+
+def test_a_layer_that_loses_the_samples_is_told():
+    class Mixed(layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight(shape=(8, 6))
+
+        def call(self, x):
+            return keras.ops.matmul(self.w, x)
+
+    words = r"layer 'mixer' \(Mixed\) makes an output of shape \(8, 8\) of inputs of shape \(None, 8\)"
+    inputs = keras.Input((8,))
+    x = np.ones((6, 8), "float32")
+    for model in (
+        keras.Model(inputs, layers.Dense(1)(Mixed(name="mixer")(inputs))),
+        keras.Sequential([keras.Input((8,)), Mixed(name="mixer"), layers.Dense(1)]),
+    ):
+        model.compile("sgd", "mse")
+        with pytest.warns(UserWarning, match=words):
+            model.predict(x, verbose=0)
+        with pytest.warns(UserWarning, match=words), pytest.raises(ValueError, match="6 and 8"):
+            model.fit(x, np.ones((6, 1)), verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        keras.Sequential([keras.Input((8,)), layers.Dense(1)]).predict(x, verbose=0)
+        keras.Sequential([keras.Input(batch_shape=(6, 8)), layers.Dense(1)]).predict(x, verbose=0)
