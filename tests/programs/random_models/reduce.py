@@ -76,7 +76,32 @@ def smaller(spec: Spec) -> Iterator[Spec]:
     yield from simpler_layers(spec)
 
 
-def reduced(spec: Spec, kinds: Callable[[Spec], set[str]], tries: int = 60) -> Spec:
+def smaller_written(spec: Spec) -> Iterator[Spec]:
+    """As `smaller`, of a model as users write it, whose blocks take any shape."""
+    blocks = spec["blocks"]
+    for i in range(len(blocks) - 1):
+        yield {**spec, "blocks": blocks[:i] + blocks[i + 1 :]}
+    yield {**spec, "policy": "float32"}
+    yield {**spec, "form": "functional"}
+    yield {**spec, "steps": {"compute_loss": False, "train_step": None}}
+    yield {**spec, "data": {"batch": 2, "rows": 2, "epochs": 1}}
+    yield {**spec, "input": {**spec["input"], "values": "normal"}}
+    yield {**spec, "compile": {**spec["compile"], "optimizer": make("optimizers", "SGD", learning_rate=0.1)}}
+    head = {"loss": make("losses", "MeanSquaredError"), "metrics": [], "target": "float", "weighted": False}
+    yield {**spec, "compile": {**spec["compile"], "head": head}}
+    for i, block in enumerate(blocks):
+        for key in ("strides", "dilation", "dilation_rate"):
+            if key in block["kwargs"]:
+                plainer = {**block, "kwargs": {k: v for k, v in block["kwargs"].items() if k != key}}
+                yield {**spec, "blocks": [*blocks[:i], plainer, *blocks[i + 1 :]]}
+
+
+def reduced(
+    spec: Spec,
+    kinds: Callable[[Spec], set[str]],
+    tries: int = 60,
+    smaller: Callable[[Spec], Iterator[Spec]] = smaller,
+) -> Spec:
     """A smaller model for which ``kinds`` still gives one of what it gives for ``spec``."""
     wanted = kinds(spec)
     progress = bool(wanted)
