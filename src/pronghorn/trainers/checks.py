@@ -63,7 +63,8 @@ def warn_of_lost_batch(model: Any) -> None:
 
 
 def _has_fixed_rows(x: Any) -> bool:
-    return len(x.shape) > 0 and isinstance(x.shape[0], int)
+    # A model of the user's may call anything its outputs.
+    return isinstance(x, KerasTensor) and len(x.shape) > 0 and isinstance(x.shape[0], int)
 
 
 def check_flags(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) -> None:

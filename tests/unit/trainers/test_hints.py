@@ -216,3 +216,15 @@ def test_a_layer_that_loses_the_samples_is_told():
         warnings.simplefilter("error")
         keras.Sequential([keras.Input((8,)), layers.Dense(1)]).predict(x, verbose=0)
         keras.Sequential([keras.Input(batch_shape=(6, 8)), layers.Dense(1)]).predict(x, verbose=0)
+
+
+def test_a_model_may_call_anything_its_outputs():
+    class Counting(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.outputs, self.dense = 3, layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+    assert Counting().predict(np.ones((4, 2)), verbose=0).shape == (4, 1)
