@@ -49,15 +49,8 @@ PLAIN = {
 }
 
 
-#: Gradients by filters mix a window's inputs in minimal filtering, sentinels too; docs/design/winograd.md tells.
-FILTER_GRADIENTS = pytest.mark.xfail(reason="a sentinel's rounding is in the gradients of a filter's other taps")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "first",
-    [pytest.param(first, marks=FILTER_GRADIENTS if first in (0, 12, 18) else ()) for first in range(0, 60, 6)],
-)
+@pytest.mark.parametrize("first", range(0, 60, 6))
 def test_each_element_is_right(first):
     found = {seed: beside_float64.compare(written_spec(seed)).differences for seed in range(first, first + 6)}
     assert not any(found.values()), found
