@@ -7,7 +7,7 @@ it, and runs it operation by operation with numbers of float64. To each element 
 
 where e is drawn from the normal distribution, u the rounding error of the type that the operation has in the traced
 program (2**-24 for float32, 2**-12 for float16, 2**-9 for bfloat16), c how many roundings an operation may make (16, of
-16 bits 4, which are summed in float32), t half of float16's smallest number, and S **the sum of the absolute products
+16 bits 8, which are summed in float32), t half of float16's smallest number, and S **the sum of the absolute products
 that make the element**:
 
     products, convolutions    S = sum of |x| * |k|, the same operation on absolute values
@@ -47,7 +47,7 @@ from random_models.primitives import evaluated, is_float, is_key, widened
 UNIT = {"float32": 2.0**-24, "float16": 2.0**-12, "bfloat16": 2.0**-9, "float64": 2.0**-24}
 SMALLEST = {"float32": 2.0**-126, "float16": 2.0**-25, "bfloat16": 2.0**-126, "float64": 2.0**-126}  # XLA has no less
 LARGEST = {"float32": 3.4028235677973366e38, "float16": 65520.0, "bfloat16": 3.396e38}
-ROUNDINGS = {"float32": 16, "float16": 4, "bfloat16": 4, "float64": 16}
+ROUNDINGS = {"float32": 16, "float16": 8, "bfloat16": 8, "float64": 16}
 # Of the runs; small ones, too, since what is large may hide what is small (a step of Adam has one size).
 SCALES = (1.0, 1.0, 1.0, 1.0, 1.0, 1 / 8, 1 / 64)
 TIMES = 2
