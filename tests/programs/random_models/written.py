@@ -63,6 +63,8 @@ class Writing:
         names = ["Residual", "Branches", "Affine", "Modulated", "Punished", "Tracked", "Nested", "MaskedDense", "plain"]
         if len(self.shape) == 2:
             names += ["Attending", "Stepped"]
+        if self.masked:  # those that a mask passes
+            names = ["Residual", "Affine", "Tracked", "MaskedDense", "Stepped"]
         name = d.choice(names)
         if name == "plain":
             kind = d.choice(("BatchNormalization", "LayerNormalization", "Activation"))
@@ -95,8 +97,9 @@ class Writing:
         if len(self.shape) == 2 and d.rarely(3) and not result:
             result.append(block("Masking", mask_value=0.0))
             self.spec["input"]["padded"] = True
+        self.masked = result[-1:] == [block("Masking", mask_value=0.0)]
         for i in range(d.choice((1, 2, 3, 4))):
-            convolves = len(self.shape) > 1 and (i == 0 or d.rarely(2))
+            convolves = len(self.shape) > 1 and (i == 0 or d.rarely(2)) and not self.masked
             result.append(self.convolution() if convolves else self.any_block())
             if convolves and d.rarely(2):
                 result.append(block("Activation", activation=d.choice(ACTIVATIONS)))
@@ -106,7 +109,7 @@ class Writing:
         if len(self.shape) > 1 and d.rarely(2):
             rank = len(self.shape) - 1
             result.append(block("MaskedMean") if rank == 1 else block("GlobalAveragePooling2D"))
-            self.shape = self.shape[-1:]
+            self.shape, self.masked = self.shape[-1:], False
         return result
 
     def head(self) -> dict[str, Any]:
@@ -125,6 +128,8 @@ class Writing:
             loss, metrics = make("losses", "SparseCategoricalCrossentropy", from_logits=True, **ignored), []
             if not ignored and d.rarely(2):
                 metrics = ["accuracy"]
+        if self.masked:  # the mask weights the loss; Keras on JAX loses it before the metrics of a training step
+            metrics = []
         return {"loss": loss, "metrics": metrics, "target": kind, "weighted": d.rarely(3)}
 
     def optimizer(self) -> Any:

@@ -49,7 +49,7 @@ def plain_blocks(library: Any) -> dict[str, Any]:
 
         def __init__(self, depth: int, activation: str, **kwargs: Any):
             super().__init__(**kwargs)
-            self.depth, self.activation = depth, activation
+            self.depth, self.activation, self.supports_masking = depth, activation, True
             self.inner: list[Any] = []
 
         def build(self, shape: Any) -> None:
@@ -92,7 +92,7 @@ def plain_blocks(library: Any) -> dict[str, Any]:
 
         def __init__(self, width: int, **kwargs: Any):
             super().__init__(**kwargs)
-            self.width = width
+            self.width, self.supports_masking = width, True
 
         def build(self, shape: Any) -> None:
             self.kernel = self.add_weight(
@@ -142,6 +142,10 @@ def plain_blocks(library: Any) -> dict[str, Any]:
 
     class Tracked(layers.Layer):
         """Keeps a moving mean and a count, and takes the mean of what it saw from what it sees."""
+
+        def __init__(self, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.supports_masking = True
 
         def build(self, shape: Any) -> None:
             self.mean = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False, name="mean")
@@ -321,9 +325,10 @@ def sequence_blocks(library: Any) -> dict[str, Any]:
                     return h, [h]
 
             self.rnn = layers.RNN(Cell(units), return_sequences=True)
+            self.supports_masking = True
 
-        def call(self, x: Any) -> Any:
-            return self.rnn(x)
+        def call(self, x: Any, mask: Any = None) -> Any:
+            return self.rnn(x, mask=mask)
 
     return {"MaskedMean": MaskedMean, "Attending": Attending, "Stepped": Stepped}
 
