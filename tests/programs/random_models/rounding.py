@@ -111,6 +111,8 @@ def run(closed: Any, args: list[Any], errors: Errors, outermost: bool = False) -
         return widened(np.asarray(v.val, v.aval.dtype)) if isinstance(v, core.Literal) else known[v]
 
     for eqn in jaxpr.eqns:
+        if not eqn.outvars:  # what has no result, such as a call that prints
+            continue
         name, inputs = eqn.primitive.name, [value(v) for v in eqn.invars]
         if all(isinstance(v, core.Literal) or v in unchanged for v in eqn.invars):
             if name == "convert_element_type" and str(eqn.params["new_dtype"]) in NARROW:
