@@ -97,7 +97,7 @@ def test_what_differs_is_looked_at_again(monkeypatch, still):
         return [{"seed": s, "explained": {}, "differences": wrong if s == 2 else []} for s in seeds]
 
     monkeypatch.setattr(program, "run_chunk", run_chunk)
-    options = argparse.Namespace(reduce=False)
+    options = argparse.Namespace(reduce=False, written=False)
     one, three, two = program.looked_at_twice([1, 2, 3], options, "quick", "usual")
     assert [one["seed"], three["seed"], two["seed"]] == [1, 3, 2]
     assert bool(two["differences"]) == still
