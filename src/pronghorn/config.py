@@ -13,6 +13,7 @@ from typing import Any
 from pronghorn import _tracebacks, dtype_policies
 from pronghorn._lazy import attach, nearest_clause
 from pronghorn.engine.backends import choice
+from pronghorn.engine.compiler import exactness
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.runtime import threads
 from pronghorn.utils.arguments import shown
@@ -255,6 +256,42 @@ def set_num_threads(count: int) -> None:
     >>> set_num_threads(count)
     """
     threads.set_num_threads(count)
+
+
+def exact_convolutions() -> bool:
+    """Return whether every convolution is a plain sum of products; see `set_exact_convolutions`.
+
+    >>> exact_convolutions()
+    False
+    """
+    return exactness.exact_convolutions()
+
+
+def set_exact_convolutions(exact: bool) -> None:
+    """Have every convolution, and every gradient of one, computed as a plain sum of products, which is slower.
+
+    By default convolutions of two to five taps over many channels take fewer multiplications (minimal filtering). Their
+    errors are as small as those of float32 sums beside the largest products of a result's window, but not beside
+    the result's own products where inputs or taps differ by orders of magnitude; and in a gradient by the filter, a NaN
+    or a huge value reaches all taps of its channels. (A tap of zero lets nothing through either way.) Set this for
+    comparisons to the last bits, or for data with such values. What is compiled already is compiled again for it.
+
+    Args:
+        exact: True for plain sums; False, the default, for whichever way is faster.
+
+    Raises:
+        TypeError: it is no bool.
+
+    Example:
+
+    >>> set_exact_convolutions(True)
+    >>> exact_convolutions()
+    True
+    >>> set_exact_convolutions(False)
+    """
+    if not isinstance(exact, bool):
+        raise TypeError(f"set_exact_convolutions: exact is {shown(exact)}; it must be True or False.")
+    exactness.set_exact_convolutions(exact)
 
 
 def enable_interactive_logging() -> None:

@@ -16,6 +16,7 @@ from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
 from pronghorn.engine.backends import choice
+from pronghorn.engine.compiler.exactness import exact_convolutions
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
@@ -140,6 +141,11 @@ class StepFunction:
         """What runs it now: ``llvm``, ``numpy`` or the name of an engine."""
         return self._engine or choice.chosen()
 
+    @property
+    def _way(self) -> tuple[Hashable, ...]:
+        """What programs depend on beside the batch: the model's state, the engine and settings of the compiler."""
+        return self._state, self.engine, exact_convolutions()
+
     def refresh(self) -> None:
         """Look again at the model's state and at the engine; called at the start of a run."""
         if self._is_shared:
@@ -177,7 +183,7 @@ class StepFunction:
         return program.in_pieces(pieces)
 
     def _program(self, batch: Batch) -> Program | None:
-        variants = self._variants.get((self._state, self.engine, batch.key))
+        variants = self._variants.get((*self._way, batch.key))
         program = None if variants is None else variants.find(batch.extents, None)
         return self.prepare(batch) if program is None else program
 
@@ -215,8 +221,7 @@ class StepFunction:
         if self._own is not None:
             self._own.build(batch)
             return None
-        engine = self.engine
-        key: Hashable = (self._state, engine, batch.key)
+        key: Hashable = (*self._way, batch.key)
         if host_kinds is not None:
             key = (*key, host_kinds)
         variants = self._variants.get(key)
@@ -268,7 +273,7 @@ class StepFunction:
         """What knows batches that differ in extents alone; None where each needs a program of its own."""
         if self._distribution is not None or batch.texts or not batch.common_size:
             return None
-        return self._lengths.setdefault((self._state, self.engine, batch.kind), Lengths())
+        return self._lengths.setdefault((*self._way, batch.kind), Lengths())
 
     def _compile(self, batch: Batch, variants: Variants) -> Program | None:
         """Compile the step for a batch: for any number of samples, if that is possible, or for that of the batch."""
