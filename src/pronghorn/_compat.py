@@ -28,7 +28,7 @@ PARTLY: dict[str, str] = {
     "device": _ONE_DEVICE,
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
-    "config.set_backend": "the own engine only",
+    "config.set_backend": 'there is no `"openvino"`; nothing is reloaded, and models that exist run on the new engine',
     "layers.CategoryEncoding": _DENSE,
     "layers.HashedCrossing": _DENSE,
     "layers.Hashing": _DENSE,
