@@ -124,6 +124,16 @@ def test_what_asks_for_values_runs_as_it_is_with_a_warning():
     np.testing.assert_allclose(clip(-np.ones((2, 2), "float32")).numpy(), -1.0)
 
 
+@pytest.mark.parametrize("counters", [ops.arange(3), ops.array([[0], [1], [2]]), ops.array([True, False])])
+def test_loops_over_known_integers_know_their_counters(counters):
+    @pronghorn.jit
+    def total(x):
+        return sum(x[:, int(i.item())] for i in counters)
+
+    expected = sum(ROWS[:, int(i.item())] for i in np.asarray(counters))
+    np.testing.assert_allclose(total(ROWS).numpy(), expected, rtol=1e-6)
+
+
 def test_tf_print_prints_values_every_time(capsys):
     @function
     def show(x):

@@ -155,7 +155,11 @@ class Tensor(ArrayMethods):
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
+        """The rows. Those of known integers stay known while a function is traced, so a loop can count with them."""
+        count = len(self)
+        if state.traces and not isinstance(self.data, Value) and self.data.dtype.kind in "iub":
+            return (Tensor(self.data[i, ...].copy()) for i in range(count))
+        return (self[i] for i in range(count))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise TypeError(
