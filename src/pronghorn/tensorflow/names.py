@@ -198,6 +198,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "FixedLenFeature FixedLenSequenceFeature RaggedFeature TFRecordOptions TFRecordWriter VarLenFeature "
             "decode_csv parse_example parse_single_example"
         ),
+        "files.sequences": "parse_sequence_example parse_single_sequence_example",
+        "files.sparse": "deserialize_many_sparse serialize_many_sparse serialize_sparse",
     },
     "io.gfile": {
         "files.gfile": "GFile",
@@ -205,6 +207,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "train": {
         "files.messages": "BytesList Example Feature Features FloatList Int64List",
+        "files.sequences": "FeatureList FeatureLists SequenceExample",
         "program.objects": "Checkpoint CheckpointManager latest_checkpoint",
     },
     "lookup.experimental": {"program.tables": "DenseHashTable MutableHashTable"},
@@ -376,6 +379,7 @@ OF_ARRAYS = ("", "compat.v1.image", "compat.v1.nn", "image", "linalg", "math", "
 KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
 
 ABSENT = {
+    "deserialize_sparse": "use tf.io.deserialize_many_sparse, which takes strings [rows, 3]",
     "gfile": "use tf.io.gfile; its functions have names in small letters, such as exists for Exists",
     "string_split": "use tf.strings.split, which gives a RaggedTensor",
     "layers": "use tf.keras.layers",
@@ -401,6 +405,12 @@ ABSENT = {
     "ExponentialMovingAverage": "give a Keras optimizer use_ema=True",
     "fingerprint": "use tf.strings.to_hash_bucket_fast",
     "SparseFeature": "use tf.io.VarLenFeature",
-    "parse_sequence_example": "use tf.io.parse_example",
-    "SequenceExample": "use tf.train.Example; tf.io.RaggedFeature and VarLenFeature have rows of any length",
+    "decode_proto": (
+        "messages need their descriptions, which come with the protobuf package; parse them in Python by the classes "
+        "that protoc makes, within tf.py_function or a generator of tf.data"
+    ),
+    "encode_proto": (
+        "messages need their descriptions, which come with the protobuf package; write them in Python by the classes "
+        "that protoc makes"
+    ),
 }

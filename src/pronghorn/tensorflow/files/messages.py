@@ -77,14 +77,19 @@ class Message:
         return "".join(f"{line}\n" for line in self.lines())
 
 
-def _inside(name: str, message: Message) -> Iterator[str]:
+def inside(name: str, message: Message) -> Iterator[str]:
     """A message as a field of another."""
     yield f"{name} {{"
     yield from (f"  {line}" for line in message.lines())
     yield "}"
 
 
-def _checked(kind: type[Message], owner: str, message: Any) -> Any:
+def checked(kind: type[Message], owner: str, message: Any) -> Any:
+    """A message that is to be of a kind.
+
+    Raises:
+        TypeError: for anything else.
+    """
     if not isinstance(message, kind):
         raise TypeError(f"tf.train.{owner} takes a tf.train.{kind.__name__}; got {message!r}.")
     return message
@@ -234,7 +239,7 @@ class Feature(Message):
         self._asked_for: dict[Any, Any] = {}  # lists that are there once they have values
         for kind, given in zip(_NAMES, (bytes_list, float_list, int64_list)):
             if given is not None:
-                self._set = _checked(kind, f"Feature: {_NAMES[kind]}", given)
+                self._set = checked(kind, f"Feature: {_NAMES[kind]}", given)
 
     @property
     def list(self) -> Any:
@@ -281,7 +286,7 @@ class Feature(Message):
                 self._set.read(value)
 
     def lines(self) -> Iterator[str]:
-        return iter(()) if self.list is None else _inside(_NAMES[type(self.list)], self.list)
+        return iter(()) if self.list is None else inside(_NAMES[type(self.list)], self.list)
 
 
 class _ByName(dict[str, Feature]):
@@ -292,7 +297,7 @@ class _ByName(dict[str, Feature]):
         return found
 
     def __setitem__(self, name: str, feature: Any) -> None:
-        super().__setitem__(name, _checked(Feature, f"Features: {name!r}", feature))
+        super().__setitem__(name, checked(Feature, f"Features: {name!r}", feature))
 
 
 class Features(Message):
@@ -321,7 +326,7 @@ class Features(Message):
         for name, feature in sorted(self.feature.items()):
             yield "feature {"
             yield f"  key: {BytesList().shown(encoded(name))}"
-            yield from (f"  {line}" for line in _inside("value", feature))
+            yield from (f"  {line}" for line in inside("value", feature))
             yield "}"
 
 
@@ -335,7 +340,7 @@ class Example(Message):
 
     def __init__(self, features: Features | None = None) -> None:
         self._is_empty = features is None
-        self.features = Features() if features is None else _checked(Features, "Example: features", features)
+        self.features = Features() if features is None else checked(Features, "Example: features", features)
 
     def clear(self) -> None:
         self._is_empty = True
@@ -351,4 +356,4 @@ class Example(Message):
                 self.features.read(value)
 
     def lines(self) -> Iterator[str]:
-        return iter(()) if self._is_empty and not self.features.feature else _inside("features", self.features)
+        return iter(()) if self._is_empty and not self.features.feature else inside("features", self.features)

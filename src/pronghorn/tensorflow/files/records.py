@@ -23,7 +23,7 @@ from pronghorn.data.element import Text, as_plain, as_text, text_of
 from pronghorn.data.storing import matching, path_of, paths_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.engine.graph import dtypes
-from pronghorn.tensorflow.files.messages import Example
+from pronghorn.tensorflow.files.messages import Example, Feature
 from pronghorn.tensorflow.program.errors import DataLossError
 from pronghorn.tensorflow.rows.sparse import SparseTensor
 
@@ -248,9 +248,8 @@ VarLenFeature = namedtuple("VarLenFeature", ["dtype"])
 RaggedFeature = namedtuple("RaggedFeature", ["dtype", "value_key"], defaults=[None])
 
 
-def _values(example: Example, name: str, dtype: Any) -> Any:
-    """What an example has under a name, as one array, or None."""
-    feature = example.features.feature.get(name)
+def values_of_feature(feature: Feature | None, name: str, dtype: Any) -> Any:
+    """The values of the feature of a name as one array, or None where there are none."""
     if feature is None or feature.list is None:
         return None
     wanted = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}.get(dtype_name(dtype))
@@ -283,7 +282,7 @@ def _parsed(example: Example, features: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name, spec in sorted(features.items()):
         key = getattr(spec, "value_key", None) or name
-        values = _values(example, key, spec.dtype)
+        values = values_of_feature(example.features.feature.get(key), key, spec.dtype)
         if isinstance(spec, FixedLenFeature):
             found[name] = _fixed(name, values, spec)
             continue
@@ -301,7 +300,12 @@ def parse_single_example(serialized: Any, features: dict[str, Any], *args: Any, 
     Raises:
         ValueError: for data that is no example, or that lacks what is asked for.
     """
-    found = _parsed(Example.FromString(serialized), features)
+    return single_of(Example.FromString(serialized), features)
+
+
+def single_of(example: Example, features: dict[str, Any]) -> dict[str, Any]:
+    """What `parse_single_example` gives of an example."""
+    found = _parsed(example, features)
     for name, spec in features.items():
         values = found[name]
         if isinstance(spec, VarLenFeature):
@@ -315,7 +319,12 @@ def parse_single_example(serialized: Any, features: dict[str, Any], *args: Any, 
 
 def parse_example(serialized: Any, features: dict[str, Any], *args: Any, **ignored: Any) -> dict[str, Any]:
     """`tf.io.parse_example`: of a batch."""
-    examples = [_parsed(Example.FromString(x), features) for x in as_text(serialized).ravel().tolist()]
+    return batch_of([Example.FromString(x) for x in as_text(serialized).ravel().tolist()], features)
+
+
+def batch_of(batch: list[Example], features: dict[str, Any]) -> dict[str, Any]:
+    """What `parse_example` gives of examples."""
+    examples = [_parsed(example, features) for example in batch]
     found: dict[str, Any] = {}
     for name, spec in sorted(features.items()):
         column = [example[name] for example in examples]
@@ -502,12 +511,22 @@ def CsvDataset(
 
 
 def _guessed(cells: list[str], na_value: str) -> Any:
-    """The default of a column by what is in it: numbers where all of it are numbers."""
+    """The default of a column by what is in it: the first type of numbers that holds all, else strings.
+
+    Texts that Python's `float` takes, too, such as "nan" and "Infinity", are strings, and so is a column of empty
+    cells.
+    """
     filled = [cell for cell in cells if cell not in ("", na_value)]
-    for dtype, number in (("int32", int), ("float32", float)):
-        try:
-            [number(cell) for cell in filled]
-        except ValueError:
-            continue
-        return ops.convert_to_tensor([0], dtype=dtype)
+    for dtype in ("int32", "int64", "float32", "float64") if filled else ():
+        if all(_is_within(cell, dtype) for cell in filled):
+            return np.zeros(1, dtype)
     return [""]
+
+
+def _is_within(cell: str, dtype: str) -> bool:
+    """Whether a cell is a number in the range of a type."""
+    least, greatest = dtypes.limits(dtype)
+    try:
+        return "_" not in cell and bool(least <= (float if dtypes.is_float(dtype) else int)(cell) <= greatest)
+    except ValueError:
+        return False

@@ -94,6 +94,30 @@ def test_lines_and_tables(tmp_path):
         Dataset.list_files(str(tmp_path / "*.none"))
 
 
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        (["1", "-2147483648"], "int32"),
+        (["1", "2147483648"], "int64"),
+        (["1", "1.5"], "float32"),
+        (["1", "1e50"], "float64"),
+        (["nan", "NaN"], "string"),
+        (["1", "inf"], "string"),
+        (["Infinity", ""], "string"),
+        (["", "?"], "string"),
+        (["1_0", "2"], "string"),
+        (["x", "1"], "string"),
+        (["1", "?"], "int32"),
+    ],
+)
+def test_columns_of_a_table_have_the_first_type_that_holds_their_cells(tmp_path, cells, dtype):
+    (tmp_path / "c.csv").write_text("a,b\n" + "".join(f"{cell},0\n" for cell in cells))
+    batches = experimental.make_csv_dataset(str(tmp_path / "c.csv"), 2, na_value="?", num_epochs=1, shuffle=False)
+    (batch,) = batches
+    kinds = [str(tf.as_dtype(batch[name].dtype).name) for name in "ab"]
+    assert kinds == [dtype, "int32"]
+
+
 def test_tables_line_by_line(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text('a,b,c\n1.5,"x,y",3\n2,z,\n')
