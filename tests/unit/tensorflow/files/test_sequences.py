@@ -77,17 +77,30 @@ def test_a_message_is_written_and_read():
     assert again.feature_lists.feature_list["ids"].feature[1].int64_list.value == [0]
 
 
+def test_what_tensorflow_does_not_take_is_refused():
+    filled = {"word": records.FixedLenSequenceFeature([], "string", default_value="x")}
+    with pytest.raises(ValueError, match="'word' of a sequence has default_value='x'"):
+        sequences.parse_sequence_example([example(1)], None, filled)
+    with pytest.raises(ValueError, match="the batch is empty"):
+        sequences.parse_sequence_example([], CONTEXT, STEPS)
+    for parse in (sequences.parse_single_sequence_example, sequences.parse_sequence_example):
+        with pytest.raises(ValueError, match=f"{parse.__name__}: neither"):
+            parse(example(1))
+
+
 @pytest.mark.parametrize(
     ("indices", "values", "shape"),
     [([[0, 1], [2, 0]], [1.5, -2.0], [3, 4]), (np.zeros((0, 1)), [], [5]), ([[3]], ["text"], [4])],
 )
-def test_a_sparse_tensor_comes_back(indices, values, shape):
+def test_a_sparse_tensor_comes_back_as_a_row(indices, values, shape):
     dtype = "string" if values == ["text"] else "float32"
     given = SparseTensor(indices, values if dtype == "string" else np.float32(values), shape)
-    found = sparse.deserialize_sparse(sparse.serialize_sparse(given), dtype)
-    assert np.asarray(found.indices).tolist() == np.asarray(given.indices).tolist()
+    strings = sparse.serialize_sparse(given)
+    assert strings.shape == (3,)
+    found = sparse.deserialize_many_sparse(strings[None], dtype, rank=len(shape))
+    assert np.asarray(found.indices).tolist() == [[0, *place] for place in np.asarray(given.indices).tolist()]
     assert np.asarray(found.values).tolist() == np.asarray(given.values).tolist()
-    assert np.asarray(found.dense_shape).tolist() == list(shape)
+    assert np.asarray(found.dense_shape).tolist() == [1, *shape]
 
 
 def test_rows_of_a_sparse_tensor():
@@ -102,8 +115,20 @@ def test_rows_of_a_sparse_tensor():
 def test_what_is_no_sparse_tensor_is_refused():
     with pytest.raises(TypeError, match="takes a tf.sparse.SparseTensor"):
         sparse.serialize_sparse(np.ones(3))
-    with pytest.raises(ValueError, match="three, along the last axis"):
-        sparse.deserialize_sparse(["a", "b"], "float32")
-    strings = sparse.serialize_sparse(SparseTensor([[1]], np.float32([2]), [3]))
-    with pytest.raises(ValueError, match="rank=2"):
-        sparse.deserialize_sparse(strings, "float32", rank=2)
+    with pytest.raises(ValueError, match="two axes or more"):
+        sparse.serialize_many_sparse(SparseTensor([[1]], np.float32([2]), [3]))
+    one, wide, outside = (
+        sparse.serialize_sparse(SparseTensor(place, np.float32([2]), shape)).tolist()
+        for place, shape in (([[1]], [3]), ([[1, 0]], [3, 2]), ([[3]], [3]))
+    )
+    for rows, rank, words in (
+        (one, None, r"shape \[rows, 3\].*got shape \(3,\)"),
+        (np.zeros((0, 3), object), None, "one row or more"),
+        ([one], 2, "and rank=2"),
+        ([one, wide], None, r"have \[1, 2\] axes"),
+        ([outside], None, r"not within the extents \[3\]"),
+        ([[one[0], one[0], one[2]]], None, "the tensor is int64"),
+        ([[one[2], one[1], one[2]]], None, "are no sparse tensor"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sparse.deserialize_many_sparse(rows, "float32", rank)
