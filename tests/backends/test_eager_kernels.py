@@ -120,6 +120,8 @@ def test_one_kernel_resizes_to_all_sizes(everything):
     assert everything == ["dot_general", "dot_general"]
     assert check(P.dot_general, [images, first[0][:1]], along_rows)  # one row
     assert check(P.dot_general, [images[:, :, :1], first[0]], along_rows)  # one column
+    deep = rng.normal(size=(2,) * 12).astype("float32")
+    assert check(P.dot_general, [deep, first[0][:, :2]], {"contract": ((11,), (1,)), "batch": ((), ())})
 
 
 @pytest.mark.parametrize("arrange", [np.transpose, np.flip, lambda x: x[::2], lambda x: x[:, 1:]])

@@ -9,6 +9,7 @@ A convolution's images keep their size: minimal filtering needs it, and others t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -97,10 +98,6 @@ _ROWS_OF = {
 }
 
 
-#: What else is left open: the sizes of images, the rows of a matrix.
-_OTHERS = tuple(Dim.symbol(f"eager extent {axis}") for axis in range(1, 8))
-_COLUMNS = Dim.symbol("eager columns")
-
 _Open = dict[tuple[int, int], Dim]
 
 
@@ -136,9 +133,14 @@ def _open_rows(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) 
 def _open_others(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> _Open:
     """(operand, axis) of what else may be left open. The last axis stays a number: loops along it are unrolled."""
     if name in ("window_max", "window_sum"):
-        return {(0, axis): _OTHERS[axis - 1] for axis in range(1, arrays[0].ndim - 1)}
+        return {(0, axis): _symbol(axis) for axis in range(1, arrays[0].ndim - 1)}
     if name == "dot_general" and params["contract"][1] == (1,) and arrays[1].ndim == 2:
         (inner,) = params["contract"][0]
-        free = {(0, axis): _OTHERS[axis - 1] for axis in range(1, arrays[0].ndim - 1) if axis != inner}
-        return {**free, (1, 0): _COLUMNS}
+        free = {(0, axis): _symbol(axis) for axis in range(1, arrays[0].ndim - 1) if axis != inner}
+        return {**free, (1, 0): Dim.symbol("eager columns")}
     return {}
+
+
+@functools.cache
+def _symbol(axis: int) -> Dim:
+    return Dim.symbol(f"eager extent {axis}")
