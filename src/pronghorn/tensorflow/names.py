@@ -210,6 +210,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "files.sequences": "FeatureList FeatureLists SequenceExample",
         "program.objects": "Checkpoint CheckpointManager latest_checkpoint",
     },
+    "queue": {"program.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue"},
     "lookup.experimental": {"program.tables": "DenseHashTable MutableHashTable"},
     "lookup": {
         "program.tables": (
@@ -314,6 +315,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reset_default_graph:nothing disable_resource_variables:nothing enable_resource_variables:nothing "
             "tables_initializer:nothing to_float to_int32 to_int64 local_variables_initializer:nothing"
         ),
+        "program.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
         "program.sessions": "ConfigProto GPUOptions InteractiveSession:Session Session",
         "math.random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
@@ -398,7 +400,6 @@ ABSENT = {
     "raw_ops": "use the function of tf, tf.math or tf.nn that has the name in small letters, such as tf.matmul",
     "xla": "tf.function compiles",
     "tpu": "Pronghorn runs on the cores of one machine",
-    "queue": "use tf.data",
     "profiler": "use model.profile",
     "hessians": "use tf.GradientTape",
     "autodiff": "use tf.GradientTape; a tape within another has second derivatives",
