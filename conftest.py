@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TIMES = Path(__file__).parent / "tests" / "times.txt"
-COSTLY = 0.4  # seconds of processor time from which on a test is slow
+COSTLY = 0.3  # seconds of processor time from which on a test is slow
 LISTED = 0.2  # and from which on the table names it
 COST = "processor seconds"
 
