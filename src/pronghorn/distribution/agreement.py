@@ -56,7 +56,8 @@ def _difference(one: Any, two: Any) -> tuple[str, str]:
     """Two facts as text; of lists and mappings, the first items that differ."""
     if isinstance(one, Mapping) and isinstance(two, Mapping):
         name = next(name for name in (*one, *two) if one.get(name) != two.get(name))
-        return tuple(f"{name}={facts[name]}" if name in facts else f"no {name}" for facts in (one, two))  # type: ignore[return-value]
+        mine, theirs = (f"{name}={facts[name]}" if name in facts else f"no {name}" for facts in (one, two))
+        return mine, theirs
     if isinstance(one, list) and isinstance(two, list):
         found = next(((a, b) for a, b in zip(one, two) if a != b), None)
         return found or (f"{len(one)} of them", f"{len(two)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import os
 import re
 import socket
@@ -39,7 +41,8 @@ def done(fresh: Path) -> None:
 def remove(target: Path) -> None:
     """Remove the new files beside ``target`` whose writers are dead: killed, or on a machine that was taken away.
 
-    On this machine the process is looked for; of others, a file is left alone for a day after its last change.
+    On this machine the process is looked for; a file of another, or from before this one was started, is left alone for
+    a day after its last change.
 
     Args:
         target: what they were to replace.
@@ -69,7 +72,7 @@ def _is_alive(process: int) -> bool:
         return True  # asking there may end it
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True  # somebody else's
@@ -80,5 +83,11 @@ def _prefix(target: Path) -> str:
     return f".{target.name}-"
 
 
+@functools.cache
 def _machine() -> str:
-    return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:40] or "unknown"
+    """A name for what numbers processes: this machine since it was started, or a container of it."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):  # where there is no /proc the name has to do
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]

@@ -60,7 +60,9 @@ class ShardedWriter:
             self._remove()
 
     def _remove(self) -> None:
-        for file in self._files:
+        for file in set(self._files) - _files_of(
+            self._index
+        ):  # the index may be there already: then they are the weights
             file.unlink(missing_ok=True)
 
     def _place_index(self) -> None:

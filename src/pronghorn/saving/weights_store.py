@@ -53,8 +53,10 @@ class WeightsWriter:
         Raises:
             OSError: if not all could be written.
         """
-        self._file.close()
-        self._disk.close()
+        try:
+            self._file.close()
+        finally:
+            self._disk.close()
 
     def make(self, path: str, name: str | None = None) -> WriteGroup:
         """Return a mapping to put the arrays of one object into.

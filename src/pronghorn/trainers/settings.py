@@ -44,7 +44,7 @@ def settings_of(model: Any) -> dict[str, str]:
 def _told(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, float) and (short := _as_float32(value)) == value:
+    if isinstance(value, float) and float(short := _as_float32(value)) == value:
         yield path, str(short)  # 0.01, where a variable has its nearest float32
     elif value is None or isinstance(value, bool | int | float | complex | str):
         yield path, repr(value)  # as text NaN equals itself

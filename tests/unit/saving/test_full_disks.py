@@ -62,6 +62,26 @@ def test_a_file_has_what_hdf5_writes_itself(tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
+def test_new_files_that_the_index_names_stay_whatever_happens_then(tmp_path, monkeypatch):
+    made = model()
+    made.save_weights(tmp_path / "m.weights.json")
+    old, unlink = {*tmp_path.glob("*.h5")}, Path.unlink
+
+    def refused(self, missing_ok=False):
+        if self in old:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    made.set_weights([weight + 1 for weight in made.get_weights()])
+    with pytest.raises(OSError, match="permission"):
+        made.save_weights(tmp_path / "m.weights.json")
+    other = model()
+    other.load_weights(tmp_path / "m.weights.json")
+    for one, two in zip(made.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small disk")
 def test_a_process_ends_well_after_a_full_disk(tmp_path):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50k", "tmpfs", tmp_path]).returncode:
@@ -90,7 +110,12 @@ def test_what_the_dead_have_left_is_removed(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     old, day = time.time() - 2 * 24 * 3600, {"elsewhere-5-abcdefgh": True, "abcdefgh": True}
-    removed = [f"{machine}-{dead.pid}-abcdefgh", f"{machine}-{os.getpid()}-abcdefgh", *day]
+    removed = [
+        f"{machine}-{dead.pid}-abcdefgh",
+        f"{machine}-{10**30}-abcdefgh",
+        f"{machine}-{os.getpid()}-abcdefgh",
+        *day,
+    ]
     kept = [f"{machine}-{os.getppid()}-abcdefgh", "elsewhere-6-abcdefgh", f"x-{machine}-{dead.pid}-abcdefgh"]
     for name in (*removed, *kept):
         (tmp_path / f".m.keras-{name}.new").touch()
