@@ -60,9 +60,8 @@ class ShardedWriter:
             self._remove()
 
     def _remove(self) -> None:
-        for file in set(self._files) - _files_of(
-            self._index
-        ):  # the index may be there already: then they are the weights
+        named = _files_of(self._index)  # with the new files, if it has its place already: they are the weights now
+        for file in set(self._files) - named:
             file.unlink(missing_ok=True)
 
     def _place_index(self) -> None:
