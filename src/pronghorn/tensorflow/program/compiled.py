@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 import pronghorn
 from pronghorn import tree
 from pronghorn._wording import counted
+from pronghorn.calls.jit import CompiledFunction
 from pronghorn.data import RaggedTensor
 from pronghorn.data.element import Array, Text, has_shape
 from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.tensorflow.program.concrete import ConcreteFunction
 from pronghorn.tensorflow.program.functions import constant
 
 _OF_PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -28,11 +31,41 @@ def function(func: Callable[..., Any] | None = None, input_signature: Any = None
     """
     if func is None:
         return functools.partial(function, input_signature=input_signature)
-    compiled: Any = pronghorn.jit(func)
     if input_signature is not None:
-        return WithSignature(compiled, tuple(input_signature))
-    compiled.get_concrete_function = lambda *args, **kwargs: compiled  # compiled when it is called
-    return compiled
+        return WithSignature(pronghorn.jit(func), tuple(input_signature))
+    return func if isinstance(func, Function) else Function(pronghorn.jit(func).python_function)
+
+
+class Function(CompiledFunction):
+    """A compiled function without a signature."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else _Method(self, instance)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+        """Return the function for such arguments: tensors, or descriptions of them, and all else as it is."""
+        return ConcreteFunction(self, self.python_function, args, kwargs)
+
+
+class _Method:
+    """A compiled function of an object, with what Python's methods have."""
+
+    def __init__(self, function: Function, own: Any) -> None:
+        self.__func__, self.__self__, self.__doc__ = function, own, function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__func__, name)
+
+    @property
+    def __wrapped__(self) -> Any:
+        return types.MethodType(self.__func__.python_function, self.__self__)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+        """Return the function for such arguments."""
+        return ConcreteFunction(self, self.__wrapped__, args, kwargs)
 
 
 class WithSignature:
@@ -57,9 +90,11 @@ class WithSignature:
         values = self._asked_for(args, kwargs)
         return self._compiled(*self._own, *map(functools.partial(_fitting, self._who), values, self.input_signature))
 
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the function, which is compiled for such arguments when it is called."""
-        return self
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+        """Return the function for the tensors that the signature describes; no arguments are needed."""
+        values = self._asked_for(args, kwargs) if args or kwargs else self.input_signature
+        function = functools.partial(self.python_function, *self._own) if self._own else self.python_function
+        return ConcreteFunction(self, function, tuple(values), {})
 
     def _asked_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments that the signature describes, in order.
