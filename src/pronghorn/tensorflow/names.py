@@ -322,6 +322,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "compat.v1.io": {"files.records": "tf_record_iterator"},
     "compat.v1.python_io": {"files.records": "TFRecordOptions TFRecordWriter tf_record_iterator"},
     "compat.v1.nn": {
+        "nn.older": "avg_pool conv2d max_pool pool",
         "program.functions": "softmax_cross_entropy_with_logits_v2:softmax_cross_entropy_with_logits",
     },
     "compat.v1.image": {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -117,18 +118,24 @@ def _convolution(rank: int) -> Callable[..., Any]:
         name: str | None = None,
         stride: Any = None,
     ) -> Any:
-        if not isinstance(padding, str):  # zeros at each end of each axis
-            input, padding = ops.pad(input, [list(map(int, pair)) for pair in padding]), "valid"
+        input, padding = _with_ends(input, padding, 0)
         return ops.conv(
             input,
             filters,
             strides=spatial_extents(strides if stride is None else stride, rank, data_format),
-            padding=padding.lower(),
+            padding=padding,
             data_format=_format(data_format),
             dilation_rate=spatial_extents(dilations or 1, rank, data_format),
         )
 
     return function
+
+
+def _with_ends(input: Any, padding: Any, fill: Any) -> tuple[Any, str]:
+    """The input, padded where numbers for the ends of each axis are given, and how `ops` are to pad it further."""
+    if isinstance(padding, str):
+        return input, padding.lower()
+    return ops.pad(input, [list(map(int, pair)) for pair in padding], constant_values=fill), "valid"
 
 
 conv1d = _convolution(1)
@@ -214,11 +221,12 @@ def depthwise_conv2d(
     name: str | None = None,
 ) -> Any:
     """`tf.nn.depthwise_conv2d`."""
+    input, padding = _with_ends(input, padding, 0)
     return ops.depthwise_conv(
         input,
         filter,
         strides=spatial_extents(strides, 2, data_format),
-        padding=padding.lower(),
+        padding=padding,
         data_format=_format(data_format),
         dilation_rate=spatial_extents(dilations or 1, 2, data_format),
     )
@@ -248,11 +256,17 @@ def separable_conv2d(
 
 def _pooling(op: Callable[..., Any], rank: int | None) -> Callable[..., Any]:
     def function(
-        input: Any, ksize: Any, strides: Any, padding: str, data_format: str | None = None, name: str | None = None
+        input: Any, ksize: Any, strides: Any, padding: Any, data_format: str | None = None, name: str | None = None
     ) -> Any:
         axes = rank or ops.convert_to_tensor(input).ndim - 2
         if op is ops.max_pool and split_extents(ksize, axes, data_format)[2] > 1:
             return _max_of_channels(input, ksize, strides, axes, data_format)
+        if op is ops.max_pool:
+            input, padding = _with_ends(input, padding, _least(input))
+        elif not isinstance(padding, str):
+            raise ValueError(
+                f"tf.nn.avg_pool: padding={padding!r}; it must be 'VALID' or 'SAME'. Pad with tf.pad: its zeros count."
+            )
         return op(
             input,
             spatial_extents(ksize, axes, data_format),
@@ -262,6 +276,12 @@ def _pooling(op: Callable[..., Any], rank: int | None) -> Callable[..., Any]:
         )
 
     return function
+
+
+def _least(x: Any) -> Any:
+    """What no element of an array is below: minus infinity, or the least integer."""
+    dtype = ops.convert_to_tensor(x).dtype
+    return -np.inf if dtypes.is_float(dtype) else dtypes.limits(dtype)[0]
 
 
 def _max_of_channels(input: Any, ksize: Any, strides: Any, rank: int, data_format: str | None) -> Any:

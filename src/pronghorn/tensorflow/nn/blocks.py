@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any, NamedTuple
 
@@ -197,20 +198,41 @@ def pool(
     input: Any, window_shape: Any, pooling_type: str, strides: Any = None, padding: str = "VALID",
     data_format: Any = None, dilations: Any = None, name: str | None = None,
 ) -> Any:  # fmt: skip
-    """`tf.nn.pool`: `"MAX"` or `"AVG"` of windows.
+    """`tf.nn.pool`: `"MAX"` or `"AVG"` of windows, in which dilations leave elements out.
 
     Raises:
-        ValueError: for another kind, and for windows with gaps.
+        ValueError: for another kind, and for dilations with strides or with padding.
     """
-    if dilations is not None and (np.asarray(dilations) != 1).any():
-        raise ValueError(f"tf.nn.pool: dilations={dilations!r}; windows here have no gaps: leave it out.")
     kinds = {"MAX": ops.max_pool, "AVG": ops.average_pool}
     if pooling_type not in kinds:
         raise ValueError(f"tf.nn.pool: pooling_type={pooling_type!r}; it must be 'MAX' or 'AVG'.")
-    size = tuple(int(n) for n in np.atleast_1d(np.asarray(window_shape)))
-    steps = (1,) * len(size) if strides is None else tuple(int(n) for n in np.atleast_1d(np.asarray(strides)))
-    layout = "channels_first" if data_format and data_format.startswith("NC") else "channels_last"
-    return kinds[pooling_type](input, size, steps, padding.lower(), data_format=layout)
+    first = bool(data_format) and data_format.startswith("NC")
+    size, steps, spread = (_numbers(given, window_shape) for given in (window_shape, strides, dilations))
+    if set(spread) == {1}:
+        layout = "channels_first" if first else "channels_last"
+        return kinds[pooling_type](input, size, steps, padding.lower(), data_format=layout)
+    if set(steps) != {1} or padding.upper() != "VALID":
+        raise ValueError(
+            f"tf.nn.pool: dilations={dilations!r} go with strides of 1 and padding='VALID'; got strides={strides!r}, "
+            f"padding={padding!r}."
+        )
+    x, axis = ops.convert_to_tensor(input), 2 if first else 1
+    counts = [extent - (k - 1) * d for extent, k, d in zip(x.shape[axis:], size, spread)]
+    if min(counts) < 1:
+        raise ValueError(
+            f"tf.nn.pool: a window of {size} with dilations={spread} is larger than the {tuple(x.shape)} that it is in."
+        )
+    parts = [
+        x[(slice(None),) * axis + tuple(slice(i * d, i * d + n) for i, d, n in zip(place, spread, counts))]
+        for place in np.ndindex(*size)
+    ]
+    return functools.reduce(ops.maximum, parts) if pooling_type == "MAX" else sum(parts[1:], parts[0]) / len(parts)
+
+
+def _numbers(given: Any, like: Any) -> tuple[int, ...]:
+    """A number for each axis of a window; ones if none are given."""
+    count = np.size(like)
+    return (1,) * count if given is None else tuple(np.broadcast_to(np.asarray(given, int), (count,)).tolist())
 
 
 def convolution(
