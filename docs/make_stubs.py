@@ -22,6 +22,7 @@ from typing import Any
 
 import pronghorn
 from pronghorn import _lazy
+from pronghorn._packages import is_ours
 
 ROOT = Path(pronghorn.__file__).parent
 
@@ -36,9 +37,7 @@ def lazy_modules() -> list[ModuleType]:
     for file in sorted(ROOT.rglob("*.py")):
         if "attach(" in file.read_text(encoding="utf-8"):
             importlib.import_module(_module_name(file))
-    found = [
-        m for n, m in sys.modules.items() if n.partition(".")[0] == "pronghorn" and isinstance(m, _lazy.LazyModule)
-    ]
+    found = [m for n, m in sys.modules.items() if is_ours(n) and isinstance(m, _lazy.LazyModule)]
     return sorted((m for m in found if _lazy._table(m)), key=lambda module: module.__name__)
 
 
@@ -142,7 +141,7 @@ def _is_literal(value: Any) -> bool:
 
 def _annotation(annotation: Any, imports: set[str]) -> str:
     """An annotation that means the same in the stub, where it can be told; else Any."""
-    if inspect.isclass(annotation) and annotation.__module__.startswith("pronghorn."):
+    if inspect.isclass(annotation) and is_ours(annotation.__module__):
         imports.add(f"from {annotation.__module__} import {annotation.__name__}")
         return annotation.__name__
     text = annotation if isinstance(annotation, str) else "Any"

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from pronghorn._packages import FOLDERS
+
 #: Whether frames are left out; `pronghorn.config.disable_traceback_filtering` changes it.
 enabled = True
-
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 # Errors that state what is wrong with a program, or what happened to it. Others that come from the package are faults.
 _FOR_THE_USER: tuple[type[BaseException], ...] = (
@@ -55,7 +55,7 @@ def _standard() -> tuple[str, ...]:
 def _owner(trace: TracebackType) -> str:
     """Whose a frame is: "ours", "theirs" (Python's or an installed package's), or "user"."""
     name = trace.tb_frame.f_code.co_filename
-    if name.startswith(_PACKAGE):
+    if name.startswith(FOLDERS):
         return "ours"
     installed = "-packages" + os.sep in name
     return "theirs" if installed or name.startswith(("<frozen ", "<__array_function__", *_standard())) else "user"

@@ -9,7 +9,7 @@ import pytest
 from tensorflow_answers import ANSWERS, answer, expressions
 
 from pronghorn.cli import aliases
-from pronghorn.tensorflow.printing import tensors as tensorflow_printing
+from pronghorn_tensorflow.printing import tensors as tensorflow_printing
 
 
 @pytest.fixture(scope="module")

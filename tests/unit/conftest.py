@@ -8,5 +8,5 @@ import pytest
 @pytest.fixture(autouse=True)
 def written_as_before():
     yield
-    if stand_in := sys.modules.get("pronghorn.tensorflow.printing.tensors"):
+    if stand_in := sys.modules.get("pronghorn_tensorflow.printing.tensors"):
         stand_in.write_as_before()

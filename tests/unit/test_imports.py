@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 import pronghorn
+from pronghorn import _packages
 from pronghorn.engine.backends.engine import NAMES
 
 SOURCE = Path(pronghorn.__file__).parents[1]
-FILES = sorted((SOURCE / "pronghorn").rglob("*.py"))
+FILES = [file for folder in _packages.FOLDERS for file in sorted(Path(folder).rglob("*.py"))]
 MODELS = ("symbolic", "calls", "layers", "trainers", "models")
-BESIDE = {"_lazy", "_version", "_wording", "tree"}  # small modules of the package that the engine may use
+BESIDE = {"_lazy", "_packages", "_version", "_wording", "tree"}  # small modules of the package that the engine may use
 
 #: By module, what it imports inside functions. A package that need not be installed:
 OPTIONAL = {
@@ -32,8 +33,8 @@ OPTIONAL = {
     "utils.dot": {"IPython"},
     "utils.dot_drawing": {"matplotlib"},
     "legacy.preprocessing.affine": {"PIL", "scipy"},
+    "pronghorn_tensorflow.math.special": {"scipy"},
     "utils.image": {"PIL"},
-    "tensorflow.math.special": {"scipy"},
     "utils.windows": {"scipy"},
     "visualization.drawing": {"PIL"},
     "visualization.figures": {"matplotlib"},
@@ -56,7 +57,7 @@ SLOW = {
         "pronghorn.engine.backends.llvm.profile",
     },
     # for scripts that import tensorflow
-    "cli.aliases": {"pronghorn.tensorflow.alias", "pronghorn.tensorflow.printing.tensors"},
+    "cli.aliases": {"pronghorn_tensorflow.alias", "pronghorn_tensorflow.printing.tensors"},
     "cli.main": {  # each command loads what it needs
         "pronghorn.cli",
         "pronghorn.cli.info",
@@ -112,7 +113,7 @@ def rooms(package="pronghorn"):
 
 @pytest.mark.parametrize(
     "package, group",
-    [("pronghorn.engine", None), ("pronghorn", ("engine", *MODELS)), ("pronghorn.tensorflow", None)],
+    [("pronghorn.engine", None), ("pronghorn", ("engine", *MODELS)), ("pronghorn_tensorflow", None)],
     ids=["engine", "models", "tensorflow"],
 )
 def test_rooms_import_downwards(package, group):
@@ -125,6 +126,16 @@ def test_rooms_import_downwards(package, group):
             del above[room]
 
 
+def test_only_the_program_knows_the_stand_in_for_tensorflow():
+    found = {
+        module
+        for module, tree in MODULES.items()
+        for base, _, _ in imports(tree)
+        if base.partition(".")[0] == "pronghorn_tensorflow"
+    }
+    assert {module for module in found if not module.startswith(("pronghorn.cli.", "pronghorn_tensorflow"))} == set()
+
+
 def test_the_engine_knows_nothing_of_keras():
     assert rooms()["engine"] <= BESIDE
 
@@ -134,7 +145,7 @@ def test_imports_inside_functions_have_a_reason():
     for module, tree in MODULES.items():
         for base, _, inside in imports(tree):
             if inside:
-                target = base if base.startswith("pronghorn.") else base.partition(".")[0]
+                target = base if _packages.is_ours(base) and "." in base else base.partition(".")[0]
                 found[module.removeprefix("pronghorn.")].add(target)
     assert not OPTIONAL.keys() & SLOW.keys()
     assert dict(found) == {**OPTIONAL, **SLOW}

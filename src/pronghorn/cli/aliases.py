@@ -27,7 +27,7 @@ from pronghorn.cli.import_protocols import AnyNameLoader, list_what_is_public, l
 from pronghorn.engine.backends import choice
 from pronghorn.engine.backends import engine as engines
 from pronghorn.engine.graph.user_code import warn
-from pronghorn.tensorflow.names import VERSION as TENSORFLOW_VERSION
+from pronghorn_tensorflow.names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
 FOR_CHILDREN = Path(__file__).resolve().parent / "for_children"
@@ -177,8 +177,8 @@ class _AliasFinder(importlib.abc.MetaPathFinder, AnyNameLoader):
         if spec.name in _PREFIXES:
             return KerasAlias(spec.name)
         if spec.name == "tensorflow":
-            from pronghorn.tensorflow.alias import TensorFlowAlias
-            from pronghorn.tensorflow.printing.tensors import write_as_tensorflow
+            from pronghorn_tensorflow.alias import TensorFlowAlias
+            from pronghorn_tensorflow.printing.tensors import write_as_tensorflow
 
             write_as_tensorflow()
             return TensorFlowAlias(spec.name)
@@ -223,7 +223,7 @@ def _module_for(fullname: str) -> ModuleType:
         below = keras_name.removeprefix(_AS_TENSORFLOWS).removeprefix(".")
         return importlib.import_module(f"tensorflow.{below}") if below else _tensorflows()
     if not keras_name.startswith("keras."):
-        from pronghorn.tensorflow.alias import submodule
+        from pronghorn_tensorflow.alias import submodule
 
         return submodule(fullname)
     if f"{fullname}.".startswith(tuple(f"{private}." for private in _PRIVATE)):

@@ -7,8 +7,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from pronghorn.tensorflow.calls import called_as_there
-from pronghorn.tensorflow.keras_backend import basic, layers
+from pronghorn_tensorflow.calls import called_as_there
+from pronghorn_tensorflow.keras_backend import basic, layers
 
 _SHORT = {
     "mae": "mean_absolute_error",

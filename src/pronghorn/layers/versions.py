@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pronghorn._packages import is_ours
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.layers.tracking import changes
@@ -111,7 +112,7 @@ def _inside(x: Any) -> Iterable[Any] | None:
     if isinstance(x, dict):
         return x.values()
     if isinstance(x, types.FunctionType):
-        if not _is_own(x.__module__):
+        if not is_ours(x.__module__):
             return None
         cells = [cell.cell_contents for cell in x.__closure__ or () if cell != _EMPTY]
         return [*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
@@ -120,15 +121,11 @@ def _inside(x: Any) -> Iterable[Any] | None:
     if isinstance(x, functools.partial):
         return x.func, x.args, x.keywords
     if isinstance(x, type):
-        return () if _is_own(x.__module__) or x.__module__ in ("builtins", "numpy") else None
-    return _parts(x) if _is_own(type(x).__module__) else None
+        return () if is_ours(x.__module__) or x.__module__ in ("builtins", "numpy") else None
+    return _parts(x) if is_ours(type(x).__module__) else None
 
 
 _EMPTY = types.CellType()
-
-
-def _is_own(module: str | None) -> bool:
-    return module is not None and module.startswith("pronghorn.")
 
 
 def _parts(x: Any) -> Iterable[Any]:

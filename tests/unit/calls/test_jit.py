@@ -10,8 +10,8 @@ import pytest
 import pronghorn
 from pronghorn import layers, ops
 from pronghorn.calls.jit import run_functions_eagerly
-from pronghorn.tensorflow.printing.print import tf_print
-from pronghorn.tensorflow.program.compiled import function
+from pronghorn_tensorflow.printing.print import tf_print
+from pronghorn_tensorflow.program.compiled import function
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(12, 3)).astype("float32")

@@ -327,7 +327,7 @@ def test_shapes_of_tensors_are_tensorflows(run):
 def test_each_name_of_the_stand_in_resolves():
     code = """
         import importlib
-        from pronghorn.tensorflow import alias
+        from pronghorn_tensorflow import alias
         from pronghorn.cli import aliases, older_names
         aliases.install()
         for module in older_names._TABLES:

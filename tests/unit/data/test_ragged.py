@@ -6,7 +6,7 @@ import pytest
 from pronghorn import GradientTape, ops
 from pronghorn.data import Dataset, RaggedTensor, TensorSpec
 from pronghorn.data.tensor_spec import RaggedTensorSpec
-from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
+from pronghorn_tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")
 ragged = submodule("tensorflow.ragged")

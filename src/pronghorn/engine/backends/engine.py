@@ -12,15 +12,14 @@ import contextlib
 import functools
 import importlib
 import importlib.util
-import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from pronghorn._packages import FOLDERS, is_ours
 from pronghorn.engine.backends import installed, interpreter
 from pronghorn.engine.backends.interpreter import Bound
 from pronghorn.engine.graph import dtypes
@@ -287,9 +286,6 @@ LIBRARIES = {"jax": "jax", "pytensor": "pytensor", "torch": "torch", "tensorflow
 """The package that an engine imports, where nothing is to be imported to tell."""
 
 
-_PACKAGE = str(Path(__file__).parents[2]) + os.sep
-
-
 class EngineError(RuntimeError):
     """An engine that is installed but does not work."""
 
@@ -397,8 +393,8 @@ def is_stand_in(library: str) -> bool:
         spec = importlib.util.find_spec(library)
     except ValueError:  # in sys.modules without a spec
         spec = None
-    is_ours = type(getattr(spec, "loader", None)).__module__.startswith("pronghorn.")
-    return is_ours or str(getattr(spec, "origin", None) or "").startswith(_PACKAGE)
+    loader = type(getattr(spec, "loader", None)).__module__
+    return is_ours(loader) or str(getattr(spec, "origin", None) or "").startswith(FOLDERS)
 
 
 def _try_out(found: Engine) -> None:

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, SupportsIndex, Union
 
+from pronghorn._packages import is_ours
+
 Extent = Union[int, "Dim"]
 Shape = tuple[Extent, ...]
 # A factor of a monomial: a symbol's name, or the floor of a Dim over an integer that does not divide it.
@@ -195,7 +197,7 @@ class Dim:
 
     def __hash__(self) -> int:
         decider = ACTIVE.decider
-        if decider is not None and not sys._getframe(1).f_globals.get("__name__", "").startswith("pronghorn."):
+        if decider is not None and not is_ours(sys._getframe(1).f_globals.get("__name__")):
             decider.is_looked_up(self)
         return self._hash
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-#: Folders of files that are nobody's own code: the package, NumPy, and Python's library (but not what is installed).
+from pronghorn import _packages
+from pronghorn._packages import is_ours
+
+#: Folders of files that are nobody's own code: our packages, NumPy, and Python's library (but not what is installed).
 _LIBRARY = tuple(
-    os.path.join(os.path.realpath(folder), "")
-    for folder in (os.path.dirname(os.path.dirname(os.path.dirname(__file__))), os.path.dirname(np.__file__))
+    os.path.join(os.path.realpath(folder), "") for folder in (*_packages.FOLDERS, os.path.dirname(np.__file__))
 )
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 
@@ -50,7 +52,7 @@ def is_own(defined: Any) -> bool:
     >>> is_own(user_line), is_own(print)
     (True, False)
     """
-    return defined_in(defined).partition(".")[0] == "pronghorn"
+    return is_ours(defined_in(defined))
 
 
 def user_frame() -> FrameType | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from pronghorn import tree
+from pronghorn._packages import is_ours
 from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
@@ -143,7 +144,7 @@ def _check_function(function: Any) -> None:
     if isinstance(function, types.FunctionType):
         module = defined_in(function)
         known = module.startswith(("pronghorn.ops", "pronghorn.activations", "pronghorn.saving.python_code"))
-        if known or not module.startswith("pronghorn.") or get_registered_object(function.__name__) is function:
+        if known or not is_ours(module) or get_registered_object(function.__name__) is function:
             return
     if callable(function) and not inspect.isclass(function) and not isinstance(function, types.FunctionType):
         return
