@@ -34,7 +34,7 @@ def measure(name: str, reproducible: bool, rows: int) -> dict[str, float]:
     import workloads
 
     import pronghorn as keras
-    from pronghorn.distribution.processes import processes
+    from pronghorn.placement.processes import processes
 
     keras.distribution.initialize()
     keras.distribution.set_distribution(keras.distribution.DataParallel(reproducible=reproducible))
@@ -63,7 +63,7 @@ def measure_sums() -> None:
     """Sum arrays of many sizes; print the microseconds of each, the least of some."""
     import pronghorn as keras
     from pronghorn.distribution.communicator import Communicator
-    from pronghorn.distribution.processes import processes
+    from pronghorn.placement.processes import processes
 
     keras.distribution.initialize()
     everyone = Communicator(processes())

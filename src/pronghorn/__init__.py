@@ -75,7 +75,7 @@ _NAMES = {
 }
 
 # What IPython looks for, and a user does not.
-_UNLISTED = {"load_ipython_extension": ".cli.aliases"}
+_UNLISTED = {"load_ipython_extension": ".scripts.aliases"}
 
 _attach(__name__, _NAMES, _SUBMODULES, _UNLISTED)
 _install_finder()

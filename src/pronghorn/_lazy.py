@@ -24,6 +24,8 @@ from collections.abc import Iterable, Mapping
 from types import FrameType, ModuleType
 from typing import Any
 
+from pronghorn._packages import is_ours
+
 _ROOT = __name__.partition(".")[0]
 
 #: What error messages call the root package; `pronghorn run` makes it "keras", the name the script uses.
@@ -252,13 +254,18 @@ def not_there(fullname: str, message: str) -> ImportError:
     first kind in the second case, where it looks for a module only in case that there is one, and our words with it.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_globals.get("__name__", "").startswith(("importlib", f"{_ROOT}.")):
+    while frame and _passes_on_imports(frame.f_globals.get("__name__", "")):
         if frame.f_code.co_name == "_handle_fromlist":
             if not _is_import_statement(frame.f_back):  # `__import__(x, fromlist=[y])` leaves out what is not there
                 return ModuleNotFoundError(message, name=frame.f_locals.get("from_name"))
             return ImportError(message, name=fullname.rpartition(".")[0])
         frame = frame.f_back
     return ModuleNotFoundError(message, name=fullname)
+
+
+def _passes_on_imports(module: str) -> bool:
+    """Whether a module is the import system's or one of ours, rather than what imports."""
+    return module.startswith("importlib") or (is_ours(module) and module != _ROOT)
 
 
 def _is_import_statement(frame: FrameType | None) -> bool:

@@ -36,3 +36,13 @@ def size_text(nbytes: float) -> str:
         if nbytes < 1000:
             break
     return f"{nbytes:.4g} {unit}"
+
+
+def shown(value: Any, width: int = 120) -> str:
+    """``value`` on one line, cut where it is long.
+
+    >>> shown("a"), shown([1, 2])
+    ("'a'", '[1, 2]')
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= width else text[: width - 3] + "..."

@@ -10,6 +10,6 @@ Raises:
     ImportError: the engine that the environment names is not installed.
 """
 
-from pronghorn.cli import aliases
+from pronghorn.scripts import aliases
 
 aliases.take_the_name()

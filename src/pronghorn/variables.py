@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 import pronghorn.ops  # noqa: F401  (it gives arrays their methods)
-from pronghorn import config, initializers
-from pronghorn.distribution.active import distribution as in_force
+from pronghorn import config
+from pronghorn._wording import shown
 from pronghorn.engine.backends import choice
 from pronghorn.engine.backends.engine import meet_imported
 from pronghorn.engine.backends.foreign_calls import on_its_engine
@@ -20,8 +20,10 @@ from pronghorn.engine.graph.dim import Shape
 from pronghorn.engine.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
 from pronghorn.engine.graph.variable import GraphVariable, overlays
 from pronghorn.engine.runtime.arena import aligned_copy, aligned_zeros
-from pronghorn.utils import budget
-from pronghorn.utils.arguments import CheckedArguments, shown
+from pronghorn.placement.active import distribution as in_force
+from pronghorn.serialization import budget, public_names
+from pronghorn.serialization.objects import tagged, value_config
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.autocast import autocast_dtype
 from pronghorn.utils.naming import auto_name, current_path
 
@@ -88,7 +90,7 @@ class Variable(CheckedArguments, GraphVariable):
 
     def _initial(self, initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
         if isinstance(initializer, str):
-            initializer = initializers.get(initializer)
+            initializer = public_names.namespace("initializers").get(initializer)
         if dtype is not None:
             dtype = dtypes.name_of(dtype)
         if shape is not None:
@@ -98,7 +100,8 @@ class Variable(CheckedArguments, GraphVariable):
                 raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
             dtype = dtype or config.floatx()
             budget.charge(shape, dtype)
-            if type(initializer) is initializers.Zeros:  # fresh memory is zeros: large slots need no page before a step
+            # Fresh memory is zeros: large slots need no page before a step. Classes below `Zeros` may make others.
+            if vars(type(initializer)).get("makes_zeros"):
                 return aligned_zeros(shape, dtypes.to_numpy(dtype))
             value = initializer(shape, dtype=dtype)
         else:
@@ -274,3 +277,8 @@ def _delegate(method: Any) -> Any:
 
 for _name, _method in LOGICAL_OPERATORS.items():
     setattr(Variable, _name, _delegate(_method))
+
+
+@value_config.register
+def _(variable: Variable) -> dict[str, Any]:
+    return tagged("tensor", value=variable.numpy().tolist(), dtype=variable.dtype)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.cli import aliases
 from pronghorn.engine.backends import choice
 from pronghorn.engine.backends import engine as engines
 from pronghorn.engine.backends.table_executable import TableExecutable
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.trace import trace
+from pronghorn.scripts import aliases
 
 pytestmark = pytest.mark.usefixtures("free_choice")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tensorflow_answers import ANSWERS, answer, expressions
 
-from pronghorn.cli import aliases
+from pronghorn.scripts import aliases
 from pronghorn_tensorflow.printing import tensors as tensorflow_printing
 
 

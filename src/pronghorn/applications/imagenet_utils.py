@@ -9,9 +9,9 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._lazy import attach
+from pronghorn._wording import shown
 from pronghorn.engine.graph import dtypes
 from pronghorn.utils import get_file
-from pronghorn.utils.arguments import shown
 
 _CLASSES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 _CLASSES_HASH = "c2c37ea517e94d9795004a39431a14cb"

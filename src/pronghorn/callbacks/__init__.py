@@ -19,7 +19,7 @@ attach(
         "ProgbarLogger": ".progbar_logger",
         "ReduceLROnPlateau": ".learning_rate",
         "RemoteMonitor": ".remote_monitor",
-        "Studio": ".studio",
+        "Studio": "pronghorn.studio.callback",
         "SwapEMAWeights": ".swap_ema_weights",
         "TensorBoard": ".tensorboard",
         "TerminateOnNaN": ".terminate_on_nan",

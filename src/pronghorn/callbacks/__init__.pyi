@@ -13,10 +13,10 @@ from pronghorn.callbacks.learning_rate_finder import LearningRateFinder as Learn
 from pronghorn.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
 from pronghorn.callbacks.progbar_logger import ProgbarLogger as ProgbarLogger
 from pronghorn.callbacks.remote_monitor import RemoteMonitor as RemoteMonitor
-from pronghorn.callbacks.studio import Studio as Studio
 from pronghorn.callbacks.swap_ema_weights import SwapEMAWeights as SwapEMAWeights
 from pronghorn.callbacks.tensorboard import TensorBoard as TensorBoard
 from pronghorn.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
+from pronghorn.studio.callback import Studio as Studio
 from typing import Any
 
 class OrbaxCheckpoint(Callback):

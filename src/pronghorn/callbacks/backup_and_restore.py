@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.callbacks.resumption import Position, seed_variables
 from pronghorn.callbacks.states import states_of
 from pronghorn.distribution import together
-from pronghorn.distribution.processes import is_first
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement.processes import is_first
 from pronghorn.saving import state
-from pronghorn.saving.archive import explained, replacing
+from pronghorn.saving.archive import explained
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
-from pronghorn.trainers.resumption import Position, seed_variables
+from pronghorn.utils.replacing import replacing
 
 _NOTE = "training"
 

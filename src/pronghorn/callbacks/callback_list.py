@@ -8,7 +8,7 @@ from typing import Any
 from pronghorn.callbacks.callback import Callback, Logs, overrides
 from pronghorn.callbacks.history import History
 from pronghorn.callbacks.progbar_logger import ProgbarLogger
-from pronghorn.distribution.processes import is_first
+from pronghorn.placement.processes import is_first
 
 
 def _flatten(callbacks: Any) -> Iterator[Any]:

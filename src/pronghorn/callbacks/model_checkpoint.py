@@ -11,8 +11,8 @@ from pronghorn._lazy import nearest_clause
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
 from pronghorn.distribution import together
-from pronghorn.distribution.processes import is_first
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement.processes import is_first
 from pronghorn.utils import io
 
 

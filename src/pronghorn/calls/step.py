@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from pronghorn.calls.layout import Layout, take_apart
 from pronghorn.calls.lengths import Lengths
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.distribution.active import distribution
 from pronghorn.engine.backends import choice
 from pronghorn.engine.compiler.exactness import exact_convolutions
 from pronghorn.engine.graph import dtypes
@@ -26,10 +25,8 @@ from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.engine.runtime import arena
 from pronghorn.engine.runtime.garbage import uncollected
+from pronghorn.placement.active import Distribution, distribution
 from pronghorn.utils import activity
-
-if TYPE_CHECKING:
-    from pronghorn.distribution.base import Distribution
 
 
 class Program:

@@ -64,7 +64,7 @@ def run(as_module: bool, processes: int | None, target: str, arguments: tuple[st
         from pronghorn.cli import launcher
 
         sys.exit(launcher.run(processes, [*(["-m"] if as_module else []), target, *arguments]))
-    from pronghorn.cli import runner
+    from pronghorn.scripts import runner
 
     sys.exit(runner.run_module(target, arguments) if as_module else runner.run_file(target, arguments))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pronghorn.data.element import Text, as_element, as_plain, text_of
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.saving.archive import replacing
+from pronghorn.utils.replacing import replacing
 
 
 def path_of(path: Any) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, tree
+from pronghorn._wording import shown
 from pronghorn.distillation.losses import check_nesting, one_loss
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.metrics.reduction_metrics import Mean
 from pronghorn.models.model import Model
-from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
-from pronghorn.utils.arguments import is_number, shown
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.utils.arguments import is_number
 
 
 class Distiller(Model):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pronghorn import losses, ops, tree
+from pronghorn._wording import shown
 from pronghorn.losses.wrappers import KLDivergence
-from pronghorn.saving.serialization import serialize_keras_object
-from pronghorn.utils.arguments import is_number, shown
+from pronghorn.serialization.objects import serialize_keras_object
+from pronghorn.utils.arguments import is_number
 
 
 class DistillationLoss:

@@ -15,10 +15,10 @@ attach(
         "ModelParallel": ".model_parallel",
         "TensorLayout": ".mesh",
         "distribute_tensor": ".placing",
-        "distribution": ".active",
+        "distribution": "pronghorn.placement.active",
         "get_device_count": ".devices",
         "initialize": ".start",
         "list_devices": ".devices",
-        "set_distribution": ".active",
+        "set_distribution": "pronghorn.placement.active",
     },
 )

@@ -7,17 +7,17 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pronghorn.distribution import active
 from pronghorn.distribution.agreed_step import agreed
 from pronghorn.distribution.agreement import check_same
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.placing import distribute_tensor
-from pronghorn.distribution.processes import processes
 from pronghorn.distribution.reading import Reading
 from pronghorn.engine.backends import choice
 from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement import active
+from pronghorn.placement.processes import processes
 
 
 class Distribution:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pronghorn._version import __version__
 from pronghorn.distribution.meeting import Greeting, meet, seconds
-from pronghorn.distribution.processes import Job, Processes
 from pronghorn.distribution.watch import patience
 from pronghorn.engine.backends.engine import untried
+from pronghorn.placement.processes import Job, Processes
 
 
 def join(job: Job) -> Processes:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn.distribution.pieces import TreeSum
-from pronghorn.distribution.processes import Processes
 from pronghorn.distribution.watch import waiting
 from pronghorn.engine.graph.variable import GraphVariable
+from pronghorn.placement.processes import Processes
 
 
 class Communicator:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pronghorn.distribution.processes import processes
 from pronghorn.engine.backends import choice
+from pronghorn.placement.processes import processes
 
 _TYPES = ("cpu", "gpu", "tpu")
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from pronghorn.distribution.processes import seconds_of
+from pronghorn.placement.processes import seconds_of
 
 _TIMEOUT = "PRONGHORN_DISTRIBUTION_TIMEOUT"
 _MOST = 4096  # bytes of a message

@@ -6,9 +6,9 @@ import collections
 import os
 from typing import Any
 
-from pronghorn.distribution.processes import Job, Processes, started
 from pronghorn.distribution.watch import before_leaving, before_waiting, number, waiting
 from pronghorn.engine.runtime import threads
+from pronghorn.placement.processes import Job, Processes, started
 
 _MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
 

@@ -10,13 +10,13 @@ from pronghorn.distribution.agreed_step import agreed
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.partition.places import RowsMeet
 from pronghorn.distribution.partition.stages import in_stages
-from pronghorn.distribution.processes import processes
 from pronghorn.distribution.shared_step import SharedStep
 from pronghorn.engine.backends import choice
 from pronghorn.engine.graph.dim import SymbolicDimError
 from pronghorn.engine.graph.primitives.registry import ShapeError
 from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement.processes import processes
 
 
 def shared_executable(engine: str, traced: Traced, gathered: Sequence[int], fixed: bool, own_rows: bool = False) -> Any:

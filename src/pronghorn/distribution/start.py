@@ -8,11 +8,11 @@ from typing import Any
 
 from pronghorn.distribution import by_jax, mpi, watch
 from pronghorn.distribution.communicator import Communicator
-from pronghorn.distribution.processes import Processes, is_initialized, set_processes, told
 from pronghorn.engine.backends import choice
 from pronghorn.engine.runtime import threads
 from pronghorn.engine.runtime.host import host_target
-from pronghorn.trainers.resumption import Seeds
+from pronghorn.placement.processes import Processes, is_initialized, set_processes, told
+from pronghorn.random.states import Seeds
 
 
 def initialize(job_addresses: Any = None, num_processes: Any = None, process_id: Any = None) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pronghorn.distribution.active import distribution
-from pronghorn.distribution.processes import processes, started
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement.active import distribution
+from pronghorn.placement.processes import processes, started
 
 if TYPE_CHECKING:
     from pronghorn.distribution.communicator import Communicator

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pronghorn.distribution.processes import seconds_of
+from pronghorn.placement.processes import seconds_of
 
 BEAT = 1.0  # seconds between two signs of life
 SILENCE = 30.0  # without any, a process is dead or stopped

@@ -6,12 +6,12 @@ from typing import Any
 
 from pronghorn import config, dtype_policies, ops
 from pronghorn._lazy import nearest_clause
+from pronghorn._wording import shown
 from pronghorn.engine.graph import dtypes, strings
 from pronghorn.engine.graph.foreign import is_sparse
 from pronghorn.engine.graph.tensor import Tensor
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
-from pronghorn.utils.arguments import shown
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 KNOWN = (*_MIXED, *dtypes.ALL, "string")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from pronghorn.dtype_policies import policy as policies
-from pronghorn.saving import serialize_keras_object
-from pronghorn.utils import budget
+from pronghorn.serialization import budget
+from pronghorn.serialization.objects import serialize_keras_object
 
 
 class DTypePolicyMap(MutableMapping):

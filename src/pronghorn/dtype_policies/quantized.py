@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from pronghorn._lazy import nearest_clause
+from pronghorn._wording import shown
 from pronghorn.dtype_policies.policy import DTypePolicy
-from pronghorn.utils.arguments import is_integer, shown
+from pronghorn.utils.arguments import is_integer
 
 #: The modes that a policy may be of.
 MODES = ("int8", "float8", "int4", "ternary", "gptq", "awq")

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pronghorn.distribution.processes import is_first
 from pronghorn.distribution.together import written_by_first
-from pronghorn.saving.archive import explained, replacing
+from pronghorn.placement.processes import is_first
+from pronghorn.saving.archive import explained
+from pronghorn.utils.replacing import replacing
 
 
 def write_file(path: Path, content: bytes) -> None:

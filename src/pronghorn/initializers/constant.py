@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.initializers.initializer import Initializer, element_type
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.windows import window_array
 
 
@@ -42,6 +42,8 @@ class Zeros(Initializer):
     >>> Zeros()((2,)).tolist()
     [0.0, 0.0]
     """
+
+    makes_zeros = True  # fresh memory is what it makes
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         return ops.zeros(shape, dtype=element_type(dtype))

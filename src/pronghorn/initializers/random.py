@@ -12,7 +12,7 @@ from pronghorn import random as rng
 from pronghorn.initializers.initializer import Initializer, element_type
 from pronghorn.initializers.orthonormal import orthonormal_columns
 from pronghorn.random.seed_generator import SeedGenerator, make_default_seed
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 
 class RandomInitializer(Initializer):

@@ -11,7 +11,7 @@ import keras
 
 from pronghorn import saving
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import serialize_keras_object
+from pronghorn.serialization.objects import serialize_keras_object
 
 _FILE = "model.keras"
 

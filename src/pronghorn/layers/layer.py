@@ -6,7 +6,6 @@ import contextlib
 from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
-from pronghorn.distribution.active import distribution as in_force
 from pronghorn.engine.backends.foreign_calls import as_it_is, keeping, on_its_engine
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import TraceError, scope, state
@@ -41,7 +40,8 @@ from pronghorn.layers.own_code import state_of_call
 from pronghorn.layers.quantization.requests import QuantizationRequests
 from pronghorn.layers.rows import call_on_rows, infer_spec_on_rows, rows_by_position, spec_of_rows
 from pronghorn.layers.state import StatefulOperation
-from pronghorn.saving import deserialize_keras_object
+from pronghorn.placement.active import distribution as in_force
+from pronghorn.serialization.objects import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.symbolic.node import Node
@@ -93,6 +93,9 @@ class Layer(QuantizationRequests, StatefulOperation):
     """
 
     _takes_own_integers = True
+    _is_model = False  # what files of models ask, which know no class of a model
+    _is_graph_of_layers = False
+    is_known_by_description = True  # see `serialization.sharing`
 
     #: Whether ``call`` on arrays looks at their values or runs code of the user's, so that it is not to be compiled.
     _looks_at_values = False

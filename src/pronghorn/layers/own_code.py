@@ -6,11 +6,11 @@ from collections.abc import Hashable
 from typing import Any
 
 from pronghorn import config
-from pronghorn.distribution.active import distribution as in_force
 from pronghorn.engine.graph.user_code import is_own
 from pronghorn.engine.graph.variable import overlays
 from pronghorn.layers import call as calls
 from pronghorn.layers.versions import version_of
+from pronghorn.placement.active import distribution as in_force
 from pronghorn.utils.autocast import autocast_scope
 
 

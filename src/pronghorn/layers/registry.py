@@ -6,7 +6,8 @@ from typing import Any
 
 from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import CustomObjectScope, deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.registration import CustomObjectScope
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -58,9 +58,9 @@ class StatefulOperation(Operation):
         # Asked only for what is not there, or whose property raised an AttributeError: again, for its own words.
         if "_losses" in self.__dict__:
             if name in _ON_TORCH and choice.chosen() == "torch":
-                from pronghorn.interop import torch_modules
+                from pronghorn.layers.foreign import torch_methods
 
-                found = getattr(torch_modules, name)
+                found = getattr(torch_methods, name)
                 return found(self) if name == "torch_params" else functools.partial(found, self)
             return object.__getattribute__(self, name)
         raise AttributeError(

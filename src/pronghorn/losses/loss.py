@@ -10,7 +10,7 @@ from pronghorn.engine.graph.active import scope
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.explain import explained
 from pronghorn.utils.masking import get_mask

@@ -8,7 +8,7 @@ from pronghorn import ops
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.losses.reduction import count, same_rank, weights_with_mask
 from pronghorn.metrics.metric import Metric
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import get_mask
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn._wording import shown
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.quantization.quantizable import QuantizableProduct
 from pronghorn.layers.quantization.requests import check
 from pronghorn.models.filters import is_meant
 from pronghorn.quantizers.calibrated import CalibratedConfig
 from pronghorn.quantizers.calibration import samples
-from pronghorn.utils.arguments import shown
 
 _KEYS = ("pre_block_layers", "sequential_blocks")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import saving, tree
+from pronghorn._wording import shown
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.registry import clone_layer
@@ -15,7 +16,6 @@ from pronghorn.models.functional import Functional
 from pronghorn.models.model import Model
 from pronghorn.models.sequential import Sequential
 from pronghorn.symbolic.keras_tensor import is_keras_tensor
-from pronghorn.utils.arguments import shown
 
 
 def clone_model(

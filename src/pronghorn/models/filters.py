@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pronghorn.utils.arguments import shown
+from pronghorn._wording import shown
 
 
 def is_meant(layer: Any, filters: Any) -> bool:

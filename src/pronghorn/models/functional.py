@@ -44,6 +44,8 @@ class Functional(Function, Model):
     ((None, 2), 2)
     """
 
+    _is_graph_of_layers = True
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return Layer.__new__(cls, *args, **kwargs)
 

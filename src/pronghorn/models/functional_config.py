@@ -10,8 +10,9 @@ from typing import Any
 from pronghorn import tree
 from pronghorn.engine.graph.messages import short_messages
 from pronghorn.ops.function_operation import FunctionOperation
-from pronghorn.saving import keras_operations, serialization
-from pronghorn.saving.serialization import serialize_keras_object
+from pronghorn.serialization import keras_operations
+from pronghorn.serialization import objects as serialization
+from pronghorn.serialization.objects import serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.symbolic.node import Node
 

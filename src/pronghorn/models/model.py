@@ -55,6 +55,8 @@ class Model(Trainer, Layer):
     (2, 3)
     """
 
+    _is_model = True
+
     _compiled_calls: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -17,7 +17,8 @@ from pronghorn.layers.layer import Layer
 from pronghorn.models.functional import Functional
 from pronghorn.models.model import Model
 from pronghorn.models.nesting import note_nesting
-from pronghorn.saving import serialization, serialize_keras_object
+from pronghorn.serialization import objects as serialization
+from pronghorn.serialization.objects import serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.naming import current_path
 
@@ -40,6 +41,8 @@ class Sequential(Model):
     >>> model.output_shape, model.count_params()
     ((None, 1), 49)
     """
+
+    _is_graph_of_layers = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return Layer.__new__(cls, *args, **kwargs)

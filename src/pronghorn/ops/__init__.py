@@ -87,5 +87,10 @@ _MODULES = {
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-attach(__name__, _NAMES, submodules=("image", "linalg", "nn", "numpy"), unlisted=class_table(_NAMES))
+attach(
+    __name__,
+    _NAMES,
+    submodules=("image", "linalg", "nn", "numpy"),
+    unlisted={**class_table(_NAMES), "FunctionOperation": ".function_operation"},
+)
 use_operations(sys.modules[__name__])

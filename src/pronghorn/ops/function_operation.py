@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn import activations, ops, random, saving
-from pronghorn.saving.keras_operations import WithSettings
+from pronghorn.serialization import public_names
+from pronghorn.serialization.keras_operations import WithSettings
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.operation import Operation
 from pronghorn.utils.naming import auto_name
 
@@ -31,14 +32,14 @@ class FunctionOperation(Operation):
     def get_config(self) -> dict[str, Any]:
         if isinstance(self.fn, WithSettings):
             path = public_function_name(self.fn.fn, self.function_name)
-            return {"name": self.name, "function": path, "settings": saving.serialize_keras_object(self.fn.settings)}
+            return {"name": self.name, "function": path, "settings": serialize_keras_object(self.fn.settings)}
         return {"name": self.name, "function": public_function_name(self.fn, self.function_name)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FunctionOperation:
         path = config["function"]
         function = _public_function(path)
-        settings = saving.deserialize_keras_object(config.get("settings") or {})
+        settings = deserialize_keras_object(config.get("settings") or {})
         return cls.from_keras(function, {"name": config["name"], **settings})
 
     @classmethod
@@ -53,7 +54,7 @@ class FunctionOperation(Operation):
 
 
 # The only places a saved function may come from: a file must not name arbitrary code.
-_PUBLIC_MODULES = {"ops": ops, "random": random, "activations": activations}
+_PUBLIC_MODULES = ("ops", "random", "activations")
 
 
 def public_function_name(fn: Callable[..., Any], name: str) -> str:
@@ -62,8 +63,8 @@ def public_function_name(fn: Callable[..., Any], name: str) -> str:
     Raises:
         NotImplementedError: if it is none of Pronghorn's public functions.
     """
-    for module, functions in _PUBLIC_MODULES.items():
-        found = getattr(functions, name, None)
+    for module in _PUBLIC_MODULES:
+        found = getattr(public_names.namespace(module), name, None)
         if found is fn or getattr(found, "__wrapped__", None) in (fn, getattr(fn, "__wrapped__", fn)):
             return f"{module}.{name}"
     raise NotImplementedError(
@@ -74,7 +75,7 @@ def public_function_name(fn: Callable[..., Any], name: str) -> str:
 
 def _public_function(path: str) -> Callable[..., Any]:
     module, _, name = path.rpartition(".")
-    found = getattr(_PUBLIC_MODULES.get(module), name, None)
+    found = getattr(public_names.namespace(module), name, None) if module in _PUBLIC_MODULES else None
     if not callable(found) or isinstance(found, type) or name.startswith("_"):
         raise ValueError(f"The saved function {path!r} is none of Pronghorn's public functions.")
     return found

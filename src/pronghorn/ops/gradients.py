@@ -11,7 +11,7 @@ from pronghorn.engine.autodiff.registry import DifferentiationError
 from pronghorn.engine.autodiff.tape import GradientTape, leaves_of
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.tensor import as_tensor
-from pronghorn.variables import Variable
+from pronghorn.engine.graph.variable import GraphVariable
 
 
 def value_and_grad(
@@ -45,7 +45,7 @@ def value_and_grad(
         raise TypeError(f"value_and_grad: the first argument must be a function, got {type(fn).__name__}.")
     if variables is not None:
         for leaf in leaves_of(variables):
-            if not isinstance(leaf, Variable):
+            if not isinstance(leaf, GraphVariable):
                 raise TypeError(
                     f"value_and_grad: variables holds a {type(leaf).__name__}; pass Variables, for example "
                     "model.trainable_variables, or leave it out to differentiate with respect to arguments."
@@ -109,7 +109,7 @@ def _as_arrays(structure: Any, seen: list[Any]) -> Any:
     if isinstance(structure, (list, tuple)):
         items = [_as_arrays(item, seen) for item in structure]
         return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
-    if isinstance(structure, Variable):
+    if isinstance(structure, GraphVariable):
         return structure
     tensor = as_tensor(structure)
     if any(tensor.data is other for other in seen):  # the same array passed twice has two gradients

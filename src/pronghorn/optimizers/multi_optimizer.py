@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from pronghorn._wording import shown
 from pronghorn.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.optimizers.registry import deserialize, serialize
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
-from pronghorn.utils import budget
-from pronghorn.utils.arguments import shown
+from pronghorn.serialization import budget
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.variables import Variable
 
 

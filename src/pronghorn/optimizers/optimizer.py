@@ -17,7 +17,7 @@ from pronghorn.optimizers.arguments import OldArguments, check_shared_arguments,
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.own_variables import OwnVariables
 from pronghorn.optimizers.schedules import LearningRateSchedule
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
 from pronghorn.utils.reprs import ShownByConfig

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn._wording import counted
-from pronghorn.distribution.active import distribution
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement.active import distribution
 from pronghorn.utils.naming import NameScope
 from pronghorn.variables import Variable
 

@@ -7,9 +7,10 @@ import inspect
 from typing import Any
 
 from pronghorn._lazy import nearest_clause
+from pronghorn._wording import shown
 from pronghorn.optimizers.optimizer import Optimizer
-from pronghorn.saving import deserialize_keras_object, get_registered_object, serialize_keras_object
-from pronghorn.utils.arguments import shown
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.registration import get_registered_object
 
 _MODULES = {
     "Adadelta": "adadelta",

@@ -9,6 +9,6 @@ attach(
         "img_to_array": "pronghorn.utils",
         "load_img": "pronghorn.utils",
         "save_img": "pronghorn.utils",
-        "smart_resize": "pronghorn.utils.image",
+        "smart_resize": "pronghorn.data.folders.image",
     },
 )

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import shown
 from pronghorn.quantizers.affine import Grid, QuantizedMatrix, nearest
 from pronghorn.quantizers.calibrated import CalibratedConfig
-from pronghorn.utils.arguments import shown
 
 #: Inputs that are never larger count as 1; factors are no smaller.
 _NOTHING, _SMALLEST_FACTOR = 1e-8, 1e-4

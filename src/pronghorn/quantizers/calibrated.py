@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+from pronghorn._wording import shown
 from pronghorn.quantizers.configs import QuantizationConfig
-from pronghorn.utils.arguments import is_integer, shown
+from pronghorn.utils.arguments import is_integer
 
 
 class CalibratedConfig(QuantizationConfig):

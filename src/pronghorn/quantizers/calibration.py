@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import shown
 from pronghorn.quantizers.calibrated import CalibratedConfig
-from pronghorn.utils.arguments import shown
 
 _IDS = np.iinfo(np.int32)
 

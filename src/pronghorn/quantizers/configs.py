@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pronghorn._lazy import nearest_clause
+from pronghorn._wording import shown
 from pronghorn.dtype_policies.quantized import MODES
 from pronghorn.quantizers.abs_max import AbsMaxQuantizer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
-from pronghorn.utils.arguments import is_integer, shown
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.utils.arguments import is_integer
 
 
 class QuantizationConfig:

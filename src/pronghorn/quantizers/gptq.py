@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import shown
 from pronghorn.quantizers.affine import Grid, QuantizedMatrix, nearest
 from pronghorn.quantizers.calibrated import CalibratedConfig
-from pronghorn.utils.arguments import is_integer, is_number, shown
+from pronghorn.utils.arguments import is_integer, is_number
 
 #: So many inputs are rounded before those behind them are told; scales of groups are from before.
 BLOCK = 128

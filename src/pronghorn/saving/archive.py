@@ -10,7 +10,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,10 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn._version import __version__
-from pronghorn.distribution.processes import is_first
 from pronghorn.engine.graph.messages import shorten
-from pronghorn.saving import leftovers
-from pronghorn.utils.budget import variables_limited
+from pronghorn.serialization.budget import variables_limited
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
@@ -40,35 +37,6 @@ _SMALL = 1 << 22
 _SLACK = 1 << 26
 _SLACK_UNPACKED = 1 << 28  # what all members together may take, on top of `_MAX_TOTAL_RATIO` times the file's size
 _MAX_TOTAL_RATIO = 20
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give the path of a new file beside ``path``, which takes its place when all went well.
-
-    So a crash or a full disk never leaves half a file, nor loses the one that was there. Of several processes that run
-    one script, only the first writes it. What a killed process has left beside the same path is removed.
-
-    Args:
-        path: of the file to write.
-    """
-    if not is_first():
-        with tempfile.TemporaryDirectory(prefix="saving-") as folder:
-            yield Path(folder) / Path(path).name
-        return
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-    leftovers.remove(target)
-    fresh = leftovers.fresh_beside(target)
-    try:
-        yield fresh
-        with open(fresh, "rb") as stream:
-            os.fsync(stream.fileno())
-        fresh.chmod(mode if mode is not None else 0o666 & ~_umask())
-        os.replace(fresh, target)
-    finally:
-        leftovers.done(fresh)
 
 
 @contextmanager
@@ -138,12 +106,6 @@ def available_memory() -> float:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):
         return float("inf")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def metadata() -> dict[str, Any]:

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pronghorn.saving import archive, model_files, shards
+from pronghorn.saving import model_files, shards
 from pronghorn.saving.inspection import inspect_file
 from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
+from pronghorn.utils.replacing import replacing
 
 MODELS = (".keras", ".h5", ".hdf5")
 WEIGHTS = (".weights.h5", ".weights.json", ".safetensors")
@@ -81,7 +82,7 @@ def _copy(source: Path, target: Path, max_shard_size: float | None) -> None:
         if target.name.endswith(shards.INDEX_SUFFIX):
             writer: Any = shards.ShardedWriter(target, float("inf") if max_shard_size is None else max_shard_size)
         else:
-            fresh = stack.enter_context(archive.replacing(target))
+            fresh = stack.enter_context(replacing(target))
             writer = SafetensorsWriter(fresh) if target.suffix == ".safetensors" else WeightsWriter(fresh)
         stack.enter_context(writer)
         for path in reader.objects():

@@ -13,6 +13,7 @@ import numpy as np
 from pronghorn.saving import archive, state
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 from pronghorn.utils import io
+from pronghorn.utils.replacing import replacing
 
 Weights = dict[str, Any]
 
@@ -206,7 +207,7 @@ class KerasFileEditor:
             raise ValueError(f"KerasFileEditor: `filepath` must end in `.weights.h5`, got {str(path)!r}.")
         with (
             archive.explained(path, "KerasFileEditor"),
-            archive.replacing(path) as fresh,
+            replacing(path) as fresh,
             WeightsWriter(fresh) as writer,
         ):
             _write(writer, self.weights_dict, "")

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn.distribution import together
-from pronghorn.distribution.processes import is_first
 from pronghorn.engine.graph.messages import short_messages
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers.layer import Layer
+from pronghorn.placement.processes import is_first
 from pronghorn.saving import archive, shards, state
 from pronghorn.saving.legacy import h5_files, zip_files
 from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
-from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
-from pronghorn.saving.sharing import ObjectSharingScope
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.sharing import ObjectSharingScope
+from pronghorn.utils.replacing import replacing
 
 _WEIGHTS_SUFFIX = ".weights.h5"
 _HDF5 = (".h5", ".hdf5")
@@ -109,7 +110,7 @@ def _warn_of_unbuilt(model: Any) -> None:
 
 def _write_model(model: Any, path: Path, as_folder: bool, include_optimizer: bool) -> None:
     if path.suffix in _HDF5:
-        with archive.replacing(path) as fresh:
+        with replacing(path) as fresh:
             h5_files.save_model(model, fresh, include_optimizer)
         return
     with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
@@ -118,7 +119,7 @@ def _write_model(model: Any, path: Path, as_folder: bool, include_optimizer: boo
         if as_folder:
             _place_folder(folder, path)
         else:
-            with archive.replacing(path) as fresh:
+            with replacing(path) as fresh:
                 archive.pack(folder, fresh)
 
 
@@ -143,7 +144,7 @@ def _write_folder(model: Any, folder: Path) -> None:
 def _place_folder(folder: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in (archive.METADATA, archive.WEIGHTS, archive.CONFIG):
-        with archive.replacing(target / name) as fresh:
+        with replacing(target / name) as fresh:
             shutil.copyfile(folder / name, fresh)
     assets = target / archive.ASSETS
     if assets.is_dir() and not assets.is_symlink():
@@ -295,7 +296,7 @@ def _write_weights(model: Any, path: Path, max_shard_size: float | None, skipped
             state.write_weights(model, writer, skipped)
         return
     kind = SafetensorsWriter if path.suffix == ".safetensors" else WeightsWriter
-    with archive.replacing(path) as fresh, kind(fresh) as writer:
+    with replacing(path) as fresh, kind(fresh) as writer:
         state.write_weights(model, writer, skipped)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.saving.archive import replacing
 from pronghorn.saving.weights_store import ReadGroup, WeightsReader, WeightsWriter, WriteGroup
+from pronghorn.utils.replacing import replacing
 
 INDEX_SUFFIX = ".weights.json"
 SHARD_SUFFIX = ".weights.h5"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pronghorn import models
 from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers.layer import Layer
 from pronghorn.optimizers.optimizer import Optimizer
@@ -93,10 +92,10 @@ def _attributes(obj: Any) -> dict[str, Any]:
 
 
 def _in_order(obj: Any, attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(obj, models.Model):
+    if getattr(obj, "_is_model", False):
         attributes["layers"] = obj.layers
         attributes["optimizer"] = obj.optimizer
-    first = isinstance(obj, (models.Functional, models.Sequential))
+    first = getattr(obj, "_is_graph_of_layers", False)
     for name in sorted(attributes, key=lambda name: (not (first and name == "layers"), name.startswith("_"), name)):
         value = attributes[name]
         if _is_saveable(value) or _is_container(value):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import models, saving, tree
-from pronghorn.cli import runner
+from pronghorn.scripts import runner
 from pronghorn.studio.data_sets import count_of, rows_of
 from pronghorn.studio.plans import facts_of
 from pronghorn.trainers.data_adapters import make_adapter

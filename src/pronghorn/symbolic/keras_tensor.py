@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pronghorn import tree
+from pronghorn._wording import shown
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.tensor import LOGICAL_OPERATORS, ArrayMethods
-from pronghorn.utils.arguments import CheckedArguments, shown
+from pronghorn.serialization.objects import tagged, value_config
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.masking import keras_mask
 from pronghorn.utils.naming import auto_name
 
@@ -146,6 +148,13 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
             raise ValueError(f"A shape cannot have negative extents, got {shown(shape)}.")
         out.append(number)
     return tuple(out)
+
+
+@value_config.register
+def _(x: KerasTensor) -> dict[str, Any]:
+    history = getattr(x, "_keras_history", None)
+    where = [history.operation.name, history.node_index, history.tensor_index] if history else None
+    return tagged("keras_tensor", shape=x.shape, dtype=x.dtype, keras_history=where)
 
 
 def is_keras_tensor(x: Any) -> bool:

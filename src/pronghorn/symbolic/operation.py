@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Self
 
-from pronghorn import saving, tree
+from pronghorn import tree
+from pronghorn._wording import shown
+from pronghorn.serialization.objects import is_serializable, serialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import any_symbolic_tensors
 from pronghorn.symbolic.node import Node
 from pronghorn.symbolic.remat_scopes import current_scope
-from pronghorn.utils.arguments import CheckedArguments, shown
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.naming import auto_name
 
 
@@ -166,9 +168,9 @@ def constructor_arguments(operation: Operation) -> dict[str, Any]:
         else:
             config[name] = value
     for name, value in config.items():
-        if not all(saving.serialization.is_serializable(leaf) for leaf in tree.flatten(value)):
+        if not all(is_serializable(leaf) for leaf in tree.flatten(value)):
             raise _needs_config(operation, name, value)
-    return {name: saving.serialize_keras_object(value) for name, value in config.items()}
+    return {name: serialize_keras_object(value) for name, value in config.items()}
 
 
 def _needs_config(operation: Operation, name: str, value: Any) -> NotImplementedError:

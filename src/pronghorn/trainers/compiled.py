@@ -14,7 +14,7 @@ from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.trainers import checks, compiling, logits
 from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from pronghorn import config
 from pronghorn._wording import counted
+from pronghorn.callbacks.resumption import DataPosition, Position
 from pronghorn.calls.batch import Batch
 from pronghorn.distribution import together
-from pronghorn.distribution.active import distribution
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.placement.active import distribution
+from pronghorn.random.states import Seeds
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
-from pronghorn.trainers.resumption import DataPosition, Position, Seeds
 
 
 class EpochIterator:

@@ -11,9 +11,8 @@ from pronghorn import tree
 
 if TYPE_CHECKING:
     from pronghorn.layers.core.embedding import Embedding
-    from pronghorn.models.functional import Functional
 
-_lookups: weakref.WeakKeyDictionary[Functional, list[tuple[int, Embedding]]] = weakref.WeakKeyDictionary()
+_lookups: weakref.WeakKeyDictionary[Any, list[tuple[int, Embedding]]] = weakref.WeakKeyDictionary()
 
 
 def is_checked(model: Any, layer: Any) -> bool:
@@ -39,19 +38,19 @@ def check_indices(model: Any, inputs: Any) -> None:
             layer._check_indices(arrays[position])
 
 
-def _graph_of(model: Any) -> Functional | None:
+def _graph_of(model: Any) -> Any:
     graph = model if hasattr(model, "_nodes") else getattr(model, "_functional", None)
     return graph if hasattr(graph, "_nodes") else None
 
 
-def _lookups_in(graph: Functional) -> list[tuple[int, Embedding]]:
+def _lookups_in(graph: Any) -> list[tuple[int, Embedding]]:
     found = _lookups.get(graph)
     if found is None:
         found = _lookups[graph] = _lookups_of(graph)
     return found
 
 
-def _lookups_of(graph: Functional) -> list[tuple[int, Embedding]]:
+def _lookups_of(graph: Any) -> list[tuple[int, Embedding]]:
     """The embeddings that are called on an input as it is, and the inputs' positions."""
     positions = {id(x): i for i, x in enumerate(graph.inputs)}
     return [
@@ -61,7 +60,7 @@ def _lookups_of(graph: Functional) -> list[tuple[int, Embedding]]:
     ]
 
 
-def _by_input(graph: Functional, inputs: Any) -> list[Any]:
+def _by_input(graph: Any, inputs: Any) -> list[Any]:
     """The arrays in the order of the model's inputs."""
     if isinstance(inputs, dict) and not isinstance(graph.input, dict):
         return [inputs.get(name) for name in graph.input_names]

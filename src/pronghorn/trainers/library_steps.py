@@ -11,12 +11,12 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.step import StepFunction
-from pronghorn.distribution.active import distribution
 from pronghorn.engine.backends import choice
 from pronghorn.engine.backends.engine import Engine, engine
 from pronghorn.engine.backends.foreign_calls import engine_of, on_its_engine
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.variable import GraphVariable, substituted
+from pronghorn.placement.active import distribution
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.programs import engine_of_program
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.callbacks.resumption import seed_variables
 from pronghorn.callbacks.terminate_on_nan import TerminateOnNaN
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import RowsPlace
@@ -21,8 +22,8 @@ from pronghorn.distribution import together
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.optimizers import Optimizer
+from pronghorn.random.states import Seeds
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
-from pronghorn.trainers.resumption import Seeds, seed_variables
 from pronghorn.trainers.validation import has_nan, where_nan
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 

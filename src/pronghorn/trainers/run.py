@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pronghorn.callbacks.resumption import Position, fitted, position, restore_metrics
 from pronghorn.callbacks.states import set_states
 from pronghorn.calls.step import StepFunction
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers.epoch_iterator import EpochIterator
-from pronghorn.trainers.resumption import Position, fitted, position, restore_metrics
 
 
 class TrainingRun:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._wording import shown
 from pronghorn.engine.graph.messages import short_messages
 from pronghorn.engine.graph.user_code import is_own
 
@@ -248,16 +249,6 @@ KINDS: dict[str, Kind | None] = {
         )
     ),
 }
-
-
-def shown(value: Any, width: int = 120) -> str:
-    """``value`` on one line, cut where it is long.
-
-    >>> shown("a"), shown(np.arange(3))
-    ("'a'", 'array([0, 1, 2])')
-    """
-    text = " ".join(repr(value).split())
-    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def cannot_take(function: Any, *args: Any, **kwargs: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pronghorn.utils.arguments import shown
+from pronghorn._wording import shown
 from pronghorn.utils.dot_drawing import draw
 from pronghorn.utils.summary import class_name, output_shapes
 

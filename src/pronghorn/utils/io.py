@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from pronghorn import config
-from pronghorn.distribution.processes import is_first
+from pronghorn.placement.processes import is_first
 
 logger = logging.getLogger("pronghorn")
 

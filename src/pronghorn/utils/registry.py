@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pronghorn import saving
 from pronghorn._lazy import nearest_clause
-from pronghorn.utils.arguments import cannot_take, shown
+from pronghorn._wording import shown
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.registration import get_registered_object
+from pronghorn.utils.arguments import cannot_take
 from pronghorn.utils.naming import to_snake_case
 
 #: The short names of losses, which metrics have as well; capital letters are as good.
@@ -69,7 +71,7 @@ class Registry:
     def _by_name(self, name: str) -> Any:
         found = self.objects.get(name) if self.own_first else None
         if found is None:
-            found = saving.get_registered_object(name, module_objects=self.objects)
+            found = get_registered_object(name, module_objects=self.objects)
         if found is None:
             near = nearest_clause(name, [*self.objects, *self.further])
             raise ValueError(
@@ -79,11 +81,11 @@ class Registry:
 
     def serialize(self, obj: Any) -> Any:
         """The configuration of ``obj``."""
-        return saving.serialize_keras_object(obj)
+        return serialize_keras_object(obj)
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """The object of a configuration or a name."""
-        return saving.deserialize_keras_object(config, module_objects=self.objects, custom_objects=custom_objects)
+        return deserialize_keras_object(config, module_objects=self.objects, custom_objects=custom_objects)
 
 
 class ScoreRegistry(Registry):

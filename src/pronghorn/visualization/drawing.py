@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
+from pronghorn.data.folders.image import _pillow
 from pronghorn.utils.bounding_boxes import convert_format
-from pronghorn.utils.image import _pillow
 
 Color = Sequence[int]
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text, text_of
+from pronghorn.data.folders.image import JPEGS, _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
 from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.strings import holds_text
-from pronghorn.utils.image import JPEGS, _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
 from pronghorn_tensorflow.files.tensors import read_tensor, write_tensor
 from pronghorn_tensorflow.image.basic import convert_image_dtype
 from pronghorn_tensorflow.math.random import uniform

@@ -172,7 +172,7 @@ predicted = model.predict(X[:77] if not isinstance(X, list) else X, batch_size=3
 weights = {f"w{i}": w for i, w in enumerate(model.get_weights())}
 everyones, everyones_made = [weights], [len(made)]
 if not PLAIN and COUNT > 1:
-    from pronghorn.distribution.processes import processes
+    from pronghorn.placement.processes import processes
 
     everyones = processes().communicator.allgather(weights)
     everyones_made = processes().communicator.allgather(len(made))

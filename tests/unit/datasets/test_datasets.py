@@ -111,7 +111,7 @@ def test_cifar10(cache, unchecked):
 
 
 def test_cifar100_channels_first(cache, unchecked, monkeypatch):
-    monkeypatch.setattr(config._settings, "image_data_format", "channels_first")
+    monkeypatch.setattr(config.settings._settings, "image_data_format", "channels_first")
     with tarfile.open(cache / "cifar-100-python.tar.gz", "w:gz") as archive:
         add(archive, "cifar-100-python/train", cifar_batch(2, b"fine_labels"))
         add(archive, "cifar-100-python/test", cifar_batch(1, b"fine_labels"))

@@ -6,9 +6,10 @@ import warnings
 import pytest
 
 from pronghorn import distribution
-from pronghorn.distribution import agreement, mpi, processes, together, watch
-from pronghorn.distribution.processes import _STARTED, Job
+from pronghorn.distribution import agreement, mpi, together, watch
 from pronghorn.distribution.watch import Sign, verdict
+from pronghorn.placement import processes
+from pronghorn.placement.processes import _STARTED, Job
 
 NOTHING = Job(None, None, None)
 

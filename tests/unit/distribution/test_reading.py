@@ -10,8 +10,8 @@ import pytest
 from pronghorn.data import Dataset
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.pieces import row_edges
-from pronghorn.distribution.processes import Processes
 from pronghorn.distribution.reading import Reading
+from pronghorn.placement.processes import Processes
 from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.utils import PyDataset
 

@@ -14,9 +14,9 @@ from pronghorn.engine.backends import choice
 
 @pytest.fixture(autouse=True)
 def restore():
-    before = dict(vars(config._settings))
+    before = dict(vars(config.settings._settings))
     yield
-    vars(config._settings).update(before)
+    vars(config.settings._settings).update(before)
 
 
 def test_defaults():

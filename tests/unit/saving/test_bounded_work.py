@@ -8,7 +8,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn.cli.inspect import print_file
-from pronghorn.utils import budget
+from pronghorn.serialization import budget
 
 
 def _model(tmp_path):

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import pronghorn as ph
-from pronghorn.saving import archive, disk, leftovers
+from pronghorn.saving import disk
+from pronghorn.utils import leftovers
+from pronghorn.utils.replacing import replacing
 
 
 def model():
@@ -123,9 +125,9 @@ def test_what_the_dead_have_left_is_removed(tmp_path):
         os.utime(tmp_path / f".m.keras-{name}.new", (old, old))
     other = tmp_path / f".n.keras-{machine}-{dead.pid}-abcdefgh.new"
     other.touch()
-    with archive.replacing(target) as outer:  # as another thread that writes the same
+    with replacing(target) as outer:  # as another thread that writes the same
         outer.write_text("outer")
-        with archive.replacing(target) as inner:
+        with replacing(target) as inner:
             inner.write_text("inner")
         assert target.read_text() == "inner" and outer.exists()
     assert target.read_text() == "outer"

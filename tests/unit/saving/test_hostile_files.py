@@ -10,7 +10,7 @@ import pytest
 import pronghorn as keras
 from pronghorn import layers, saving
 from pronghorn.saving import archive
-from pronghorn.utils import budget
+from pronghorn.serialization import budget
 
 
 @pytest.fixture

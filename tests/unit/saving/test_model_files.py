@@ -11,8 +11,8 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import initializers, layers, saving
-from pronghorn.saving import serialization
 from pronghorn.saving.tree_walk import saveables
+from pronghorn.serialization import objects as serialization
 
 
 def small_model():

@@ -13,8 +13,9 @@ from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import deserialize_keras_object, serialization, serialize_keras_object
-from pronghorn.saving.registration import get_registered_object
+from pronghorn.serialization import objects as serialization
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.registration import get_registered_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
@@ -143,7 +144,7 @@ def _check_function(function: Any) -> None:
     """A saved Lambda may only call functions, not make objects or load files."""
     if isinstance(function, types.FunctionType):
         module = defined_in(function)
-        known = module.startswith(("pronghorn.ops", "pronghorn.activations", "pronghorn.saving.python_code"))
+        known = module.startswith(("pronghorn.ops", "pronghorn.activations", "pronghorn.serialization.python_code"))
         if known or not is_ours(module) or get_registered_object(function.__name__) is function:
             return
     if callable(function) and not inspect.isclass(function) and not isinstance(function, types.FunctionType):

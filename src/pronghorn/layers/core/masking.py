@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from pronghorn import ops
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import set_mask
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn._wording import shown
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.input_spec import InputSpec
@@ -12,7 +13,6 @@ from pronghorn.layers.layer import Layer
 from pronghorn.layers.quantization.quantizable import QuantizableProduct
 from pronghorn.layers.quantization.weights import MATRICES, Alignment, Product, QuantizedWeight
 from pronghorn.quantizers.ternary import ternary
-from pronghorn.utils.arguments import shown
 
 
 class TernaryDense(QuantizableProduct, Layer):

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 
 class Wrapper(Layer):

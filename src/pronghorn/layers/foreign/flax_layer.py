@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pronghorn.layers.foreign.jax_layer import JaxLayer, with_objects
-from pronghorn.saving import serialize_keras_object
+from pronghorn.serialization.objects import serialize_keras_object
 
 
 class FlaxLayer(JaxLayer):

@@ -17,7 +17,7 @@ from pronghorn.engine.graph.active import eager
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.random.seed_generator import draw_seed
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.variables import Variable
 
 

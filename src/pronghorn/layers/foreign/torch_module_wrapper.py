@@ -13,7 +13,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.foreign.jax_layer import weight_name
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import serialization
+from pronghorn.serialization import objects as serialization
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.variables import Variable

@@ -7,7 +7,7 @@ from typing import Any
 from pronghorn import tree
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import get_mask
 
 

@@ -8,7 +8,7 @@ from pronghorn import config, ops
 from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.preprocessing.data_layer import DataLayer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 
 class Rescaling(DataLayer):

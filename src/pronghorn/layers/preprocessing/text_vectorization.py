@@ -22,7 +22,7 @@ from pronghorn.layers.preprocessing.on_rows import rows_of
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.string_lookup import StringLookup
 from pronghorn.layers.preprocessing.vocabulary import refuse_path
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}

@@ -9,7 +9,7 @@ from pronghorn.layers.quantization.requests import checked, opened
 from pronghorn.layers.quantization.scheme import Scheme
 from pronghorn.layers.quantization.schemes import SCHEMES
 from pronghorn.layers.quantization.weights import Product, QuantizedWeight
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 
 class Quantizable:

@@ -9,7 +9,7 @@ from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.registry import clone_layer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 _MODES = ("sum", "mul", "ave", "concat", None)
 

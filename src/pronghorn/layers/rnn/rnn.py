@@ -11,7 +11,7 @@ from pronghorn.layers.layer import Layer
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.rnn.loop import check_steps, run_over_time
 from pronghorn.layers.rnn.stacked_cells import StackedRNNCells
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 from pronghorn.variables import Variable
 
 

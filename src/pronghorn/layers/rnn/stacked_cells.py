@@ -8,7 +8,7 @@ from pronghorn import ops, tree
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 
 class StackedRNNCells(Layer):

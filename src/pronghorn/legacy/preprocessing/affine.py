@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.utils.image import _pillow, array_to_img, img_to_array
+from pronghorn.data.folders.image import _pillow, array_to_img, img_to_array
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._wording import counted
+from pronghorn.data.folders.image import array_to_img, img_to_array, load_img
 from pronghorn.engine.graph.user_code import warn
-from pronghorn.utils.image import array_to_img, img_to_array, load_img
 from pronghorn.utils.io import write
 from pronghorn.utils.py_dataset import PyDataset
 

@@ -8,7 +8,8 @@ _MODULES = {
     ".filters": "crop_images extract_patches extract_patches_3d gaussian_blur pad_images sobel_edges ssim",
     ".reconstruction": "reconstruct_patches",
     ".resizing": "resize scale_and_translate",
-    ".sampling": "affine_transform elastic_transform map_coordinates perspective_transform",
+    ".sampling": "affine_transform map_coordinates perspective_transform",
+    "pronghorn.random.images": "elastic_transform",
 }
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}

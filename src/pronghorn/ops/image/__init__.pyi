@@ -14,6 +14,6 @@ from pronghorn.ops.image.reconstruction import reconstruct_patches as reconstruc
 from pronghorn.ops.image.resizing import resize as resize
 from pronghorn.ops.image.resizing import scale_and_translate as scale_and_translate
 from pronghorn.ops.image.sampling import affine_transform as affine_transform
-from pronghorn.ops.image.sampling import elastic_transform as elastic_transform
 from pronghorn.ops.image.sampling import map_coordinates as map_coordinates
 from pronghorn.ops.image.sampling import perspective_transform as perspective_transform
+from pronghorn.random.images import elastic_transform as elastic_transform

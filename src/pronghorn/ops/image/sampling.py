@@ -1,4 +1,4 @@
-"""Images sampled at computed places: affine, perspective and elastic transforms."""
+"""Images sampled at computed places: affine and perspective transforms, values at coordinates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from pronghorn import random
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent
@@ -14,14 +13,13 @@ from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.image._layout import batch_of
-from pronghorn.ops.image.filters import gaussian_blur
 from pronghorn.ops.linalg import solve
 from pronghorn.ops.numpy.arithmetic import mod
 from pronghorn.ops.numpy.joining import stack
 from pronghorn.ops.numpy.shaping import part
 
 _FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
-_ORDERS = {"nearest": 0, "bilinear": 1}
+ORDERS = {"nearest": 0, "bilinear": 1}
 
 
 # -- gathering --------------------------------------------------------------------------------------------------------
@@ -143,7 +141,7 @@ def map_coordinates(
 
 
 # -- transforms of images ---------------------------------------------------------------------------------------------
-def _sample_images(x: Tensor, rows: Tensor, columns: Tensor, order: int, mode: str, fill: Any) -> Tensor:
+def sample_images(x: Tensor, rows: Tensor, columns: Tensor, order: int, mode: str, fill: Any) -> Tensor:
     """``[n, h, w, c]`` images at the places ``[n, *out]`` of each."""
     n, h, w, c = x.shape
     pixels = P.iota(shape=(n,), dtype="int32", axis=0)
@@ -152,14 +150,14 @@ def _sample_images(x: Tensor, rows: Tensor, columns: Tensor, order: int, mode: s
     return _sample(flat, base, (h, w), (rows, columns), order, mode, fill)
 
 
-def _grid(shape: Sequence[Extent], dtype: str) -> tuple[Tensor, Tensor]:
+def grid(shape: Sequence[Extent], dtype: str) -> tuple[Tensor, Tensor]:
     """Row and column of each pixel, as floats ``[n, h, w]``."""
     row, column = (P.cast(P.iota(shape=tuple(shape), dtype="int32", axis=a), dtype=dtype) for a in (1, 2))
     return row, column
 
 
-def _prepared(name: str, images: Any, interpolation: str, fill_mode: str, data_format: Any) -> tuple[Tensor, Any, str]:
-    if interpolation not in _ORDERS:
+def prepared(name: str, images: Any, interpolation: str, fill_mode: str, data_format: Any) -> tuple[Tensor, Any, str]:
+    if interpolation not in ORDERS:
         raise ValueError(f"{name}: interpolation={interpolation!r}; it must be 'nearest' or 'bilinear'.")
     _check_mode(name, fill_mode)
     x, layout = batch_of(name, images, data_format)
@@ -167,7 +165,7 @@ def _prepared(name: str, images: Any, interpolation: str, fill_mode: str, data_f
     return B.cast(x, dtype if dtype in ("float32", "float64") else "float32"), layout, dtype
 
 
-def _finished(x: Tensor, layout: Any, dtype: str) -> Tensor:
+def finished(x: Tensor, layout: Any, dtype: str) -> Tensor:
     if x.dtype != dtype and not dtypes.is_float(dtype):
         x = P.round(x)
     return layout.restore(B.cast(x, dtype))
@@ -205,7 +203,7 @@ def affine_transform(
     >>> affine_transform(np.arange(3.0).reshape(1, 3, 1), shift).numpy().ravel()
     array([1., 2., 0.], dtype=float32)
     """
-    x, layout, dtype = _prepared("affine_transform", images, interpolation, fill_mode, data_format)
+    x, layout, dtype = prepared("affine_transform", images, interpolation, fill_mode, data_format)
     t = P.stop_gradient(B.cast(transform, x.dtype))
     if t.ndim not in (1, 2) or t.shape[-1] != 8:
         if t.ndim not in (1, 2):
@@ -216,14 +214,14 @@ def affine_transform(
         raise ValueError(f"affine_transform: transform must have the shape (8,) or (n, 8), got {t.shape}.")
     t = P.reshape(t, shape=(1, 8)) if t.ndim == 1 else t
     shape = x.shape[:3]
-    row, column = _grid(shape, x.dtype)
+    row, column = grid(shape, x.dtype)
 
     def line(first: int) -> Tensor:
         a, b, c = (_column(t, first + i, shape) for i in range(3))
         return P.add(P.add(P.mul(a, column), P.mul(b, row)), c)
 
-    out = _sample_images(x, line(3), line(0), _ORDERS[interpolation], fill_mode, fill_value)
-    return _finished(out, layout, dtype)
+    out = sample_images(x, line(3), line(0), ORDERS[interpolation], fill_mode, fill_value)
+    return finished(out, layout, dtype)
 
 
 @symbolic_aware
@@ -253,7 +251,7 @@ def perspective_transform(
     (1, 6, 6, 3)
     """
     name = "perspective_transform"
-    x, layout, dtype = _prepared(name, images, interpolation, "constant", data_format)
+    x, layout, dtype = prepared(name, images, interpolation, "constant", data_format)
     start, end = (B.cast(p, x.dtype) for p in (start_points, end_points))
     for label, p in (("start_points", start), ("end_points", end)):
         if p.ndim not in (2, 3) or p.shape[-2:] != (4, 2):
@@ -261,7 +259,7 @@ def perspective_transform(
     start, end = (P.reshape(p, shape=(1, 4, 2)) if p.ndim == 2 else p for p in (start, end))
     t = _perspective(start, end)
     shape = x.shape[:3]
-    row, column = _grid(shape, x.dtype)
+    row, column = grid(shape, x.dtype)
 
     def line(first: int, constant: Tensor) -> Tensor:
         a, b = (_column(t, first + i, shape) for i in range(2))
@@ -270,8 +268,8 @@ def perspective_transform(
     depth = line(6, B.full(shape, 1, x.dtype))
     rows = P.div(line(3, _column(t, 5, shape)), depth)
     columns = P.div(line(0, _column(t, 2, shape)), depth)
-    out = _sample_images(x, rows, columns, _ORDERS[interpolation], "constant", fill_value)
-    return _finished(out, layout, dtype)
+    out = sample_images(x, rows, columns, ORDERS[interpolation], "constant", fill_value)
+    return finished(out, layout, dtype)
 
 
 def _perspective(start: Tensor, end: Tensor) -> Tensor:
@@ -284,45 +282,3 @@ def _perspective(start: Tensor, end: Tensor) -> Tensor:
     second = stack([zero, zero, zero, x, y, one, P.neg(P.mul(x, v)), P.neg(P.mul(y, v))], axis=-1)
     matrix = P.concatenate(first, second, axis=1)
     return solve(matrix, P.concatenate(u, v, axis=1))
-
-
-@symbolic_aware
-def elastic_transform(
-    images: Any,
-    alpha: Any = 20.0,
-    sigma: float = 5.0,
-    interpolation: str = "bilinear",
-    fill_mode: str = "reflect",
-    fill_value: Any = 0.0,
-    seed: Any = None,
-    data_format: str | None = None,
-) -> Tensor:
-    """Images bent by a smooth random field (Simard et al. 2003).
-
-    Args:
-        images: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
-        alpha: how far pixels move: a number, or a tensor without axes.
-        sigma: how smooth the field is: the standard deviation of the filter, in pixels.
-        interpolation: "nearest" or "bilinear".
-        fill_mode: what lies outside: "constant", "nearest", "wrap", "mirror" or "reflect".
-        fill_value: the value there for "constant".
-        seed: a number or a `SeedGenerator`.
-        data_format: "channels_last" or "channels_first"; the configured one by default.
-
-    Example:
-
-    >>> from pronghorn import ops
-    >>> elastic_transform(ops.ones((1, 6, 6, 3)), seed=0).shape
-    (1, 6, 6, 3)
-    """
-    x, layout, dtype = _prepared("elastic_transform", images, interpolation, fill_mode, data_format)
-    shape = x.shape[:3]
-    noise = random.uniform((*shape, 2), -1.0, 1.0, dtype=x.dtype, seed=seed)
-    reach = max(int(6 * sigma) | 1, 1)
-    field = gaussian_blur(noise, (reach, reach), (sigma, sigma), data_format="channels_last")
-    field = P.mul(field, B.broadcast_to(B.cast(alpha, x.dtype), field.shape))
-    down, right = (P.reshape(part(field, 3, i, i + 1), shape=shape) for i in range(2))
-    row, column = _grid(shape, x.dtype)
-    order = _ORDERS[interpolation]
-    out = _sample_images(x, P.add(row, down), P.add(column, right), order, fill_mode, fill_value)
-    return _finished(out, layout, dtype)

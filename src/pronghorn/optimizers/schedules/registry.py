@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn.optimizers.schedules import decay
 from pronghorn.optimizers.schedules.schedule import LearningRateSchedule
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 ALL_SCHEDULES: dict[str, Any] = {
     cls.__name__: cls

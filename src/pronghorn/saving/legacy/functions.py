@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.saving.keras_operations import KerasOperation, find_row
+from pronghorn.serialization.keras_operations import KerasOperation, find_row
 
 # TensorFlow's name to ours. The first argument is the one that was called; others are given by keyword below.
 _FUNCTIONS = {

@@ -17,7 +17,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pronghorn import models
 from pronghorn._wording import counted
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
@@ -26,9 +25,9 @@ from pronghorn.saving.disk import new_hdf5
 from pronghorn.saving.legacy import cudnn
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
-from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
 from pronghorn.saving.state import write_assets
 from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, attribute, member_of, total_bytes
+from pronghorn.serialization.objects import deserialize_keras_object, serialize_keras_object
 
 _MAX_JSON = 1 << 28
 _CHUNK = 60_000  # bytes of an attribute; HDF5 allows 64 kB
@@ -195,7 +194,7 @@ def load_model(path: str | os.PathLike[str], shown: str, custom_objects: Any, co
                 "load_weights()."
             )
         model = deserialize_keras_object(_modern(config, shown), custom_objects, safe_mode=safe_mode)
-        if not isinstance(model, models.Model):
+        if not getattr(model, "_is_model", False):
             raise ValueError(f"{shown} describes {type(model).__name__}, which is no model.")
         assign_weights(model, file)
         training = file.json("training_config") if compile else None
@@ -343,7 +342,7 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
     Raises:
         NotImplementedError: for a model of another kind.
     """
-    if not isinstance(model, (models.Functional, models.Sequential)):
+    if not getattr(model, "_is_graph_of_layers", False):
         raise NotImplementedError(
             f"save_model: the HDF5 format of Keras 2 holds Sequential and functional models; {type(model).__name__} "
             "has a call() of its own. Save it as '.keras'."

@@ -9,7 +9,7 @@ import inspect
 from typing import Any
 
 from pronghorn._lazy import nearest_clause
-from pronghorn.saving import registration
+from pronghorn.serialization import registration
 
 _PASSIVE = "__passive_serialization__"  # marks a configuration inside another, which is made into its object again
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.saving.serialization import deserialize_keras_object
+from pronghorn.serialization.objects import deserialize_keras_object
 
 _GONE = ("jit_compile", "is_legacy_optimizer", "decay", "schedule_decay")
 # Words in the names of states that stand for one number, and not for a weight's state.

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import models
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import read_metadata
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments
-from pronghorn.saving.serialization import deserialize_keras_object
 from pronghorn.saving.weights_store import WeightsReader
+from pronghorn.serialization.objects import deserialize_keras_object
 
 _MEND = (
     "If there is no other mend, load it with Keras 2 (the package tf_keras), and save it there as '.h5', or, of a "
@@ -75,7 +74,7 @@ def load_model(
     """
     try:
         model = deserialize_keras_object(modernise(config), custom_objects, safe_mode=safe_mode)
-        if not isinstance(model, models.Model):
+        if not getattr(model, "_is_model", False):
             raise ValueError(f"it describes {type(model).__name__}, which is no model.")
         state.read_weights(model, OlderNames(reader))
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:

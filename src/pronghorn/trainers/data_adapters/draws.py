@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.engine.graph.user_code import warn
-from pronghorn.trainers.resumption import Seeds
+from pronghorn.random.states import Seeds
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ import pytest
 
 import pronghorn
 from pronghorn import layers
-from pronghorn.utils.image_dataset import resize
+from pronghorn.data.folders.image_dataset import resize
 
 IMAGES = np.arange(2 * 6 * 8 * 3, dtype="float32").reshape(2, 6, 8, 3)
 

@@ -8,8 +8,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from pronghorn.cli import aliases, older_names
 from pronghorn.data import Dataset
+from pronghorn.scripts import aliases, older_names
 from pronghorn_tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")

@@ -7,10 +7,10 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.cli import older_names
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import trace
+from pronghorn.scripts import older_names
 from pronghorn_tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")

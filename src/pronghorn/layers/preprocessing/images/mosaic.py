@@ -10,8 +10,8 @@ from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer
-from pronghorn.utils.bounding_boxes.formats import convert_format
-from pronghorn.utils.bounding_boxes.moving import clip_to_image_size
+from pronghorn.ops.boxes.formats import convert_format
+from pronghorn.ops.boxes.moving import clip_to_image_size
 
 # The four pieces, in the order of `permutation_order`: whether each is right of the centre, and whether below it.
 _RIGHT, _BELOW = (0, 1, 0, 1), (0, 0, 1, 1)

@@ -11,8 +11,8 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
-from pronghorn.utils.bounding_boxes.formats import columns, convert_format
-from pronghorn.utils.bounding_boxes.moving import around, clip_to_image_size
+from pronghorn.ops.boxes.formats import columns, convert_format
+from pronghorn.ops.boxes.moving import around, clip_to_image_size
 
 _FILLS = ("reflect", "wrap", "constant", "nearest")
 _INTERPOLATIONS = ("nearest", "bilinear")

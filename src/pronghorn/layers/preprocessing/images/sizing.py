@@ -14,9 +14,9 @@ from pronghorn.layers.arguments import ImageArguments, NamedImageArguments
 from pronghorn.layers.call import current_call_context
 from pronghorn.layers.preprocessing.images.base import ImageLayer
 from pronghorn.layers.preprocessing.pipeline import Pipeline
+from pronghorn.ops.boxes.formats import columns, convert_format
+from pronghorn.ops.boxes.moving import clip_to_image_size
 from pronghorn.ops.image.resizing import METHODS
-from pronghorn.utils.bounding_boxes.formats import columns, convert_format
-from pronghorn.utils.bounding_boxes.moving import clip_to_image_size
 
 
 class _Sized(ImageLayer):

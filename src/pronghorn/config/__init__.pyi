@@ -1,0 +1,35 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.config.settings import backend as backend
+from pronghorn.config.settings import disable_flash_attention as disable_flash_attention
+from pronghorn.config.settings import disable_interactive_logging as disable_interactive_logging
+from pronghorn.config.settings import disable_traceback_filtering as disable_traceback_filtering
+from pronghorn.config.settings import enable_flash_attention as enable_flash_attention
+from pronghorn.config.settings import enable_interactive_logging as enable_interactive_logging
+from pronghorn.config.settings import enable_traceback_filtering as enable_traceback_filtering
+from pronghorn.config.settings import enable_unsafe_deserialization as enable_unsafe_deserialization
+from pronghorn.config.settings import epsilon as epsilon
+from pronghorn.config.settings import exact_convolutions as exact_convolutions
+from pronghorn.config.settings import floatx as floatx
+from pronghorn.config.settings import get_num_threads as get_num_threads
+from pronghorn.config.settings import image_data_format as image_data_format
+from pronghorn.config.settings import is_flash_attention_enabled as is_flash_attention_enabled
+from pronghorn.config.settings import is_interactive_logging_enabled as is_interactive_logging_enabled
+from pronghorn.config.settings import is_nnx_enabled as is_nnx_enabled
+from pronghorn.config.settings import is_traceback_filtering_enabled as is_traceback_filtering_enabled
+from pronghorn.config.settings import is_unsafe_deserialization_enabled as is_unsafe_deserialization_enabled
+from pronghorn.config.settings import max_epochs as max_epochs
+from pronghorn.config.settings import max_steps_per_epoch as max_steps_per_epoch
+from pronghorn.config.settings import set_backend as set_backend
+from pronghorn.config.settings import set_backend_name as set_backend_name
+from pronghorn.config.settings import set_epsilon as set_epsilon
+from pronghorn.config.settings import set_exact_convolutions as set_exact_convolutions
+from pronghorn.config.settings import set_floatx as set_floatx
+from pronghorn.config.settings import set_image_data_format as set_image_data_format
+from pronghorn.config.settings import set_max_epochs as set_max_epochs
+from pronghorn.config.settings import set_max_steps_per_epoch as set_max_steps_per_epoch
+from pronghorn.config.settings import set_num_threads as set_num_threads
+from pronghorn.config.settings import standardize_data_format as standardize_data_format
+from pronghorn.config.settings import standardize_dtype as standardize_dtype
+from pronghorn.dtype_policies.policy import dtype_policy as dtype_policy
+from pronghorn.dtype_policies.policy import set_dtype_policy as set_dtype_policy

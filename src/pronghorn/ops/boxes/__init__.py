@@ -1,0 +1,1 @@
+"""Bounding boxes: their formats, what they share, and how they move."""
