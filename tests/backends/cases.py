@@ -258,6 +258,8 @@ for dtype in MOVED:
          low=(1, 2), high=(0, 1), interior=(2, 1))  # fmt: skip
     case("pad", f"{dtype}-negative", together(values((4, 5), dtype), values((), dtype)),
          low=(-1, 2), high=(1, -2), interior=(0, 1))  # fmt: skip
+    case("pad", f"{dtype}-one-axis", together(values((4, 5), dtype), values((), dtype)),
+         low=(0, 2), high=(0, 1), interior=(0, 0))  # fmt: skip
     case("concatenate", f"{dtype}-0", together(*(values((n, 3), dtype) for n in (2, 1, 4))), axis=0)
     case("concatenate", f"{dtype}-2", together(*(values((2, 3, n), dtype) for n in (5, 2))), axis=2)
     case("dynamic_slice", f"{dtype}-inside", together(values((6, 7), dtype), number(2), number(1)), sizes=(3, 4))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pronghorn.engine.graph.axes import RowsMeet
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, substitute
 from pronghorn.engine.graph.ir import Aval, Graph
 from pronghorn.engine.graph.rewrite import with_graphs
@@ -15,10 +16,6 @@ SHARE = Dim.symbol("batch")
 
 TOTAL = Dim.symbol("total")
 """The number of rows of the whole batch, in the programs."""
-
-
-class RowsMeet(Exception):
-    """Rows of several processes are needed where they cannot be had."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Whether the rows of a graph's batch meet: if none does, they may be computed in any groups, with the same bits.
 
-An analysis by one rule a primitive. Of every value it is known along which axis the rows of the batch lie (there may be
-a fixed number of steps of that axis for each row, as after a reshape), or that it has none. A rule says where the rows
-of the outputs lie, or raises `RowsMeet`. Where an axis passes through a primitive in one way, whatever its extent,
-`compiler.axes` says how; a primitive that neither knows raises, too.
+Of every value it is known along which axis the rows of the batch lie (there may be a fixed number of steps of that axis
+for each row, as after a reshape), or that it has none. How an axis passes a primitive, the primitive says
+(`graph.primitives.axes`); here stand those that have graphs of their own. Where no axis passes, rows meet.
 """
 
 from __future__ import annotations
@@ -11,17 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pronghorn.engine.compiler.axes import result_axis
-from pronghorn.engine.graph.dim import BATCH, Dim, Extent, Shape, product
+from pronghorn.engine.graph.axes import RowsMeet, axis_maps, fits
+from pronghorn.engine.graph.dim import BATCH, Dim, Extent, Shape
 from pronghorn.engine.graph.ir import Graph, Node, Value
 
 Axis = int | None
 Rule = Callable[..., list[Axis]]  # rule(symbol, node, axes of the inputs, **params) -> axes of the outputs
 _RULES: dict[str, Rule] = {}
-
-
-class RowsMeet(Exception):
-    """A value depends on more than one row, or on how many there are."""
 
 
 def rows_apart(graph: Graph, symbol: str = BATCH) -> bool:
@@ -93,12 +88,12 @@ def _of_node(symbol: str, node: Node, axes: list[Axis]) -> list[Axis]:
     rule = _RULES.get(node.prim.name)
     if rule is not None:
         return rule(symbol, node, axes, **node.params)
-    if all(axis is None for axis in axes):
-        return [None] * len(node.outputs)  # that no extent depends on the rows is checked for every value
-    along = result_axis(node, axes)
-    if along is None:
-        raise RowsMeet
-    return [along]
+    shape = node.outputs[0].shape
+    for found in axis_maps(node):
+        if found.result is not None and fits(found, axes) and _depends((shape[found.result],), symbol):
+            return [found.result] * len(node.outputs)
+    _need(all(axis is None for axis in axes))
+    return [None] * len(node.outputs)  # that no extent depends on the rows is checked for every value
 
 
 def _check(value: Value, axis: Axis, symbol: str) -> None:
@@ -135,89 +130,10 @@ def _rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-# -- structure --------------------------------------------------------------------------------------------------------
-@_rule("broadcast_in_dim")
-def _broadcast_in_dim(symbol: str, node: Node, axes: list[Axis], *, shape: Shape, dims: tuple[int, ...]) -> list[Axis]:
-    (axis,) = axes
-    if axis is not None:
-        return [dims[axis]]
-    return [next((i for i, extent in enumerate(shape) if _depends((extent,), symbol)), None)]
-
-
 @_rule("extent")
 def _extent(symbol: str, node: Node, axes: list[Axis], *, dim: Extent) -> list[Axis]:
     _need(not _depends((dim,), symbol))
     return [None]
-
-
-@_rule("reshape")
-def _reshape(symbol: str, node: Node, axes: list[Axis], *, shape: Shape) -> list[Axis]:
-    (axis,) = axes
-    if axis is None:
-        return [None]
-    before = product(node.inputs[0].shape[:axis])
-    for i, extent in enumerate(shape):
-        if _depends((extent,), symbol):
-            _need(product(shape[:i]) == before)
-            return [i]
-    raise RowsMeet
-
-
-@_rule("slice", "pad", "dynamic_slice", "concatenate", "dynamic_update_slice")
-def _cut_or_joined(symbol: str, node: Node, axes: list[Axis], **params: Any) -> list[Axis]:
-    """Cuts, borders and joints along other axes; these leave the extent along the rows as it is."""
-    count = {"concatenate": len(axes), "dynamic_update_slice": 2}.get(node.prim.name, 1)
-    axis = _agreed(axes[:count])
-    _need(all(a is None for a in axes[count:]))
-    if axis is None:
-        return [None]
-    _need(axis != params.get("axis"))
-    for start in params.get("start", ())[axis : axis + 1]:
-        _need(start == 0 and params["stride"][axis] == 1)
-    for low in params.get("low", ())[axis : axis + 1]:
-        _need(low == 0 and params["interior"][axis] == 0)
-    _need(all(v.shape[axis] == node.outputs[0].shape[axis] for v in node.inputs[:count]))
-    return [axis]
-
-
-@_rule("take")
-def _take(symbol: str, node: Node, axes: list[Axis], *, axis: int) -> list[Axis]:
-    rows, indices = axes
-    _need(rows is None or indices is None)
-    if indices is not None:
-        return [axis + indices]
-    if rows is None:
-        return [None]
-    _need(rows != axis)
-    return [rows if rows < axis else rows - 1 + len(node.inputs[1].shape)]
-
-
-# -- sums -------------------------------------------------------------------------------------------------------------
-@_rule("sort")
-def _sort(symbol: str, node: Node, axes: list[Axis], *, axis: int, num_keys: int) -> list[Axis]:
-    rows = _agreed(axes)
-    _need(rows != axis)
-    return [rows] * len(node.outputs)
-
-
-@_rule("conv", "conv_input_grad")
-def _conv(symbol: str, node: Node, axes: list[Axis], **params: Any) -> list[Axis]:
-    _need(axes[0] in (None, 0) and axes[1] is None)
-    return [axes[0]]
-
-
-@_rule("window_sum", "window_max", "window_argmax", "window_sum_grad")
-def _window(symbol: str, node: Node, axes: list[Axis], *, window: tuple, strides: tuple, **params: Any) -> list[Axis]:
-    (axis,) = axes
-    _need(axis is None or window[axis] == strides[axis] == 1)
-    return [axis]
-
-
-@_rule("cholesky", "triangular_solve", "lu", "qr", "svd", "eigh", "eig")
-def _matrices(symbol: str, node: Node, axes: list[Axis], **params: Any) -> list[Axis]:
-    axis = _agreed(axes)
-    _need(axis is None or all(axis < len(v.shape) - 2 for v in node.inputs))
-    return [axis] * len(node.outputs)
 
 
 # -- control flow -----------------------------------------------------------------------------------------------------

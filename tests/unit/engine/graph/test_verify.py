@@ -5,6 +5,7 @@ import pytest
 
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.ir import Aval, Graph, Value
+from pronghorn.engine.graph.primitives import axes
 from pronghorn.engine.graph.primitives.registry import Primitive, ShapeError
 from pronghorn.engine.graph.trace import trace, trace_body
 from pronghorn.engine.graph.verify import InvalidGraph, verify
@@ -47,7 +48,9 @@ def test_undefined_output(graph):
 
 def test_primitives_outside_of_the_set():
     graph = Graph()
-    graph.outputs = graph.add_node(Primitive("add", "elementwise", lambda x, y: x), [graph.add_input(VECTOR)] * 2, {})
+    graph.outputs = graph.add_node(
+        Primitive("add", "elementwise", lambda x, y: x, axes.elementwise), [graph.add_input(VECTOR)] * 2, {}
+    )
     with pytest.raises(InvalidGraph, match="closed set"):
         verify(graph)
 

@@ -7,7 +7,7 @@ square. The backward pass makes them again, as in Rabe and Staats 2021 (arXiv:21
 (arXiv:2205.14135). A block has whole rows, so that a softmax is not put together from parts.
 
 The rule knows no attention and no loss. It starts at a `dot_general` whose result is much larger than its operands, and
-follows one axis of it through all that is made of it (`compiler.axes`, `regions`); where that ends in small arrays, the
+follows one axis of it through all that is made of it (`blocks.axes`, `regions`); where that ends in small arrays, the
 nodes between become a `scan` (`body`). Sums over rows, such as gradients of weights, are carried from block to block,
 16-bit ones in float32. Where a mask hides the last columns from the first rows, as in causal attention, these rows are
 computed without them (`columns`, `tails`). The rule reaches as far as this: the rows' extent is known and at least

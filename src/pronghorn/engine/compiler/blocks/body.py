@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pronghorn.engine.compiler.axes import OperandAxes, operand_axes
+from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes
 from pronghorn.engine.compiler.blocks.columns import Band, Columns
 from pronghorn.engine.compiler.blocks.region import Region, Unfit
 from pronghorn.engine.graph import primitives as P
+from pronghorn.engine.graph.axes import EXTENTS
 from pronghorn.engine.graph.dim import Extent, Shape
 from pronghorn.engine.graph.dtypes import LOW_PRECISION
 from pronghorn.engine.graph.ir import Graph, Node, Value
@@ -34,7 +35,6 @@ Boundary = Callable[[Value, Part], Value]
 """Gives part of a value of the graph around."""
 
 _GENERATED = frozenset({"iota", "random_bits"})
-_SHAPES = frozenset({"shape", "limit"})  # parameters that say how long a result is
 
 
 class Block:
@@ -135,7 +135,7 @@ class Block:
         params = node.params
         for along, extent in ((axis, self.size), (cut, columns or self.band.columns or 0)):
             if along is not None:
-                for name in _SHAPES & params.keys():
+                for name in EXTENTS & params.keys():
                     params = {**params, name: resized(params[name], along, extent)}
         return self.graph.add_node(node.prim, inputs, params, node.scope)[0]
 

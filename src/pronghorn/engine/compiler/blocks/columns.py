@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pronghorn.engine.compiler.axes import OperandAxes, operand_axes, result_axis
+from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes, result_axis
 from pronghorn.engine.compiler.blocks.region import Region, Unfit
 from pronghorn.engine.graph.dim import Extent, identical
 from pronghorn.engine.graph.ir import Node, Value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pronghorn.engine.compiler.axes import OperandAxes, operand_axes
+from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes
 from pronghorn.engine.graph.dim import Extent
 from pronghorn.engine.graph.ir import Node, Value
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from math import prod
 
-from pronghorn.engine.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
+from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.engine.compiler.blocks.phases import in_order, number_phases
 from pronghorn.engine.compiler.blocks.region import MOST_PHASES, Region, Unfit
 from pronghorn.engine.compiler.costs import typical

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.engine.compiler.axes import OperandAxes, operand_axes
+from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes
 from pronghorn.engine.compiler.blocks.body import Block, Part, cast_to, resized, sum_dtype
 from pronghorn.engine.compiler.blocks.columns import decided
 from pronghorn.engine.compiler.blocks.region import Unfit

@@ -9,12 +9,13 @@ from __future__ import annotations
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Extent, Shape, comparable
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import axes as passing
 from pronghorn.engine.graph.primitives.registry import fail, primitive
 
 Pairs = tuple[tuple[int, int], ...]
 
 
-@primitive("contraction")
+@primitive("contraction", passing.dot_general)
 def dot_general(x: Aval, y: Aval, *, contract: tuple, batch: tuple) -> Aval:
     (xc, yc), (xb, yb) = contract, batch
     agree = all(x.shape[i] == y.shape[j] for i, j in [*zip(xc, yc), *zip(xb, yb)])
@@ -67,13 +68,13 @@ def _check_type(name: str, a: Aval, b: Aval) -> None:
         raise fail(name, f"needs two operands of one real type, got {a} and {b}.")
 
 
-@primitive("contraction")
+@primitive("contraction", passing.conv)
 def conv(x: Aval, w: Aval, *, strides: tuple, padding: Pairs, dilation: tuple, groups: int) -> Aval:
     _check_type("conv", x, w)
     return Aval(_check_conv("conv", x.shape, w.shape, strides, padding, dilation, groups), x.dtype)
 
 
-@primitive("contraction")
+@primitive("contraction", passing.conv_input_grad)
 def conv_input_grad(
     g: Aval, w: Aval, *, input_shape: Shape, strides: tuple, padding: Pairs, dilation: tuple, groups: int
 ) -> Aval:
@@ -86,7 +87,7 @@ def conv_input_grad(
     return Aval(input_shape, g.dtype)
 
 
-@primitive("contraction")
+@primitive("contraction", passing.conv_filter_grad)
 def conv_filter_grad(
     x: Aval, g: Aval, *, kernel_shape: Shape, strides: tuple, padding: Pairs, dilation: tuple, groups: int
 ) -> Aval:

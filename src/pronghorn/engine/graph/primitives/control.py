@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pronghorn.engine.graph.dim import Extent, comparable
 from pronghorn.engine.graph.ir import Aval, Graph
+from pronghorn.engine.graph.primitives import axes
 from pronghorn.engine.graph.primitives.registry import fail, primitive
 
 
@@ -12,7 +13,7 @@ def _match(name: str, what: str, expected: list[Aval], got: list[Aval]) -> None:
         raise fail(name, f"{what} must be {expected}, got {got}.")
 
 
-@primitive("control")
+@primitive("control", axes.of_graphs)
 def scan(*xs: Aval, body: Graph, num_consts: int, num_carry: int, length: Extent, reverse: bool) -> list[Aval]:
     """``body(*consts, *carry, *slices) -> (*carry, *ys)``, ``length`` times; the ys are stacked along axis 0."""
     fixed = num_consts + num_carry
@@ -26,7 +27,7 @@ def scan(*xs: Aval, body: Graph, num_consts: int, num_carry: int, length: Extent
     return [*carry, *(Aval((length, *v.shape), v.dtype) for v in body.outputs[num_carry:])]
 
 
-@primitive("control")
+@primitive("control", axes.of_graphs)
 def while_loop(*xs: Aval, cond: Graph, body: Graph, num_cond_consts: int, num_body_consts: int) -> list[Aval]:
     """``while cond(*cond_consts, *carry): carry = body(*body_consts, *carry)``."""
     carry = list(xs[num_cond_consts + num_body_consts :])
@@ -35,7 +36,7 @@ def while_loop(*xs: Aval, cond: Graph, body: Graph, num_cond_consts: int, num_bo
     return carry
 
 
-@primitive("control")
+@primitive("control", axes.of_graphs)
 def cond(pred: Aval, *xs: Aval, true: Graph, false: Graph) -> list[Aval]:
     """``true(*xs) if pred else false(*xs)``."""
     _match("cond", "the predicate", [Aval((), "bool")], [pred])
@@ -45,7 +46,7 @@ def cond(pred: Aval, *xs: Aval, true: Graph, false: Graph) -> list[Aval]:
     return [v.aval for v in true.outputs]
 
 
-@primitive("control")
+@primitive("control", axes.of_graphs)
 def custom_vjp(*xs: Aval, num_args: int, num_outs: int, vjp: Graph) -> list[Aval]:
     """``xs = (*args, *outs, *captures)``: the outs as they are, with ``vjp(*cotangents, *captures)`` for the args."""
     return list(xs[num_args : num_args + num_outs])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import axes
 from pronghorn.engine.graph.primitives.registry import Primitive, define, fail
 
 _REAL_OF = {"complex64": "float32", "complex128": "float64"}
@@ -31,7 +32,7 @@ def _unary(name: str, allowed: tuple[str, ...], result: str | None = None) -> Pr
         _check(name, allowed, x)
         return Aval(x.shape, result or x.dtype)
 
-    return define(name, "elementwise", rule, elementwise=True)
+    return define(name, "elementwise", rule, axes.elementwise, elementwise=True)
 
 
 def _binary(name: str, allowed: tuple[str, ...], result: str | None = None) -> Primitive:
@@ -39,7 +40,7 @@ def _binary(name: str, allowed: tuple[str, ...], result: str | None = None) -> P
         _check(name, allowed, x, y)
         return Aval(x.shape, result or x.dtype)
 
-    return define(name, "elementwise", rule, elementwise=True)
+    return define(name, "elementwise", rule, axes.elementwise, elementwise=True)
 
 
 neg = _unary("neg", NUMERIC)
@@ -82,7 +83,7 @@ def _stop_gradient(x: Aval, *, again: int = 0) -> Aval:
     return x
 
 
-stop_gradient = define("stop_gradient", "elementwise", _stop_gradient, elementwise=True)
+stop_gradient = define("stop_gradient", "elementwise", _stop_gradient, axes.elementwise, elementwise=True)
 
 add = _binary("add", NUMERIC)
 sub = _binary("sub", NUMERIC)
@@ -117,7 +118,7 @@ def _part(name: str) -> Primitive:
         _check(name, dtypes.COMPLEX, x)
         return Aval(x.shape, _REAL_OF[x.dtype])
 
-    return define(name, "elementwise", rule, elementwise=True)
+    return define(name, "elementwise", rule, axes.elementwise, elementwise=True)
 
 
 def _complex(x: Aval, y: Aval) -> Aval:
@@ -141,10 +142,10 @@ def _select(pred: Aval, on_true: Aval, on_false: Aval) -> Aval:
     return on_true
 
 
-abs = define("abs", "elementwise", _abs, elementwise=True)
+abs = define("abs", "elementwise", _abs, axes.elementwise, elementwise=True)
 real = _part("real")
 imag = _part("imag")
-complex = define("complex", "elementwise", _complex, elementwise=True)
-cast = define("cast", "elementwise", _cast, elementwise=True)
-bitcast = define("bitcast", "elementwise", _bitcast, elementwise=True)
-select = define("select", "elementwise", _select, elementwise=True)
+complex = define("complex", "elementwise", _complex, axes.elementwise, elementwise=True)
+cast = define("cast", "elementwise", _cast, axes.elementwise, elementwise=True)
+bitcast = define("bitcast", "elementwise", _bitcast, axes.elementwise, elementwise=True)
+select = define("select", "elementwise", _select, axes.elementwise, elementwise=True)

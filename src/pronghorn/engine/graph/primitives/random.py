@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pronghorn.engine.graph.dim import Shape
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import axes
 from pronghorn.engine.graph.primitives.registry import fail, primitive
 
 #: Philox-4x32-10: what words are multiplied by, what the key grows by in each round, rounds, and words of a block.
@@ -15,7 +16,7 @@ ROUNDS = 10
 WORDS = 4
 
 
-@primitive("random")
+@primitive("random", axes.none)
 def random_bits(key: Aval, *, shape: Shape) -> Aval:
     if key != Aval((2,), "uint32"):
         raise fail("random_bits", f"the key must be uint32[2], got {key}.")

@@ -16,6 +16,7 @@ from pronghorn.engine.graph.active import current_scope, current_trace, state
 from pronghorn.engine.graph.concrete import kept_beyond
 from pronghorn.engine.graph.dim import SymbolicDimError
 from pronghorn.engine.graph.ir import Aval, Value
+from pronghorn.engine.graph.primitives.axes import AxisRule
 from pronghorn.engine.graph.tensor import Tensor, as_tensor
 
 Rule = Callable[..., "Aval | list[Aval]"]
@@ -31,16 +32,17 @@ class NothingToTake(ShapeError, IndexError):
 
 
 class Primitive:
-    """One member of the closed set: a name, a family and the rule for its outputs' shapes and types.
+    """One member of the closed set: a name, a family, the rule for its outputs' shapes and types, and that for axes
+    (`pronghorn.engine.graph.primitives.axes`).
 
     Calling it applies it: at once through the NumPy backend, or as a new node of the graph that is being traced. One
     that ``has_several`` results returns a tuple, also of one or none.
     """
 
-    __slots__ = ("elementwise", "family", "has_several", "name", "rule")
+    __slots__ = ("axes", "elementwise", "family", "has_several", "name", "rule")
 
-    def __init__(self, name: str, family: str, rule: Rule, elementwise: bool = False):
-        self.name, self.family, self.rule, self.elementwise = name, family, rule, elementwise
+    def __init__(self, name: str, family: str, rule: Rule, axes: AxisRule, elementwise: bool = False):
+        self.name, self.family, self.rule, self.axes, self.elementwise = name, family, rule, axes, elementwise
         self.has_several = rule.__annotations__.get("return") == "list[Aval]"
 
     def infer(self, avals: Sequence[Aval], params: dict[str, Any]) -> list[Aval]:
@@ -86,18 +88,18 @@ def use_kernels(run: Kernels, least: int) -> None:
     _kernels, _least = run, least
 
 
-def primitive(family: str) -> Callable[[Rule], Primitive]:
-    """Register the decorated shape rule as the primitive of the same name."""
+def primitive(family: str, axes: AxisRule) -> Callable[[Rule], Primitive]:
+    """Register the decorated shape rule as the primitive of the same name, with a rule for axes."""
 
     def register(rule: Rule) -> Primitive:
-        return define(rule.__name__.rstrip("_"), family, rule)
+        return define(rule.__name__.rstrip("_"), family, rule, axes)
 
     return register
 
 
-def define(name: str, family: str, rule: Rule, elementwise: bool = False) -> Primitive:
+def define(name: str, family: str, rule: Rule, axes: AxisRule, elementwise: bool = False) -> Primitive:
     """Register a primitive whose rule is shared with others."""
-    prim = Primitive(name, family, rule, elementwise)
+    prim = Primitive(name, family, rule, axes, elementwise)
     PRIMITIVES[name] = prim
     return prim
 

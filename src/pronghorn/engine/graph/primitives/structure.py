@@ -11,27 +11,28 @@ from pronghorn._wording import counted
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, identical, product
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import axes as passing
 from pronghorn.engine.graph.primitives.registry import fail, primitive
 
 
-@primitive("structure")
+@primitive("structure", passing.none)
 def constant(*, value: np.ndarray) -> Aval:
     return Aval(value.shape, dtypes.name_of(value.dtype))
 
 
-@primitive("structure")
+@primitive("structure", passing.iota)
 def iota(*, shape: Shape, dtype: str, axis: int) -> Aval:
     if not 0 <= axis < len(shape):
         raise fail("iota", f"axis {axis} is outside of shape {shape}.")
     return Aval(shape, dtype)
 
 
-@primitive("structure")
+@primitive("structure", passing.none)
 def extent(*, dim: Extent) -> Aval:
     return Aval((), "int32")
 
 
-@primitive("structure")
+@primitive("structure", passing.broadcast_in_dim)
 def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
     if len(dims) != len(x.shape) or any(a >= b for a, b in itertools.pairwise(dims)):
         raise fail("broadcast_in_dim", f"dims {dims} do not place the axes of {x} in order.")
@@ -41,26 +42,26 @@ def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
     return Aval(shape, x.dtype)
 
 
-@primitive("structure")
+@primitive("structure", passing.reshape)
 def reshape(x: Aval, *, shape: Shape) -> Aval:
     if product(x.shape) != product(shape):
         raise fail("reshape", f"{x} has {counted(product(x.shape), 'element')}, shape {shape} has {product(shape)}.")
     return Aval(shape, x.dtype)
 
 
-@primitive("structure")
+@primitive("structure", passing.transpose)
 def transpose(x: Aval, *, perm: tuple[int, ...]) -> Aval:
     if sorted(perm) != list(range(len(x.shape))):
         raise fail("transpose", f"{perm} is no permutation of the axes of {x}.")
     return Aval(tuple(x.shape[p] for p in perm), x.dtype)
 
 
-@primitive("structure")
+@primitive("structure", passing.reverse)
 def reverse(x: Aval, *, axes: tuple[int, ...]) -> Aval:
     return x
 
 
-@primitive("structure")
+@primitive("structure", passing.cut)
 def slice_(x: Aval, *, start: Shape, limit: Shape, stride: tuple[int, ...]) -> Aval:
     if not len(start) == len(limit) == len(stride) == len(x.shape):
         raise fail("slice", f"{x} needs one start, limit and stride an axis.")
@@ -79,7 +80,7 @@ def _known_greater(a: Extent, b: Extent) -> bool:
         return False
 
 
-@primitive("structure")
+@primitive("structure", passing.pad)
 def pad(x: Aval, fill: Aval, *, low: Any, high: Any, interior: Any) -> Aval:
     if fill.shape != () or fill.dtype != x.dtype:
         raise fail("pad", f"the fill must be a scalar of type {x.dtype}, got {fill}.")
@@ -93,7 +94,7 @@ def pad(x: Aval, fill: Aval, *, low: Any, high: Any, interior: Any) -> Aval:
     return Aval(tuple(shape), x.dtype)
 
 
-@primitive("structure")
+@primitive("structure", passing.concatenate)
 def concatenate(*xs: Aval, axis: int) -> Aval:
     first = xs[0]
     total: Extent = 0
@@ -115,14 +116,14 @@ def _check_sizes(name: str, x: Aval, sizes: Shape) -> None:
         raise fail(name, f"a part of shape {sizes} does not fit into {x}.")
 
 
-@primitive("structure")
+@primitive("structure", passing.dynamic_slice)
 def dynamic_slice(x: Aval, *starts: Aval, sizes: Shape) -> Aval:
     _check_starts("dynamic_slice", x, starts)
     _check_sizes("dynamic_slice", x, sizes)
     return Aval(sizes, x.dtype)
 
 
-@primitive("structure")
+@primitive("structure", passing.dynamic_update_slice)
 def dynamic_update_slice(x: Aval, update: Aval, *starts: Aval) -> Aval:
     _check_starts("dynamic_update_slice", x, starts)
     if update.dtype != x.dtype or len(update.shape) != len(x.shape):

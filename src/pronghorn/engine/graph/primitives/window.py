@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pronghorn.engine.graph.dim import Shape, comparable
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.primitives import axes
 from pronghorn.engine.graph.primitives.contraction import Pairs, conv_extent
 from pronghorn.engine.graph.primitives.registry import Primitive, define, fail, primitive
 
@@ -30,7 +31,7 @@ def _reduction(name: str, dtype: str | None = None) -> Primitive:
     def rule(x: Aval, *, window: tuple, strides: tuple, padding: Pairs, dilation: tuple) -> Aval:
         return Aval(_windowed(name, x.shape, window, strides, padding, dilation), dtype or x.dtype)
 
-    return define(name, "window", rule)
+    return define(name, "window", rule, axes.window)
 
 
 window_sum = _reduction("window_sum")
@@ -38,7 +39,7 @@ window_max = _reduction("window_max")
 window_argmax = _reduction("window_argmax", "int32")
 
 
-@primitive("window")
+@primitive("window", axes.window)
 def window_sum_grad(
     g: Aval, *, input_shape: Shape, window: tuple, strides: tuple, padding: Pairs, dilation: tuple
 ) -> Aval:
@@ -48,7 +49,7 @@ def window_sum_grad(
     return Aval(input_shape, g.dtype)
 
 
-@primitive("window")
+@primitive("window", axes.window)
 def unpool(
     g: Aval, argmax: Aval, *, input_shape: Shape, window: tuple, strides: tuple, padding: Pairs, dilation: tuple
 ) -> Aval:
@@ -58,7 +59,7 @@ def unpool(
     return Aval(input_shape, g.dtype)
 
 
-@primitive("window")
+@primitive("window", axes.window)
 def pool_gather(x: Aval, argmax: Aval, *, window: tuple, strides: tuple, padding: Pairs, dilation: tuple) -> Aval:
     out = _windowed("pool_gather", x.shape, window, strides, padding, dilation)
     if argmax != Aval(out, "int32"):
