@@ -1,9 +1,9 @@
 """A graph of one element as the computation of many at once: every primitive gets one more, leading axis.
 
-`batched` goes through the nodes of a graph and applies each primitive to whole batches, by one rule a primitive, which
-is itself written in primitives. What does not depend on the elements is computed once. There are rules for what the
-bodies of `ops.vectorized_map` are mostly made of; for the rest, such as loops, `NotBatched` is raised, and the caller
-goes over the elements one by one.
+`batched` goes through the nodes of a graph and applies each primitive to whole batches. What does not depend on the
+elements is computed once. Most primitives do the same along one more axis (`graph.primitives.axes` says which); those
+whose operands have the axis in several ways have a rule here, which is itself written in primitives. For the rest, such
+as loops, `NotBatched` is raised, and the caller goes over the elements one by one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def batched(graph: Graph, inputs: Sequence[Tensor], many: Sequence[bool], size: 
         elif node.prim.name in _RULES:
             out = _RULES[node.prim.name](size, operands, **node.params)
         else:
-            raise NotBatched(f"{node.prim.name} has no rule.")
+            out = _along_one_more(node.prim, size, operands, node.params)
         for value, tensor in zip(node.outputs, out if isinstance(out, tuple) else (out,)):
             known[value] = Operand(tensor, depends)
     return [_each(known[v], size) for v in graph.outputs]
@@ -70,6 +70,18 @@ def _each(operand: Operand, size: Extent) -> Tensor:
     if operand.many:
         return x
     return P.broadcast_in_dim(x, shape=(size, *x.shape), dims=tuple(range(1, x.ndim + 1)))
+
+
+def _along_one_more(prim: P.Primitive, size: Extent, operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    """A primitive that does the same to each element along one more axis, as its rule for axes says."""
+    shapes = [(size, *(x.tensor.shape[1:] if x.many else x.tensor.shape)) for x in operands]
+    params = {**params, **{name: more(params[name], size) for name, more in _WITH_ONE_MORE.items() if name in params}}
+    found = next((m.operands for m in prim.axes(*shapes, **params) if m.result == 0), None)
+    if found is None:
+        raise NotBatched(f"{prim.name} has no rule.")
+    if any(x.many and axis is None for x, axis in zip(operands, found)):
+        raise NotBatched(f"{prim.name}: not all of its operands may differ from element to element.")
+    return prim(*(x.tensor if axis is None else _each(x, size) for x, axis in zip(operands, found)), **params)
 
 
 def _rule(*names: str) -> Callable[[Rule], Rule]:
@@ -91,49 +103,29 @@ def _next(axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(axis + 1 for axis in axes)
 
 
+def _behind(first: Any) -> Callable[[Any, Extent], Any]:
+    return lambda value, size: (first, *value)
+
+
+#: Parameters of primitives that have a rule for axes, with one more axis before the others.
+_WITH_ONE_MORE: dict[str, Callable[[Any, Extent], Any]] = {
+    **dict.fromkeys(("shape", "limit", "input_shape"), lambda value, size: (size, *value)),
+    **dict.fromkeys(("start", "low", "high", "interior"), _behind(0)),
+    **dict.fromkeys(("stride", "window", "strides", "dilation"), _behind(1)),
+    **dict.fromkeys(("perm", "dims"), lambda value, size: (0, *_next(value))),
+    "padding": _behind((0, 0)),
+    "axes": lambda value, size: _next(value),
+    "axis": lambda value, size: value + 1,
+}
+
+
 def _to_front(x: Tensor, axis: int) -> Tensor:
     if axis == 0:
         return x
     return P.transpose(x, perm=(axis, *(i for i in range(x.ndim) if i != axis)))
 
 
-# -- structure --------------------------------------------------------------------------------------------------------
-@_rule("broadcast_in_dim")
-def _broadcast_in_dim(size: Extent, operands: Sequence[Operand], *, shape: Shape, dims: tuple[int, ...]) -> Tensor:
-    return P.broadcast_in_dim(operands[0].tensor, shape=(size, *shape), dims=(0, *_next(dims)))
-
-
-@_rule("reshape")
-def _reshape(size: Extent, operands: Sequence[Operand], *, shape: Shape) -> Tensor:
-    return P.reshape(operands[0].tensor, shape=(size, *shape))
-
-
-@_rule("transpose")
-def _transpose(size: Extent, operands: Sequence[Operand], *, perm: tuple[int, ...]) -> Tensor:
-    return P.transpose(operands[0].tensor, perm=(0, *_next(perm)))
-
-
-@_rule("reverse")
-def _reverse(size: Extent, operands: Sequence[Operand], *, axes: tuple[int, ...]) -> Tensor:
-    return P.reverse(operands[0].tensor, axes=_next(axes))
-
-
-@_rule("slice")
-def _slice(size: Extent, operands: Sequence[Operand], *, start: Shape, limit: Shape, stride: tuple[int, ...]) -> Tensor:
-    return P.slice(operands[0].tensor, start=(0, *start), limit=(size, *limit), stride=(1, *stride))
-
-
-@_rule("pad")
-def _pad(size: Extent, operands: Sequence[Operand], *, low: Any, high: Any, interior: Any) -> Tensor:
-    x = _only_first("pad", operands)
-    return P.pad(x, operands[1].tensor, low=(0, *low), high=(0, *high), interior=(0, *interior))
-
-
-@_rule("concatenate")
-def _concatenate(size: Extent, operands: Sequence[Operand], *, axis: int) -> Tensor:
-    return P.concatenate(*(_each(operand, size) for operand in operands), axis=axis + 1)
-
-
+# -- what has rules of its own: operands that may depend on the elements or not ---------------------------------------
 @_rule("dynamic_slice")
 def _dynamic_slice(size: Extent, operands: Sequence[Operand], *, sizes: Shape) -> Tensor:
     x, starts = operands[0], operands[1:]
@@ -164,24 +156,6 @@ def _dynamic_update_slice(size: Extent, operands: Sequence[Operand]) -> Tensor:
     return P.dynamic_update_slice(x, update, first, *(start.tensor for start in operands[2:]))
 
 
-# -- reductions -------------------------------------------------------------------------------------------------------
-def _reduction(prim: Any) -> None:
-    _RULES[prim.name] = lambda size, operands, *, axes: prim(operands[0].tensor, axes=_next(axes))
-
-
-def _along_axis(prim: Any) -> None:
-    def rule(size: Extent, operands: Sequence[Operand], *, axis: int, **params: Any) -> Any:
-        return prim(*(_each(operand, size) for operand in operands), axis=axis + 1, **params)
-
-    _RULES[prim.name] = rule
-
-
-for _prim in (P.reduce_sum, P.reduce_prod, P.reduce_max, P.reduce_min, P.reduce_and, P.reduce_or):
-    _reduction(_prim)
-for _prim in (P.argmax, P.argmin, P.cumsum, P.cumprod, P.cummax, P.cummin, P.sort):
-    _along_axis(_prim)
-
-
 # -- contractions -----------------------------------------------------------------------------------------------------
 @_rule("dot_general")
 def _dot_general(size: Extent, operands: Sequence[Operand], *, contract: tuple, batch: tuple) -> Tensor:
@@ -210,26 +184,6 @@ def _conv_input_grad(size: Extent, operands: Sequence[Operand], *, input_shape: 
     shape = (size * input_shape[0], *input_shape[1:])
     out = P.conv_input_grad(images, operands[1].tensor, input_shape=shape, **params)
     return P.reshape(out, shape=(size, *input_shape))
-
-
-# -- windows ----------------------------------------------------------------------------------------------------------
-def _window(prim: Any) -> None:
-    def rule(
-        size: Extent, operands: Sequence[Operand], *, window: tuple, strides: tuple, padding: tuple, dilation: tuple
-    ) -> Tensor:
-        return prim(
-            operands[0].tensor,
-            window=(1, *window),
-            strides=(1, *strides),
-            padding=((0, 0), *padding),
-            dilation=(1, *dilation),
-        )
-
-    _RULES[prim.name] = rule
-
-
-for _prim in (P.window_sum, P.window_max, P.window_argmax):
-    _window(_prim)
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------
@@ -276,17 +230,3 @@ def _scatter(size: Extent, operands: Sequence[Operand], *, mode: str) -> Tensor:
     rows = P.select(inside, _own_rows(rows, rows, count), beyond)
     out = P.scatter(P.reshape(x, shape=(size * count, *rest)), rows, updates, mode=mode)
     return P.reshape(out, shape=x.shape)
-
-
-# -- matrices ---------------------------------------------------------------------------------------------------------
-def _of_matrices(prim: Any) -> None:
-    """Factorisations take any number of leading axes."""
-
-    def rule(size: Extent, operands: Sequence[Operand], **params: Any) -> Any:
-        return prim(*(_each(operand, size) for operand in operands), **params)
-
-    _RULES[prim.name] = rule
-
-
-for _prim in (P.cholesky, P.triangular_solve, P.lu, P.qr, P.svd, P.eigh, P.eig):
-    _of_matrices(_prim)

@@ -11,6 +11,7 @@ from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import inline, trace_body
 
 SIZE = 3
+WINDOW = {"window": (2, 1), "strides": (2, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 MATRIX = np.array([[2.0, 0.5], [0.5, 1.0]], "float32")
 
 
@@ -76,6 +77,14 @@ CASES = {
         ],
         floats(4, 3),
     ),
+    "window gradients": (
+        lambda x, g: [
+            P.window_sum_grad(g, input_shape=(4, 3), **WINDOW),
+            P.unpool(g, P.window_argmax(x, **WINDOW), input_shape=(4, 3), **WINDOW),
+            P.pool_gather(x, P.window_argmax(x, **WINDOW), **WINDOW),
+        ],
+        floats(4, 3), floats(2, 3),
+    ),
     "take": (lambda x, i: [P.take(x, i, axis=1)], floats(2, 4, 3), np.array([[0, 3], [5, -2]], "int32")),
     "scatter": (
         lambda x, i, u: [P.scatter(x, i, u, mode=mode) for mode in ("add", "set", "max")],
@@ -107,3 +116,18 @@ def test_what_has_no_rule_is_refused():
     assert "while_loop" not in _RULES
     with pytest.raises(NotBatched, match="while_loop"):
         batched(body.graph, [*body.captures, Tensor(floats(3, 2))], [False] * len(body.captures) + [True], 3)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+@pytest.mark.parametrize(
+    "name", ["broadcast_in_dim", "reshape", "transpose", "slice", "pad", "cumsum", "window", "svd"]
+)
+def test_of_no_element_and_of_one(name, size):
+    fn, *arguments = CASES[name]
+    body = trace_body(lambda *xs: fn(*xs), [Aval(np.shape(x), str(np.asarray(x).dtype)) for x in arguments])
+    many = [False] * len(body.captures) + [True] + [False] * (len(arguments) - 1)
+    inputs = [Tensor(np.stack([arguments[0]])[:size]), *(Tensor(np.asarray(x)) for x in arguments[1:])]
+    out = batched(body.graph, [*body.captures, *inputs], many, size)
+    for got, wanted in zip(out, inline(body.graph, [*body.captures, *(Tensor(np.asarray(x)) for x in arguments)])):
+        assert got.shape == (size, *wanted.shape)
+        np.testing.assert_allclose(got.numpy(), wanted.numpy()[None][:size], rtol=1e-5)
