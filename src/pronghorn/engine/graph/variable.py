@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,12 +13,10 @@ from pronghorn.engine.graph import dlpack, dtypes
 from pronghorn.engine.graph.active import active_tapes, current_trace, state
 from pronghorn.engine.graph.dim import Shape, equal_extents
 from pronghorn.engine.graph.foreign import without_framework
+from pronghorn.engine.graph.libraries import ArrayLibrary
 from pronghorn.engine.graph.operators import Operators
 from pronghorn.engine.graph.tensor import Tensor, as_tensor
 from pronghorn.engine.runtime.arena import aligned_copy
-
-if TYPE_CHECKING:
-    from pronghorn.engine.backends.engine import Engine
 
 
 class _Overlays(threading.local):
@@ -69,11 +67,11 @@ class GraphVariable(Operators):
         self._dtype = dtypes.name_of(array.dtype)
         self._shared = False  # an eager Tensor may look at the storage
         # The newest value where an engine holds it, with that engine; None where NumPy's array is the newest.
-        self._away: tuple[Engine, Any] | None = None
+        self._away: tuple[ArrayLibrary, Any] | None = None
         # The same value on an engine as in NumPy's array, so that what is only read is not sent again and again.
-        self._copy: tuple[Engine, Any] | None = None
+        self._copy: tuple[ArrayLibrary, Any] | None = None
         # A library's own array that is the value from now on, and that the library may change at any time.
-        self._lent: tuple[Engine, Any] | None = None
+        self._lent: tuple[ArrayLibrary, Any] | None = None
         # Whether its value is another for a while, which may be one that a library traces.
         self.is_substituted = False
         # How it lies on the devices of an engine that has several; None for whole, where the engine puts arrays.
@@ -109,7 +107,7 @@ class GraphVariable(Operators):
             return
         self._host, self._away, self._copy = array, None, None
 
-    def on(self, engine: Engine) -> Any:
+    def on(self, engine: ArrayLibrary) -> Any:
         """The value as an array of an engine, which stays there until the value changes."""
         held = self._lent or self._away or self._copy
         if held is not None and held[0] is engine:
@@ -120,7 +118,7 @@ class GraphVariable(Operators):
         self._copy = (engine, engine.from_numpy(array) if layout is None else engine.placed(array, layout))
         return self._copy[1]
 
-    def give_to(self, engine: Engine, value: Any) -> None:
+    def give_to(self, engine: ArrayLibrary, value: Any) -> None:
         """Replace the value by an engine's array. NumPy's array is made of it when somebody reads it."""
         if self._lent is not None:
             if self._lent[0] is not engine:
@@ -138,11 +136,11 @@ class GraphVariable(Operators):
             self._array = self._array  # brought from where it lay
             self._layout = layout
 
-    def lend(self, engine: Engine, value: Any) -> None:
+    def lend(self, engine: ArrayLibrary, value: Any) -> None:
         """Have a library's array, which its own code may change, be the value: it has the value now."""
         self._lent, self._away, self._copy, self._shared = (engine, value), None, None, False
 
-    def substitute(self, engine: Engine, value: Any) -> tuple[Any, ...]:
+    def substitute(self, engine: ArrayLibrary, value: Any) -> tuple[Any, ...]:
         """Have an engine's array be the value for a while; gives what `restore` takes."""
         before = (self._host, self._away, self._copy, self._lent, self._shared, self.is_substituted)
         self._away, self._copy, self._lent, self.is_substituted = (engine, value), None, None, True
@@ -152,7 +150,7 @@ class GraphVariable(Operators):
         """Have the value that there was when `substitute` gave ``before``."""
         self._host, self._away, self._copy, self._lent, self._shared, self.is_substituted = before
 
-    def lent_to(self, engine: Engine) -> Any:
+    def lent_to(self, engine: ArrayLibrary) -> Any:
         """The library's array that is the value; None where it is not lent to this library."""
         return self._lent[1] if self._lent is not None and self._lent[0] is engine else None
 
