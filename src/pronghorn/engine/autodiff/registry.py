@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.primitives.registry import GRADIENTS as RULES
 from pronghorn.engine.graph.primitives.registry import Primitive
 from pronghorn.engine.graph.tensor import Tensor
 
@@ -39,9 +40,6 @@ class Context:
 
 Rule = Callable[..., Gradients]
 
-RULES: dict[str, Rule | None] = {}
-"""By a primitive's name: its rule, or None where no output depends smoothly on an input."""
-
 
 def vjp(name: str) -> Callable[[Rule], Rule]:
     """Register the decorated ``rule(ctx, *cotangents) -> a cotangent or None for each input``.
@@ -65,7 +63,7 @@ def no_gradient(*names: str) -> None:
 
 def vjp_rule(prim: Primitive) -> Rule | None:
     """The rule of ``prim``; None where no gradient flows through it."""
-    return RULES[prim.name]
+    return prim.gradient
 
 
 def is_differentiable(tensor: Tensor) -> bool:

@@ -9,6 +9,7 @@ registers, caches) in `runtime.host.Target`.
 from __future__ import annotations
 
 from pronghorn.engine.graph.dim import Dim, Extent
+from pronghorn.engine.graph.primitives import PRIMITIVES
 
 TYPICAL = 64  # what a symbol of an extent, usually the batch, is taken to be
 
@@ -50,12 +51,10 @@ MOST_TILE_CODE = 160  # of what becomes of a register tile's sums: more is writt
 MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
 DEEPEST = 96  # levels of an element's expression: code that walks it recurses
 
-EXPENSIVE = frozenset(
-    {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
-    | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
-)
-MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
-FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
+EXPENSIVE = frozenset(name for name, prim in PRIMITIVES.items() if prim.work in ("expensive", "random"))
+MOVES = frozenset(name for name, prim in PRIMITIVES.items() if prim.work == "moved")
+_CYCLES = {"made": 0, "moved": 0, "step": STEP_CYCLES, "expensive": EXPENSIVE_CYCLES, "random": RANDOM_CYCLES}
+_COSTS = {name: _CYCLES[prim.work] for name, prim in PRIMITIVES.items()}
 
 # -- sums that are split; the numbers are fixed, so that no bit depends on how many threads there are
 POOLED_CHUNKS = 16  # of a filter gradient from pooled values, whose sums are in registers
@@ -95,6 +94,4 @@ def cost_of(name: str) -> int:
     >>> cost_of("reshape"), cost_of("add"), cost_of("erf")
     (0, 1, 12)
     """
-    if name in FREE:
-        return 0
-    return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES
+    return _COSTS.get(name, STEP_CYCLES)  # the compiler has some functions of its own

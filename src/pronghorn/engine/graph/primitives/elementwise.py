@@ -5,7 +5,7 @@ from __future__ import annotations
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives import axes
-from pronghorn.engine.graph.primitives.registry import Primitive, define, fail
+from pronghorn.engine.graph.primitives.registry import EXPENSIVE, MOVED, STEP, Primitive, define, fail
 
 _REAL_OF = {"complex64": "float32", "complex128": "float64"}
 _COMPLEX_OF = {"float32": "complex64", "float64": "complex128"}
@@ -27,20 +27,20 @@ def _check(name: str, allowed: tuple[str, ...], *operands: Aval) -> None:
         raise fail(name, f"not defined for {first.dtype}.")
 
 
-def _unary(name: str, allowed: tuple[str, ...], result: str | None = None) -> Primitive:
+def _unary(name: str, allowed: tuple[str, ...], result: str | None = None, work: str = STEP) -> Primitive:
     def rule(x: Aval) -> Aval:
         _check(name, allowed, x)
         return Aval(x.shape, result or x.dtype)
 
-    return define(name, "elementwise", rule, axes.elementwise, elementwise=True)
+    return define(name, "elementwise", rule, axes.elementwise, work, elementwise=True)
 
 
-def _binary(name: str, allowed: tuple[str, ...], result: str | None = None) -> Primitive:
+def _binary(name: str, allowed: tuple[str, ...], result: str | None = None, work: str = STEP) -> Primitive:
     def rule(x: Aval, y: Aval) -> Aval:
         _check(name, allowed, x, y)
         return Aval(x.shape, result or x.dtype)
 
-    return define(name, "elementwise", rule, axes.elementwise, elementwise=True)
+    return define(name, "elementwise", rule, axes.elementwise, work, elementwise=True)
 
 
 neg = _unary("neg", NUMERIC)
@@ -48,29 +48,29 @@ sign = _unary("sign", NUMERIC)
 floor = _unary("floor", FLOATING)
 ceil = _unary("ceil", FLOATING)
 round = _unary("round", FLOATING)
-exp = _unary("exp", INEXACT)
-expm1 = _unary("expm1", INEXACT)
-log = _unary("log", INEXACT)
-log1p = _unary("log1p", INEXACT)
+exp = _unary("exp", INEXACT, work=EXPENSIVE)
+expm1 = _unary("expm1", INEXACT, work=EXPENSIVE)
+log = _unary("log", INEXACT, work=EXPENSIVE)
+log1p = _unary("log1p", INEXACT, work=EXPENSIVE)
 sqrt = _unary("sqrt", INEXACT)
 rsqrt = _unary("rsqrt", INEXACT)
-sin = _unary("sin", INEXACT)
-cos = _unary("cos", INEXACT)
-tan = _unary("tan", INEXACT)
-asin = _unary("asin", INEXACT)
-acos = _unary("acos", INEXACT)
-atan = _unary("atan", INEXACT)
-sinh = _unary("sinh", INEXACT)
-cosh = _unary("cosh", INEXACT)
-tanh = _unary("tanh", INEXACT)
-asinh = _unary("asinh", INEXACT)
-acosh = _unary("acosh", INEXACT)
-atanh = _unary("atanh", INEXACT)
-logistic = _unary("logistic", INEXACT)
-erf = _unary("erf", FLOATING)
-erfinv = _unary("erfinv", FLOATING)
-lgamma = _unary("lgamma", FLOATING)
-digamma = _unary("digamma", FLOATING)
+sin = _unary("sin", INEXACT, work=EXPENSIVE)
+cos = _unary("cos", INEXACT, work=EXPENSIVE)
+tan = _unary("tan", INEXACT, work=EXPENSIVE)
+asin = _unary("asin", INEXACT, work=EXPENSIVE)
+acos = _unary("acos", INEXACT, work=EXPENSIVE)
+atan = _unary("atan", INEXACT, work=EXPENSIVE)
+sinh = _unary("sinh", INEXACT, work=EXPENSIVE)
+cosh = _unary("cosh", INEXACT, work=EXPENSIVE)
+tanh = _unary("tanh", INEXACT, work=EXPENSIVE)
+asinh = _unary("asinh", INEXACT, work=EXPENSIVE)
+acosh = _unary("acosh", INEXACT, work=EXPENSIVE)
+atanh = _unary("atanh", INEXACT, work=EXPENSIVE)
+logistic = _unary("logistic", INEXACT, work=EXPENSIVE)
+erf = _unary("erf", FLOATING, work=EXPENSIVE)
+erfinv = _unary("erfinv", FLOATING, work=EXPENSIVE)
+lgamma = _unary("lgamma", FLOATING, work=EXPENSIVE)
+digamma = _unary("digamma", FLOATING, work=EXPENSIVE)
 is_finite = _unary("is_finite", NUMERIC, "bool")
 not_ = _unary("not", BITS)
 conj = _unary("conj", dtypes.COMPLEX)
@@ -83,17 +83,17 @@ def _stop_gradient(x: Aval, *, again: int = 0) -> Aval:
     return x
 
 
-stop_gradient = define("stop_gradient", "elementwise", _stop_gradient, axes.elementwise, elementwise=True)
+stop_gradient = define("stop_gradient", "elementwise", _stop_gradient, axes.elementwise, MOVED, elementwise=True)
 
 add = _binary("add", NUMERIC)
 sub = _binary("sub", NUMERIC)
 mul = _binary("mul", NUMERIC)
 div = _binary("div", NUMERIC)
-rem = _binary("rem", REAL)
-pow = _binary("pow", NUMERIC)
+rem = _binary("rem", REAL, work=EXPENSIVE)
+pow = _binary("pow", NUMERIC, work=EXPENSIVE)
 max = _binary("max", REAL + ("bool",))
 min = _binary("min", REAL + ("bool",))
-atan2 = _binary("atan2", FLOATING)
+atan2 = _binary("atan2", FLOATING, work=EXPENSIVE)
 nextafter = _binary("nextafter", FLOATING)
 and_ = _binary("and", BITS)
 or_ = _binary("or", BITS)

@@ -19,6 +19,10 @@ from pronghorn.engine.graph.ir import Aval, Value
 from pronghorn.engine.graph.primitives.axes import AxisRule
 from pronghorn.engine.graph.tensor import Tensor, as_tensor
 
+MADE, MOVED, STEP, EXPENSIVE, RANDOM = "made", "moved", "step", "expensive", "random"
+"""What an element of a result takes: nothing, since it is a number or follows from its place; nothing, since it is
+another's; about an addition; a function's series or a division; a share of a block of random bits."""
+
 Rule = Callable[..., "Aval | list[Aval]"]
 """From operands' types to the result's; a rule that is annotated to return a list has several results."""
 
@@ -32,18 +36,37 @@ class NothingToTake(ShapeError, IndexError):
 
 
 class Primitive:
-    """One member of the closed set: a name, a family, the rule for its outputs' shapes and types, and that for axes
-    (`pronghorn.engine.graph.primitives.axes`).
+    """One member of the closed set, and all that is known of it.
 
     Calling it applies it: at once through the NumPy backend, or as a new node of the graph that is being traced. One
     that ``has_several`` results returns a tuple, also of one or none.
+
+    Args:
+        name: its name.
+        family: the module of this package that defines it. Modules of that name in `pronghorn.engine.backends.numpy`
+            have its meaning, in `pronghorn.engine.autodiff.rules` its gradient.
+        rule: gives its results' shapes and types.
+        axes: says how axes pass it (`pronghorn.engine.graph.primitives.axes`).
+        work: what an element of its results takes: `MADE`, `MOVED`, `STEP`, `EXPENSIVE` or `RANDOM`.
+        elementwise: whether it is computed element by element, of operands of one shape.
     """
 
-    __slots__ = ("axes", "elementwise", "family", "has_several", "name", "rule")
+    __slots__ = ("axes", "elementwise", "family", "has_several", "name", "rule", "work")
 
-    def __init__(self, name: str, family: str, rule: Rule, axes: AxisRule, elementwise: bool = False):
-        self.name, self.family, self.rule, self.axes, self.elementwise = name, family, rule, axes, elementwise
+    def __init__(self, name: str, family: str, rule: Rule, axes: AxisRule, work: str = STEP, elementwise: bool = False):
+        self.name, self.family, self.rule, self.axes, self.work = name, family, rule, axes, work
+        self.elementwise = elementwise
         self.has_several = rule.__annotations__.get("return") == "list[Aval]"
+
+    @property
+    def meaning(self) -> Callable[..., Any]:
+        """The function from NumPy's arrays and the parameters to an array, or to several."""
+        return MEANINGS[self.name]
+
+    @property
+    def gradient(self) -> Callable[..., Any] | None:
+        """The rule of differentiation; None where no result depends smoothly on an operand."""
+        return GRADIENTS[self.name]
 
     def infer(self, avals: Sequence[Aval], params: dict[str, Any]) -> list[Aval]:
         """Shapes and types of the outputs.
@@ -67,6 +90,10 @@ MEANINGS: dict[str, Callable[..., Any]] = {}
 """By a primitive's name: its meaning, a function from arrays and parameters to arrays.
 `pronghorn.engine.backends.numpy` fills the table when it is imported, which `pronghorn.ops` sees to."""
 
+GRADIENTS: dict[str, Callable[..., Any] | None] = {}
+"""By a primitive's name: its rule of differentiation, or None where no output depends smoothly on an input.
+`pronghorn.engine.autodiff` fills the table when it is imported."""
+
 Kernels = Callable[[Primitive, Sequence[np.ndarray], dict[str, Any], Aval], "np.ndarray | None"]
 
 _kernels: Kernels | None = None
@@ -88,18 +115,20 @@ def use_kernels(run: Kernels, least: int) -> None:
     _kernels, _least = run, least
 
 
-def primitive(family: str, axes: AxisRule) -> Callable[[Rule], Primitive]:
+def primitive(family: str, axes: AxisRule, work: str = STEP) -> Callable[[Rule], Primitive]:
     """Register the decorated shape rule as the primitive of the same name, with a rule for axes."""
 
     def register(rule: Rule) -> Primitive:
-        return define(rule.__name__.rstrip("_"), family, rule, axes)
+        return define(rule.__name__.rstrip("_"), family, rule, axes, work)
 
     return register
 
 
-def define(name: str, family: str, rule: Rule, axes: AxisRule, elementwise: bool = False) -> Primitive:
+def define(
+    name: str, family: str, rule: Rule, axes: AxisRule, work: str = STEP, elementwise: bool = False
+) -> Primitive:
     """Register a primitive whose rule is shared with others."""
-    prim = Primitive(name, family, rule, axes, elementwise)
+    prim = Primitive(name, family, rule, axes, work, elementwise)
     PRIMITIVES[name] = prim
     return prim
 

@@ -12,27 +12,27 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, identical, product
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives import axes as passing
-from pronghorn.engine.graph.primitives.registry import fail, primitive
+from pronghorn.engine.graph.primitives.registry import MADE, MOVED, fail, primitive
 
 
-@primitive("structure", passing.none)
+@primitive("structure", passing.none, MADE)
 def constant(*, value: np.ndarray) -> Aval:
     return Aval(value.shape, dtypes.name_of(value.dtype))
 
 
-@primitive("structure", passing.iota)
+@primitive("structure", passing.iota, MADE)
 def iota(*, shape: Shape, dtype: str, axis: int) -> Aval:
     if not 0 <= axis < len(shape):
         raise fail("iota", f"axis {axis} is outside of shape {shape}.")
     return Aval(shape, dtype)
 
 
-@primitive("structure", passing.none)
+@primitive("structure", passing.none, MADE)
 def extent(*, dim: Extent) -> Aval:
     return Aval((), "int32")
 
 
-@primitive("structure", passing.broadcast_in_dim)
+@primitive("structure", passing.broadcast_in_dim, MOVED)
 def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
     if len(dims) != len(x.shape) or any(a >= b for a, b in itertools.pairwise(dims)):
         raise fail("broadcast_in_dim", f"dims {dims} do not place the axes of {x} in order.")
@@ -42,26 +42,26 @@ def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
     return Aval(shape, x.dtype)
 
 
-@primitive("structure", passing.reshape)
+@primitive("structure", passing.reshape, MOVED)
 def reshape(x: Aval, *, shape: Shape) -> Aval:
     if product(x.shape) != product(shape):
         raise fail("reshape", f"{x} has {counted(product(x.shape), 'element')}, shape {shape} has {product(shape)}.")
     return Aval(shape, x.dtype)
 
 
-@primitive("structure", passing.transpose)
+@primitive("structure", passing.transpose, MOVED)
 def transpose(x: Aval, *, perm: tuple[int, ...]) -> Aval:
     if sorted(perm) != list(range(len(x.shape))):
         raise fail("transpose", f"{perm} is no permutation of the axes of {x}.")
     return Aval(tuple(x.shape[p] for p in perm), x.dtype)
 
 
-@primitive("structure", passing.reverse)
+@primitive("structure", passing.reverse, MOVED)
 def reverse(x: Aval, *, axes: tuple[int, ...]) -> Aval:
     return x
 
 
-@primitive("structure", passing.cut)
+@primitive("structure", passing.cut, MOVED)
 def slice_(x: Aval, *, start: Shape, limit: Shape, stride: tuple[int, ...]) -> Aval:
     if not len(start) == len(limit) == len(stride) == len(x.shape):
         raise fail("slice", f"{x} needs one start, limit and stride an axis.")
