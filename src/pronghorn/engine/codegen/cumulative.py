@@ -10,6 +10,7 @@ from pronghorn.engine.codegen.convert import storage_type
 from pronghorn.engine.codegen.elementwise import emit_elementwise
 from pronghorn.engine.codegen.slots import Slots, Tables
 from pronghorn.engine.codegen.values import load_value, round_to, store_value, value_type
+from pronghorn.engine.compiler.costs import LINE_BYTES
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Extent
 from pronghorn.engine.graph.dtypes import LOW_PRECISION
@@ -17,12 +18,11 @@ from pronghorn.engine.graph.dtypes import LOW_PRECISION
 __all__ = ["block_lanes", "combine", "cumulative_units", "emit_cumulative"]
 
 _STEP = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}
-_LINE = 64  # bytes of a cache line
 
 
 def block_lanes(dtype: str) -> int:
     """How many neighbouring elements one unit of work takes: a cache line of them, so that units share none."""
-    return _LINE // size_of(storage_type(dtype))
+    return LINE_BYTES // size_of(storage_type(dtype))
 
 
 def cumulative_units(outer: Extent, inner: Extent, dtype: str) -> Extent:

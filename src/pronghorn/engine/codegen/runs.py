@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pronghorn.engine.codegen.chains import Chain
-from pronghorn.engine.compiler.costs import MEETING_CYCLES, RUN_CYCLES
+from pronghorn.engine.compiler.costs import LEAST_SAVED_CYCLES, RUN_CYCLES
 from pronghorn.engine.graph.ir import Value
-
-LEAST_SAVED = 2 * MEETING_CYCLES  # by a meeting
 
 
 @dataclass
@@ -66,7 +64,7 @@ def _cut(chains: Sequence[Chain], begin: int, end: int, cuts: Cuts) -> None:
     ahead, blocks = _before(cycles, first)
     behind = _behind(cycles, last)
     at = min(range(1, len(cycles)), key=lambda i: ahead[i] + behind[i])
-    if ahead[-1] - (ahead[at] + behind[at]) >= LEAST_SAVED:
+    if ahead[-1] - (ahead[at] + behind[at]) >= LEAST_SAVED_CYCLES:
         cuts.meetings.add(begin + at)
         _cut(chains, begin, begin + at, cuts)
         _cut(chains, begin + at, end, cuts)

@@ -19,9 +19,8 @@ from pronghorn.engine.codegen.values import is_real, is_signed, load_value, valu
 from pronghorn.engine.graph.dim import Extent
 from pronghorn.engine.graph.dtypes import LOW_PRECISION
 
-__all__ = ["MOST_SELECTED", "emit_sort", "sort_scratch", "sort_units"]
+__all__ = ["emit_sort", "sort_scratch", "sort_units"]
 
-MOST_SELECTED = 64  # elements of a row that are picked out; for more all are sorted
 _RUN = 16  # elements sorted by insertion before merging starts
 _POSITION_BITS = 32
 

@@ -9,9 +9,9 @@ from pronghorn.engine.codegen.cumulative import cumulative_units, emit_cumulativ
 from pronghorn.engine.codegen.launch import Launch
 from pronghorn.engine.codegen.scattering import emit_scatter, scatter_units
 from pronghorn.engine.codegen.slots import Tables
-from pronghorn.engine.codegen.sorting import MOST_SELECTED, emit_sort, sort_scratch, sort_units
+from pronghorn.engine.codegen.sorting import emit_sort, sort_scratch, sort_units
 from pronghorn.engine.codegen.units import Units
-from pronghorn.engine.compiler.costs import typical
+from pronghorn.engine.compiler.costs import MOST_SELECTED, typical
 from pronghorn.engine.compiler.kernels import NodeKernel
 from pronghorn.engine.compiler.storing import is_zeros
 from pronghorn.engine.graph.dim import Extent, Shape, product

@@ -12,13 +12,10 @@ from collections.abc import Iterable
 
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, element, size_of
 from pronghorn.engine.codegen.slots import Slots
-from pronghorn.engine.compiler.costs import LINE_BYTES, typical
+from pronghorn.engine.compiler.costs import LEAST_STREAMED_BYTES, LINE_BYTES, MOST_TYPICAL, typical
 from pronghorn.engine.graph.dim import Extent
 
 __all__ = ["past_caches", "stream"]
-
-LEAST_BYTES = 32  # of a vector: narrower ones leave lines half written
-MOST_TYPICAL = 4  # times its typical size that an array may have, where that is up to the batch
 
 
 def past_caches(fb: FunctionBuilder, slots: Slots, ty: str, nbytes: Extent, steps: Iterable[Extent]) -> str | None:
@@ -33,7 +30,7 @@ def past_caches(fb: FunctionBuilder, slots: Slots, ty: str, nbytes: Extent, step
             of lines: those that two stores share would go to memory twice.
     """
     target, width = fb.module.target, _aligned(ty)
-    if target is None or target.arch != "x86_64" or width < LEAST_BYTES:
+    if target is None or target.arch != "x86_64" or width < LEAST_STREAMED_BYTES:
         return None
     most = nbytes if isinstance(nbytes, int) else MOST_TYPICAL * typical(nbytes)
     large = target.cache_bytes * 4 // 3  # of what just exceeds them, caches still hold much

@@ -18,15 +18,13 @@ from pronghorn.engine.codegen.evaluator import Evaluator
 from pronghorn.engine.codegen.slots import Slots, Tables
 from pronghorn.engine.codegen.units import Units
 from pronghorn.engine.codegen.values import value_type
-from pronghorn.engine.compiler.costs import MANY_UNITS, typical
+from pronghorn.engine.compiler.costs import FEWEST_SUMMED_ROWS, LEAST_SUMS_ROWS, MANY_UNITS, typical
 from pronghorn.engine.compiler.expr import Index, Load, LoopVar, walk
 from pronghorn.engine.compiler.kernels import ContractionKernel, LoopKernel
 from pronghorn.engine.graph.dim import Extent, product
 from pronghorn.engine.graph.ir import Aval, Value
 
 ZEROED = 16  # elements at a time
-FEWEST_ROWS = 256  # of a result that add up to a row of sums, which is written and read once more
-LEAST_ROWS = 32  # with fewer, rows of sums are as much to go through as what they save, and sums stay apart
 
 
 class UnitSums:
@@ -129,7 +127,7 @@ def unit_sums(kernel: ContractionKernel, plan: AnyPlan, tables: Tables) -> UnitS
     if units is None:
         return None
     many, together = _together(units)
-    if many * units.length < min(LEAST_ROWS, typical(product(kernel.domain[:-1]))):
+    if many * units.length < min(LEAST_SUMS_ROWS, typical(product(kernel.domain[:-1]))):
         return None  # that many rows of sums are as much to go through as the result
     return UnitSums(kernel, (units.count + (many - 1)) // many, together, tables)
 
@@ -137,8 +135,8 @@ def unit_sums(kernel: ContractionKernel, plan: AnyPlan, tables: Tables) -> UnitS
 def _together(units: UnitRows) -> tuple[int, int]:
     """How many units of other rows are taken together, and how many that is with all panels of these: until they have
     rows enough, but as many as leave groups enough for many threads, and one by one where they are long enough."""
-    if units.panels == 0 or (units.panels > 1 and units.length >= LEAST_ROWS):
+    if units.panels == 0 or (units.panels > 1 and units.length >= LEAST_SUMS_ROWS):
         return 1, 1
     most = typical(units.count) // MANY_UNITS
-    many = max(1, min(-(-FEWEST_ROWS // max(1, units.length)), most))
+    many = max(1, min(-(-FEWEST_SUMMED_ROWS // max(1, units.length)), most))
     return many, many * units.panels

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pronghorn.engine.compiler.costs import DEEPEST_DISTANCE
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, identical, product
 from pronghorn.engine.graph.ir import Node, Value
 
 Add = Callable[[P.Primitive, list[Value], dict[str, Any]], list[Value]]
-
-DEEPEST = 8  # what a distance goes through before it is summed
 
 
 def sum_of_distances(total: Node, x: Value, add: Add, scalar: Callable[[Value], Any]) -> list[Value] | None:
@@ -32,7 +31,7 @@ def sum_of_distances(total: Node, x: Value, add: Add, scalar: Callable[[Value], 
     out = total.outputs[0]
     if not out.dtype.startswith("float") or not total.params["axes"]:
         return None
-    return _Sum(tuple(total.params["axes"]), out.shape, add, scalar).of(x, DEEPEST)
+    return _Sum(tuple(total.params["axes"]), out.shape, add, scalar).of(x, DEEPEST_DISTANCE)
 
 
 class _Sum:

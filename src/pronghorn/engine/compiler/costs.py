@@ -2,8 +2,8 @@
 
 Cycles are those of one core, in the rough: they decide what is worth sharing or storing. Unless said otherwise they
 were measured with ``bench/kernels.py`` and ``bench/scaling.py`` on two cores of an Intel Emerald Rapids with AVX-512.
-The model of a register tile, in its own units, stands in `codegen.contraction.tiling`; what a machine has (lanes,
-registers, caches) in `runtime.host.Target`.
+The model of a register tile, in its own units, and the limits that follow from it stand in `codegen.contraction`; what
+a machine has (lanes, registers, caches) in `runtime.host.Target`.
 """
 
 from __future__ import annotations
@@ -63,6 +63,52 @@ CHUNK_ROWS, CHUNK_ELEMENTS = 128, 32768  # of a chunk where there are more; each
 SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
 MOST_COLUMNS = 4096  # of results that are few; a chunk's are on the stack
 MANY_ROWS = 256  # each of which is one result: enough for all threads, and read in order where they are not split
+
+# -- blocks of rows of wide arrays (`compiler.blocks`)
+LEAST_WIDE_ELEMENTS = 32 << 20  # of a product: far beyond the caches, and worth computing parts of it again
+LEAST_WIDE_GAIN = 6  # times as large as its operands together
+ABOUT_AS_WIDE = 4  # a value is wide if it has more than a fourth of the product's elements
+MADE_OF_LITTLE = 8  # times as large as what it is made of, and so made again: masks, noise, what is spread over rows
+FEWEST_WIDE_ROWS = 64  # fewer do not fall into blocks
+MOST_SAMPLE_ROWS = 512  # of a sample, some of which a block has: of longer ones it has a part of each
+MOST_PHASES = 3  # loops of a region: each computes what it needs of those before again
+BAND_COLUMNS = 64  # a bound of the columns that are computed is a multiple of so many
+MOST_BANDS = 4  # of rows, each with a bound of its columns: code for each is compiled
+LEAST_BAND_ROWS = 512  # of a band: fewer gain less than compiling takes
+WIDE_BLOCK_ELEMENTS = 1 << 19  # of the widest value in a block, beside axes of unknown extent
+SAMPLES_ELEMENTS = 1 << 22  # of the widest value in a block of whole samples
+LEAST_SAMPLES_ROWS = 256  # of a block of whole samples: each block passes over the product's other operand
+
+# -- what a stage of the compiler is worth its while for
+LEAST_SPARSE_ROW = 8  # elements of a row that is looked up, so that finding its place is little beside reading it
+LEAST_SPARSE_BYTES = 256 * 1024  # of an array that few rows are added to: smaller ones stay in the cache anyway
+FEWEST_PLACED = 4096  # elements for which a kernel that fills the border is worth its launch
+FEWEST_PIECES = 4  # of a concatenation, which are then written apart
+SHORTEST_PLACED_ROW = 128  # elements side by side: shorter rows take longer to write than longer ones to copy
+MOST_REMAKING_USERS = 4  # of what is larger than a cache and made again by each of them
+SMALL_SHARE = 8  # how many times smaller than a product's result an input is, at least, that is read beside it
+MOST_CASES = 32  # of what conditions choose in a derivative: more are not told apart
+MOST_TAP_VECTORS = 24  # registers that a kernel of a pooled convolution can keep for taps, of 32
+POOLED_SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack where the gradient is no float32
+LEAST_WINDOW = 4  # positions in a pooled convolution's window: with fewer, the dense kernels do less work
+TILES_WINDOW = 16  # the same where those multiply tiles of bfloat16
+LEAST_SCANNED_WINDOW = 16  # the same where the gradient has to be looked through for what is not zero
+DEEPEST_SCANNED = 8  # operations between a gradient and the extremum that it comes from
+MOST_PIECES = 32  # of one concatenation: each element is looked for in all of them
+MOST_POSITIONS = 9  # elements of a window that a tile of a convolution pools: it holds them all in registers
+DEEPEST_DISTANCE = 8  # operations that a distance from the mean goes through before it is summed
+MOST_PADDED_PARTS = 64  # of a sum of padded arrays that is written as one
+
+# -- what a kernel is worth
+LEAST_STREAMED_BYTES = 32  # of a vector that is stored past the caches: narrower ones leave lines half written
+MOST_TYPICAL = 4  # times its typical size that an array may have, where that is up to the batch
+FEWEST_SUMMED_ROWS = 256  # of a contraction's result that add up to a row of sums, which is written and read once more
+LEAST_SUMS_ROWS = 32  # with fewer, rows of sums are as much to go through as what they save, and sums stay apart
+LEAST_SAVED_CYCLES = 2 * MEETING_CYCLES  # by a run of small kernels without a meeting
+MOST_SELECTED = 64  # elements of a row that are picked out; for more all are sorted
+LEAST_TILE_STEPS = 128  # of a sum whose zero rows are left out, or looking at a tile's rows shows
+LEAST_ZERO_STEPS = 256  # of a sum over rows whose zeros are left out, as a rule
+LEAST_ZERO_CYCLES = 40 * GRAIN_CYCLES  # of a whole contraction whose zeros are left out
 
 
 def typical(extent: Extent) -> int:

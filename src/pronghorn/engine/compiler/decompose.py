@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.engine.compiler.costs import MOST_PIECES
 from pronghorn.engine.compiler.pooled import prepare_input_gradient
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
@@ -21,7 +22,6 @@ from pronghorn.engine.graph.primitives.contraction import input_grad_border
 from pronghorn.engine.graph.rewrite import Rewriter
 from pronghorn.engine.runtime.host import Target
 
-MOST_PIECES = 32  # of one concatenation: each element is looked for in all of them
 RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value] | None]] = {}
 
 

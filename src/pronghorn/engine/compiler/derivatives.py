@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pronghorn.engine.compiler.costs import EXPENSIVE, MOVES, typical
+from pronghorn.engine.compiler.costs import EXPENSIVE, MOST_CASES, MOVES, SMALL_SHARE, typical
 from pronghorn.engine.compiler.lowering import CONTRACTIONS
 from pronghorn.engine.compiler.simplify import scalar_constant
 from pronghorn.engine.graph import dtypes
@@ -31,9 +31,6 @@ from pronghorn.engine.graph.dim import product
 from pronghorn.engine.graph.ir import Graph, Node, Value, users_of
 from pronghorn.engine.graph.regions import starts_again
 from pronghorn.engine.graph.rewrite import Rewriter
-
-SMALL_SHARE = 8  # how many times smaller than the product's result an input is, at least, that is read beside it
-MOST_CASES = 32  # of what conditions choose: more are not told apart
 
 
 def factor_derivatives(graph: Graph) -> Graph:

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pronghorn.engine.compiler.costs import MOST_PADDED_PARTS
 from pronghorn.engine.compiler.simplify import eliminate_dead, scalar_constant
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.ir import Graph, Node, Value
 from pronghorn.engine.graph.rewrite import Rewriter
-
-MOST = 64  # parts of a sum
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _parts(values: list[Value]) -> list[_Part]:
             if not parts:
                 return []
         found += parts
-        if len(found) + len(waiting) > MOST:
+        if len(found) + len(waiting) > MOST_PADDED_PARTS:
             return []
     return found
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pronghorn.engine.compiler.contractions import covers
-from pronghorn.engine.compiler.costs import MOST_STORES, typical
+from pronghorn.engine.compiler.costs import FEWEST_PIECES, FEWEST_PLACED, MOST_STORES, SHORTEST_PLACED_ROW, typical
 from pronghorn.engine.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.engine.compiler.pooled import pooled_operands
 from pronghorn.engine.compiler.storage import Frame, Place, Storage
@@ -25,9 +25,6 @@ from pronghorn.engine.graph.dim import Extent, may_be_positive, product
 from pronghorn.engine.graph.ir import Aval, Graph, Node, Value, users_of
 from pronghorn.engine.runtime.host import Target
 
-FEWEST_ELEMENTS = 4096  # for which a kernel that fills the border is worth its launch
-FEWEST_PIECES = 4  # of a concatenation, which are then written apart
-SHORTEST_ROW = 128  # elements side by side: shorter rows take longer to write than longer ones to copy
 LOOKED_THROUGH = frozenset({"reshape", "stop_gradient"})  # whose results are the same buffer
 JOINED = LOOKED_THROUGH | {"pad", "concatenate", "constant"}
 
@@ -83,7 +80,7 @@ class _Placing:
         pieces = list(_pieces_of(node, (0,) * len(whole.shape), self.stored))
         if self._are_joined(pieces):
             self._put(whole, pieces, [value for value, _ in pieces], ())
-        elif len(pieces) >= FEWEST_PIECES and typical(product(whole.shape)) >= FEWEST_ELEMENTS:
+        elif len(pieces) >= FEWEST_PIECES and typical(product(whole.shape)) >= FEWEST_PLACED:
             self._put(whole, pieces, [], ())
 
     def _are_joined(self, pieces: list[tuple[Value, tuple[Extent, ...]]]) -> bool:
@@ -116,7 +113,7 @@ class _Placing:
         node = value.node
         if node is None or value in self.fixed or value in self.stored.places or value in self.stored.frames:
             return False
-        if typical(product(value.shape)) < FEWEST_ELEMENTS or typical(product(value.shape[-2:])) < SHORTEST_ROW:
+        if typical(product(value.shape)) < FEWEST_PLACED or typical(product(value.shape[-2:])) < SHORTEST_PLACED_ROW:
             return False
         if value not in self.stored:
             return self._ends_a_contraction(value)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pronghorn.engine.compiler.costs import MOST_POSITIONS
 from pronghorn.engine.compiler.expr import Load, walk
 from pronghorn.engine.compiler.kernels import ContractionKernel, LoopKernel, PoolFusion, Program
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.ir import Value
-
-MOST_POSITIONS = 9  # elements of a window: the tile holds them all in registers
 
 
 def fuse_pools(program: Program) -> Program:

@@ -14,6 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from pronghorn.engine.compiler.costs import (
+    DEEPEST_SCANNED,
+    LEAST_SCANNED_WINDOW,
+    LEAST_WINDOW,
+    MOST_TAP_VECTORS,
+    POOLED_SUMS_BYTES,
+    TILES_WINDOW,
+)
 from pronghorn.engine.compiler.kernels import PooledOperands
 from pronghorn.engine.compiler.simplify import scalar_constant
 from pronghorn.engine.compiler.virtual import windows_overlap
@@ -154,12 +162,6 @@ class _Pooler(Rewriter):
 
 
 # -- convolutions ----------------------------------------------------------------------------------------------------
-MOST_VECTORS = 24  # registers that a kernel can keep for taps, of 32
-SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack where the gradient is no float32
-LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
-TILES_WINDOW = 16  # the same where those multiply tiles of bfloat16
-LEAST_SCANNED = 16  # the same where the gradient has to be looked through for what is not zero
-DEEPEST_SCANNED = 8  # operations between a gradient and the extremum that it comes from
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _selected(value: Value) -> _Selected | None:
     if pool is not None:
         return _Selected(pool, prod(pool.params["window"]))
     window = _share_of_extremum(value, DEEPEST_SCANNED)
-    return _Selected(None, window) if window >= LEAST_SCANNED else None
+    return _Selected(None, window) if window >= LEAST_SCANNED_WINDOW else None
 
 
 def _share_of_extremum(value: Value, depth: int) -> int:
@@ -251,11 +253,11 @@ def _sizes_fit(x: Shape, kernel: Shape, gradient: Value, selected: _Selected, ta
     if selected.pool is None:
         return True
     unpadded = all(pad == (0, 0) for pad in selected.pool.params["padding"])
-    return unpadded and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
+    return unpadded and prod(kernel[:-1]) // lanes <= MOST_TAP_VECTORS * target.registers // 32
 
 
 def _has_room(x: Shape) -> bool:
-    return all(isinstance(d, int) for d in x[1:]) and 4 * prod(map(int, x[1:])) <= SUMS_BYTES
+    return all(isinstance(d, int) for d in x[1:]) and 4 * prod(map(int, x[1:])) <= POOLED_SUMS_BYTES
 
 
 def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value], target: Target) -> list[Value] | None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pronghorn.engine.compiler.costs import FAR_CYCLES, MOST_CYCLES, typical
+from pronghorn.engine.compiler.costs import FAR_CYCLES, MOST_CYCLES, MOST_REMAKING_USERS, typical
 from pronghorn.engine.compiler.lowering import REDUCTIONS, is_virtual
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import product
 from pronghorn.engine.graph.ir import Graph, Node, Value, users_of
 from pronghorn.engine.runtime.host import Target
-
-MOST_USERS = 4
 
 
 def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], target: Target) -> None:
@@ -36,7 +34,7 @@ def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], ta
         if value in outputs or value.node is None:
             continue
         readers = list(_readers(value, users, stored))
-        if len(readers) > MOST_USERS or None in readers:
+        if len(readers) > MOST_REMAKING_USERS or None in readers:
             continue
         read, virtual = _reads(value.node, stored, value)
         cycles += sum(large[v] for v in virtual if v in large)  # what is made again for this one, too

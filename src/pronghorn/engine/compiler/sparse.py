@@ -26,16 +26,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pronghorn.engine.compiler.costs import typical
+from pronghorn.engine.compiler.costs import LEAST_SPARSE_BYTES, LEAST_SPARSE_ROW, typical
 from pronghorn.engine.compiler.storing import is_zeros
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, Shape, product
 from pronghorn.engine.graph.ir import Graph, Node, Value
 from pronghorn.engine.graph.rewrite import Rewriter
-
-LEAST_ROW = 8  # elements of a row, so that looking up its place is little beside reading it
-LEAST_BYTES = 256 * 1024  # arrays below stay in the cache anyway
 
 
 def sparse_sums(graph: Graph) -> Graph:
@@ -132,8 +129,8 @@ def _pays(node: Node) -> bool:
     rows, row = zeros.shape[0], product(zeros.shape[1:])
     if node.params["mode"] != "add" or not is_zeros(zeros) or not isinstance(rows, int) or not isinstance(row, int):
         return False
-    large = rows * row * dtypes.itemsize(zeros.dtype) >= LEAST_BYTES
-    return large and row >= LEAST_ROW and 2 * typical(product(indices.shape)) <= rows
+    large = rows * row * dtypes.itemsize(zeros.dtype) >= LEAST_SPARSE_BYTES
+    return large and row >= LEAST_SPARSE_ROW and 2 * typical(product(indices.shape)) <= rows
 
 
 def _sparse(rw: _Sparse, inputs: list[Value]) -> list[Value]:

@@ -16,8 +16,8 @@ ROWS, TURNED = 61, {"a_transposed": True, "runtime": ("k",)}
 
 @pytest.fixture(autouse=True)
 def small_ones_too(monkeypatch):
-    monkeypatch.setattr(zeros, "LEAST_CYCLES", 0)
-    monkeypatch.setattr(zeros, "LEAST_STEPS", 0)
+    monkeypatch.setattr(zeros, "LEAST_ZERO_CYCLES", 0)
+    monkeypatch.setattr(zeros, "LEAST_ZERO_STEPS", 0)
 
 
 def tiles(rows, k=150, n=70, **options):

@@ -153,9 +153,9 @@ def main(first: int, last: int) -> None:
     from pronghorn.engine.compiler.blocks import columns, regions
     from pronghorn.engine.compiler.blocks import loops as block_loops
 
-    regions.LEAST_ELEMENTS, regions.LEAST_GAIN, regions.LEAST_EXTENT = 64, 1, 4
-    block_loops.BLOCK_ELEMENTS, block_loops.LEAST_ROWS = 100, 2
-    columns.STEP, columns.LEAST_BAND = 4, 4
+    regions.LEAST_WIDE_ELEMENTS, regions.LEAST_WIDE_GAIN, regions.FEWEST_WIDE_ROWS = 64, 1, 4
+    block_loops.WIDE_BLOCK_ELEMENTS, block_loops.LEAST_ROWS = 100, 2
+    columns.BAND_COLUMNS, columns.LEAST_BAND_ROWS = 4, 4
     loops = 0
     for seed in range(first, last):
         found, wrong = differences(seed, seed % 4)

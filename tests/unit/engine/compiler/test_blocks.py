@@ -27,10 +27,10 @@ ROWS, COLUMNS, DEPTH = 12, 40, 3
 
 @pytest.fixture(autouse=True)
 def small_arrays_are_wide(monkeypatch):
-    monkeypatch.setattr(regions, "LEAST_ELEMENTS", 256)
-    monkeypatch.setattr(regions, "LEAST_GAIN", 1)
-    monkeypatch.setattr(regions, "LEAST_EXTENT", 4)
-    monkeypatch.setattr(block_loops, "BLOCK_ELEMENTS", 4 * COLUMNS)
+    monkeypatch.setattr(regions, "LEAST_WIDE_ELEMENTS", 256)
+    monkeypatch.setattr(regions, "LEAST_WIDE_GAIN", 1)
+    monkeypatch.setattr(regions, "FEWEST_WIDE_ROWS", 4)
+    monkeypatch.setattr(block_loops, "WIDE_BLOCK_ELEMENTS", 4 * COLUMNS)
     monkeypatch.setattr(block_loops, "LEAST_ROWS", 2)
     monkeypatch.setattr(block_loops, "SAMPLES_ELEMENTS", 2 * ROWS * COLUMNS)
     monkeypatch.setattr(block_loops, "LEAST_SAMPLES_ROWS", 2)
@@ -303,8 +303,8 @@ def test_infinities_and_nans_stay_in_their_rows():
 
 @pytest.fixture
 def narrow_bands(monkeypatch):
-    monkeypatch.setattr(columns, "STEP", 4)
-    monkeypatch.setattr(columns, "LEAST_BAND", 4)
+    monkeypatch.setattr(columns, "BAND_COLUMNS", 4)
+    monkeypatch.setattr(columns, "LEAST_BAND_ROWS", 4)
 
 
 def columns_of(graph):

@@ -30,7 +30,7 @@ def guarded(monkeypatch):
     monkeypatch.setenv("PRONGHORN_DEBUG", "poison,verify")
     monkeypatch.setenv("PRONGHORN_CACHE", "0")
     monkeypatch.setattr(column_sums, "FEWEST_SUMMED", 1)
-    monkeypatch.setattr(unit_sums, "LEAST_ROWS", 1)
+    monkeypatch.setattr(unit_sums, "LEAST_SUMS_ROWS", 1)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ FEW_ROWS = {
 @pytest.mark.parametrize("name", FEW_ROWS)
 def test_units_of_few_rows_are_taken_together(name, begun, monkeypatch):
     """Else there would be about as many rows of sums as rows."""
-    monkeypatch.setattr(unit_sums, "LEAST_ROWS", 32)
+    monkeypatch.setattr(unit_sums, "LEAST_SUMS_ROWS", 32)
     traced = traced_sums(*FEW_ROWS[name])
     inputs = integers(traced, 3)
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
@@ -140,7 +140,7 @@ def test_units_of_few_rows_are_taken_together(name, begun, monkeypatch):
 
 def test_units_of_too_few_rows(begun, monkeypatch):
     """Sums of units that are too small stay apart."""
-    monkeypatch.setattr(unit_sums, "LEAST_ROWS", 1 << 20)
+    monkeypatch.setattr(unit_sums, "LEAST_SUMS_ROWS", 1 << 20)
     traced = traced_sums(*CASES["3x3"][:2])
     inputs = integers(traced, 3)
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):

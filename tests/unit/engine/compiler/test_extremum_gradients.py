@@ -8,7 +8,8 @@ from pronghorn.engine.autodiff.backward import backward
 from pronghorn.engine.backends.llvm import Executable
 from pronghorn.engine.backends.llvm.build import build
 from pronghorn.engine.backends.numpy import run
-from pronghorn.engine.compiler.pooled import LEAST_SCANNED, pooled_operands
+from pronghorn.engine.compiler.costs import LEAST_SCANNED_WINDOW
+from pronghorn.engine.compiler.pooled import pooled_operands
 from pronghorn.engine.compiler.stages import rewrite
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Dim
@@ -68,7 +69,7 @@ CASES = {
     "strided": ((13, 11), (3, 2, 32, 5), {"strides": 2}),
     "dilated": ((30,), (3, 16, 8), {"dilation_rate": 4, "padding": "same"}),
     "one tap": ((17,), (1, 16, 1), {}),
-    "least": ((LEAST_SCANNED,), (1, 16, 2), {}),
+    "least": ((LEAST_SCANNED_WINDOW,), (1, 16, 2), {}),
 }
 
 
@@ -155,4 +156,4 @@ def test_a_gradient_of_all_positions_is_multiplied_as_it_is():
 
     mixed = trace(step, [Aval((BATCH, 40, 16), "float32"), Aval((3, 16, 8), "float32")])
     assert scanned(mixed) == 0
-    assert scanned(traced_step((LEAST_SCANNED - 1,), (1, 16, 8))) == 0
+    assert scanned(traced_step((LEAST_SCANNED_WINDOW - 1,), (1, 16, 8))) == 0

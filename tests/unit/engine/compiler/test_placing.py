@@ -162,8 +162,8 @@ def random_network(rng, x, weights):
 @pytest.mark.parametrize("seed", range(36))
 def test_random_networks_are_exact(seed, monkeypatch):
     """However small an array, it is placed."""
-    monkeypatch.setattr("pronghorn.engine.compiler.placing.FEWEST_ELEMENTS", 1)
-    monkeypatch.setattr("pronghorn.engine.compiler.placing.SHORTEST_ROW", 1)
+    monkeypatch.setattr("pronghorn.engine.compiler.placing.FEWEST_PLACED", 1)
+    monkeypatch.setattr("pronghorn.engine.compiler.placing.SHORTEST_PLACED_ROW", 1)
     draw = np.random.default_rng(seed)
     size, channels = draw.integers(3, 10, 2), [int(c) for c in draw.integers(1, 20, 5)]
     shapes = [(BATCH, *map(int, size), channels[0]), *[(*map(int, draw.integers(1, 4, 2)), c, 64) for c in channels]]
@@ -253,7 +253,7 @@ def pieces_of_all_kinds(rows, x, table):
 
 @pytest.mark.parametrize("batch", [5, 1, 0])
 def test_many_pieces_have_the_same_bits(batch, monkeypatch):
-    monkeypatch.setattr("pronghorn.engine.compiler.placing.FEWEST_ELEMENTS", 1)
+    monkeypatch.setattr("pronghorn.engine.compiler.placing.FEWEST_PLACED", 1)
     shapes = [((BATCH, 4), "int32"), ((BATCH, 4, 7), "float32"), ((9, 19), "float32")]
     made = trace(pieces_of_all_kinds, [Aval(*s) for s in shapes])
     rng = np.random.default_rng(0)

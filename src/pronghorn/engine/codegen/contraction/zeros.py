@@ -18,7 +18,7 @@ from typing import Literal
 
 from pronghorn.engine.codegen.contraction.spec import Axis, Contraction
 from pronghorn.engine.codegen.convert import FLOATS
-from pronghorn.engine.compiler.costs import GRAIN_CYCLES, typical
+from pronghorn.engine.compiler.costs import LEAST_TILE_STEPS, LEAST_ZERO_CYCLES, LEAST_ZERO_STEPS, typical
 
 __all__ = ["RUN_BLOCK", "RUN_STEPS", "Zeros", "skipped"]
 
@@ -26,9 +26,6 @@ Zeros = Literal["none", "tiles", "steps"]
 
 RUN_STEPS = 8  # of a sum that are left out together, or not
 RUN_BLOCK = 256  # steps of which a unit of work says which are left out
-LEAST_TILE_STEPS = 128  # or looking at a tile's rows shows
-LEAST_STEPS = 256  # of a sum over rows, as a rule
-LEAST_CYCLES = 40 * GRAIN_CYCLES  # of the whole contraction
 
 
 def skipped(
@@ -45,7 +42,7 @@ def skipped(
         packed: whether A is copied, so that a row's elements are no longer adjacent.
     """
     floats = spec.sum_dtype in FLOATS and spec.a.dtype in FLOATS and spec.b.dtype in FLOATS
-    if not floats or cycles < LEAST_CYCLES or len(depth) != 1 or vector.a != 0 or vector is depth[0]:
+    if not floats or cycles < LEAST_ZERO_CYCLES or len(depth) != 1 or vector.a != 0 or vector is depth[0]:
         return "none"
     (step,) = depth
     free = [axis for axis in spec.axes if not axis.reduced]
@@ -55,4 +52,4 @@ def skipped(
     own = [axis for axis in free if axis.a != 0], [axis for axis in free if axis.b != 0]
     if own[1] != [vector] or vector.b != 1 or len(own[0]) != 1 or own[0][0].a != 1 or 0 in (step.a, step.b):
         return "none"
-    return "steps" if typical(step.extent) >= LEAST_STEPS else "none"
+    return "steps" if typical(step.extent) >= LEAST_ZERO_STEPS else "none"

@@ -11,8 +11,8 @@ follows one axis of it through all that is made of it (`blocks.axes`, `regions`)
 nodes between become a `scan` (`body`). Sums over rows, such as gradients of weights, are carried from block to block,
 16-bit ones in float32. Where a mask hides the last columns from the first rows, as in causal attention, these rows are
 computed without them (`columns`, `tails`). The rule reaches as far as this: the rows' extent is known and at least
-`regions.LEAST_EXTENT`, the product has `regions.LEAST_ELEMENTS` elements at a typical batch, all that uses it has a
-rule, and nobody wants the whole.
+`costs.FEWEST_WIDE_ROWS`, the product has `costs.LEAST_WIDE_ELEMENTS` elements at a typical batch, all that uses it has
+a rule, and nobody wants the whole.
 """
 
 from __future__ import annotations

@@ -16,12 +16,9 @@ import numpy as np
 
 from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes, result_axis
 from pronghorn.engine.compiler.blocks.region import Region, Unfit
+from pronghorn.engine.compiler.costs import BAND_COLUMNS, LEAST_BAND_ROWS, MOST_BANDS
 from pronghorn.engine.graph.dim import Extent, identical
 from pronghorn.engine.graph.ir import Node, Value
-
-STEP = 64  # columns: a bound is a multiple of so many
-MOST_BANDS = 4  # of the rows, each with a bound of its own: code for each is compiled
-LEAST_BAND = 512  # rows of a band: fewer gain less than compiling takes
 
 _Ranges = Mapping[int, "tuple[int, int]"]
 _COMPARED = {
@@ -133,7 +130,7 @@ def bands_of(region: Region, users: Mapping[Value, list[Node]]) -> Bands | None:
     """The columns of a region of whose rows some see only the first of them, and bands of these rows."""
     if not isinstance(region.rows, int):
         return None
-    count = min(MOST_BANDS, region.rows // LEAST_BAND)
+    count = min(MOST_BANDS, region.rows // LEAST_BAND_ROWS)
     if count < 2:
         return None
     for node in region.phases:
@@ -153,13 +150,13 @@ def bands_of(region: Region, users: Mapping[Value, list[Node]]) -> Bands | None:
 
 def _bands(mask: Value, axis: int, cut: int, rows: int, columns: object, count: int) -> list[Band]:
     """Bands, of about as many rows each; none where no bound is below ``columns``."""
-    if not isinstance(columns, int) or columns < 2 * STEP:
+    if not isinstance(columns, int) or columns < 2 * BAND_COLUMNS:
         return []
-    size = -(-rows // count // STEP) * STEP
+    size = -(-rows // count // BAND_COLUMNS) * BAND_COLUMNS
     found = []
     for first in range(0, rows, size):
         last = min(first + size, rows)
-        bounds = range(STEP, columns, STEP)
+        bounds = range(BAND_COLUMNS, columns, BAND_COLUMNS)
         low, high = 0, len(bounds)
         while low < high:
             middle = (low + high) // 2

@@ -11,14 +11,12 @@ from pronghorn.engine.compiler.blocks.body import Block, Part, cast_to, resized,
 from pronghorn.engine.compiler.blocks.columns import Band, Bands
 from pronghorn.engine.compiler.blocks.region import Region, Unfit
 from pronghorn.engine.compiler.blocks.tails import BandBlock
+from pronghorn.engine.compiler.costs import LEAST_SAMPLES_ROWS, SAMPLES_ELEMENTS, WIDE_BLOCK_ELEMENTS
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, identical
 from pronghorn.engine.graph.ir import Aval, Graph, Value
 
-BLOCK_ELEMENTS = 1 << 19  # of the widest value in a block, beside axes of unknown extent
-SAMPLES_ELEMENTS = 1 << 22  # of the widest value in a block of whole samples
-LEAST_SAMPLES_ROWS = 256  # of a block of whole samples: each block passes over the product's other operand
 LEAST_ROWS, MOST_ROWS = 32, 512  # of a block: products of fewer are slow, of more gain nothing
 
 
@@ -32,7 +30,7 @@ def block_rows(rows: int, row: int) -> int:
     >>> block_rows(4096, 4 * 4096), block_rows(2047, 2047), block_rows(100, 1 << 20)
     (32, 256, 25)
     """
-    wanted = min(max(BLOCK_ELEMENTS // max(row, 1), LEAST_ROWS), MOST_ROWS, -(-rows // 2))
+    wanted = min(max(WIDE_BLOCK_ELEMENTS // max(row, 1), LEAST_ROWS), MOST_ROWS, -(-rows // 2))
     near = [n for n in range(2 * wanted // 3, 3 * wanted // 2 + 1) if n and rows % n == 0]
     if near:
         return min(near, key=lambda n: abs(n - wanted))

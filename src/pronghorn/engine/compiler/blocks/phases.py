@@ -10,7 +10,8 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Sequence
 
-from pronghorn.engine.compiler.blocks.region import MOST_PHASES, Region
+from pronghorn.engine.compiler.blocks.region import Region
+from pronghorn.engine.compiler.costs import MOST_PHASES
 from pronghorn.engine.graph.ir import Graph, Node
 
 _Place = Node | tuple[int, int]  # a node, or the region and the phase of a loop

@@ -8,8 +8,6 @@ from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes
 from pronghorn.engine.graph.dim import Extent
 from pronghorn.engine.graph.ir import Node, Value
 
-MOST_PHASES = 3  # each computes what it needs of those before again
-
 
 class Unfit(Exception):
     """A product cannot be computed in blocks of an axis."""

@@ -17,19 +17,20 @@ from math import prod
 
 from pronghorn.engine.compiler.blocks.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.engine.compiler.blocks.phases import in_order, number_phases
-from pronghorn.engine.compiler.blocks.region import MOST_PHASES, Region, Unfit
-from pronghorn.engine.compiler.costs import typical
+from pronghorn.engine.compiler.blocks.region import Region, Unfit
+from pronghorn.engine.compiler.costs import (
+    ABOUT_AS_WIDE,
+    FEWEST_WIDE_ROWS,
+    LEAST_WIDE_ELEMENTS,
+    LEAST_WIDE_GAIN,
+    MADE_OF_LITTLE,
+    MOST_PHASES,
+    MOST_SAMPLE_ROWS,
+    typical,
+)
 from pronghorn.engine.graph.dim import identical, product
 from pronghorn.engine.graph.ir import Graph, Node, Value, users_of
 
-LEAST_ELEMENTS = (
-    32 << 20
-)  # of a product, at a typical batch: far beyond the caches, and worth computing parts of it again
-LEAST_GAIN = 6  # times as large as its operands together
-ABOUT = 4  # a value is wide if it has more than a fourth of the product's elements
-MADE_OF_LITTLE = 8  # times as large as what it is made of: masks, noise, what is spread over rows
-LEAST_EXTENT = 64  # of the rows: fewer do not fall into blocks
-MOST_SAMPLE = 512  # rows of a sample, some of which a block has: of longer ones it has a part of each
 _CHEAP = frozenset({"broadcast_in_dim", "reshape", "transpose", "iota", "random_bits"})
 
 
@@ -122,16 +123,16 @@ def _is_candidate(node: Node) -> bool:
     if node.prim.name != "dot_general":
         return False
     size = elements(node.outputs[0])
-    return size >= LEAST_ELEMENTS and size >= LEAST_GAIN * sum(map(elements, node.inputs))
+    return size >= LEAST_WIDE_ELEMENTS and size >= LEAST_WIDE_GAIN * sum(map(elements, node.inputs))
 
 
 def _row_axes(node: Node) -> Iterator[int]:
     """Free axes of a product that may be its rows: samples that have some rows each, then the longest first."""
     shape = node.outputs[0].shape
     free = range(len(node.params["batch"][0]), len(shape))
-    known = [(extent, axis) for axis in free if isinstance(extent := shape[axis], int) and extent >= LEAST_EXTENT]
+    known = [(extent, axis) for axis in free if isinstance(extent := shape[axis], int) and extent >= FEWEST_WIDE_ROWS]
     for axis in free:
-        if not isinstance(shape[axis], int) and LEAST_EXTENT <= _sample(node, axis) <= MOST_SAMPLE:
+        if not isinstance(shape[axis], int) and FEWEST_WIDE_ROWS <= _sample(node, axis) <= MOST_SAMPLE_ROWS:
             yield axis
     for _, axis in sorted(known, key=lambda pair: (-pair[0], -pair[1])):
         yield axis
@@ -178,7 +179,7 @@ class _Known:
             found = self._wide[size] = set()
             for node in self.graph.nodes:
                 if node.prim.name == "dot_general" or not found.isdisjoint(node.inputs):
-                    found.update(value for value in node.outputs if ABOUT * self.elements(value) > size)
+                    found.update(value for value in node.outputs if ABOUT_AS_WIDE * self.elements(value) > size)
         return self._wide[size]
 
     def note_remade(self, regions: list[Region]) -> None:
@@ -196,7 +197,7 @@ class _Known:
         of_size: dict[int, set[Value]] = {}
         for region in regions:
             if region.size not in of_size:
-                large = {value for value in made_of if ABOUT * self.elements(value) > region.size}
+                large = {value for value in made_of if ABOUT_AS_WIDE * self.elements(value) > region.size}
                 of_size[region.size] = little | large
             region.cheap, region.taken = of_size[region.size], taken
 
