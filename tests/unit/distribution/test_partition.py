@@ -138,3 +138,25 @@ def test_training_in_pieces(normalized):
         np.testing.assert_allclose(values, other[1][name], rtol=1e-5)
     np.testing.assert_allclose(one[2], other[2], atol=1e-5)
     np.testing.assert_allclose(one[3], other[3], rtol=1e-5)
+
+
+def test_a_step_is_cut_in_the_same_way_every_time():
+    """What programs hand to each other has an order, so that machine code that is kept for one fits the next run."""
+
+    def texts():
+        keras.backend.clear_session()  # names count on
+        x = inputs = keras.Input((6,))
+        for _ in range(6):
+            x = layers.add([x, layers.BatchNormalization()(layers.Dense(6, activation="relu")(x))])
+        model = keras.Model(inputs, x)
+        model.compile("sgd", "mse")
+        step = model.make_train_function()
+        step.refresh()
+        batch = as_batch((np.ones((8, 6), "float32"), np.ones((8, 6), "float32")))
+        traced, _ = step.trace(batch, batch.symbolic_shapes(), {"batch": 8})
+        stages = in_stages(traced).stages
+        assert len(stages) > 6
+        return [str(stage.program.traced.graph) for stage in stages]
+
+    first = texts()
+    assert all(texts() == first for _ in range(3))

@@ -177,7 +177,7 @@ class _Cutter:
         self._step, self._traced = step, traced
         self._arguments = {v: i for i, v in enumerate(inputs[: traced.num_args])}
         self._variables: dict[Value, GraphVariable] = dict(zip(inputs[traced.num_args :], traced.variables))
-        self._kept: set[Value] = set()  # what processes have that later programs use
+        self._kept: dict[Value, None] = {}  # what processes have that later programs use, in an order
 
     def stages(self) -> list[Stage]:
         """All programs on rows, with their exchanges."""
@@ -217,7 +217,7 @@ class _Cutter:
                 pending += value.node.inputs
         wanted = set(map(id, nodes))
         order = [node for node in step.graph.nodes if id(node) in wanted]
-        self._kept.update(v for v in borders if v.node is not None)
+        self._kept.update(dict.fromkeys(v for v in borders if v.node is not None))
         return self._written(order, borders, outputs, updated, level is not None)
 
     def _written(
