@@ -32,19 +32,27 @@ def operand_axes(node: Node, axis: int) -> OperandAxes | None:
     """
     if node.prim.elementwise:
         return (axis,) * len(node.inputs)
-    return next((found.operands for found in axis_maps(node) if found.result == axis and _keeps(node, found)), None)
+    for found in axis_maps(node):
+        if found.result == axis and _keeps(node, found):
+            return found.operands
+    return None
 
 
 def _keeps(node: Node, found: AxisMap) -> bool:
-    """Whether the result is as long along the axis as the operands."""
+    """Whether the result is as long along the axis as the operand: of all primitives, only a reshape may change it."""
+    if node.prim.name != "reshape":
+        return True
     assert found.result is not None
-    extent = node.outputs[0].shape[found.result]
-    return all(own is None or identical(v.shape[own], extent) for v, own in zip(node.inputs, found.operands))
+    (own,) = found.operands
+    return own is not None and identical(node.inputs[0].shape[own], node.outputs[0].shape[found.result])
 
 
 def fits(found: AxisMap, axes: Sequence[int | None]) -> bool:
     """Whether a map takes the operands along these axes (None: any)."""
-    return all(given is None or given == wanted for given, wanted in zip(axes, found.operands))
+    for given, wanted in zip(axes, found.operands):  # noqa: SIM110 - asked often
+        if given is not None and given != wanted:
+            return False
+    return True
 
 
 def result_axis(node: Node, axes: Sequence[int | None]) -> int | None:
@@ -52,8 +60,10 @@ def result_axis(node: Node, axes: Sequence[int | None]) -> int | None:
     if node.prim.elementwise:
         wanted = {axis for axis in axes if axis is not None} or {0}
         return wanted.pop() if len(wanted) == 1 and node.outputs[0].shape else None
-    found = [m.result for m in axis_maps(node) if m.result is not None and fits(m, axes) and _keeps(node, m)]
-    return min(found, default=None)
+    for found in axis_maps(node):
+        if found.result is not None and fits(found, axes) and _keeps(node, found):
+            return found.result
+    return None
 
 
 def summed_axes(node: Node, axes: Sequence[int | None]) -> OperandAxes | None:

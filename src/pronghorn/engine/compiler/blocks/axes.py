@@ -27,7 +27,9 @@ def _is_followed(node: Node) -> bool:
 
 def operand_axes(node: Node, axis: int) -> OperandAxes | None:
     """For each operand of a node, which of its axes belongs to the result's ``axis``; None if none can."""
-    if not _is_followed(node):
+    if node.prim.elementwise:
+        return (axis,) * len(node.inputs)
+    if node.prim.name not in _FOLLOWED:
         return None
     found = every.operand_axes(node, axis)
     return None if node.prim.name == "reshape" and identical(node.outputs[0].shape[axis], 1) else found
