@@ -388,6 +388,12 @@ for name, (x, w, strides, padding, dilation, groups) in CONVS.items():
              input_shape=x, **how)  # fmt: skip
         case("conv_filter_grad", f"{dtype}-{name}", together(values(x, dtype, **few), values(out, dtype, **few)),
              kernel_shape=w, **how)  # fmt: skip
+    if name in ("2d", "1d"):
+        how["exact"] = True
+        image, kernel, result = (values(shape, "float32") for shape in (x, w, out))
+        case("conv", f"exact-{name}", together(image, kernel), **how)
+        case("conv_input_grad", f"exact-{name}", together(result, kernel), input_shape=x, **how)
+        case("conv_filter_grad", f"exact-{name}", together(image, result), kernel_shape=w, **how)
 
 
 # -- window -------------------------------------------------------------------------------------------------------

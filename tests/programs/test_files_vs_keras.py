@@ -222,3 +222,12 @@ def test_optimizers_of_models_in_float16(tmp_path, name, direction):
     assert [v.shape for v in mine] == [v.shape for v in theirs]
     for a, b in zip(mine, theirs):
         np.testing.assert_array_equal(a, b)
+
+
+def test_keras_passes_over_exact_convolutions(tmp_path):
+    model = convolutional(pronghorn)
+    model.layers[0].exact_convolutions = model.exact_convolutions = True
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(0).normal(size=(2, 9, 9, 1)).astype("float32")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-4, atol=1e-6)

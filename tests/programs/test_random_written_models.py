@@ -49,7 +49,8 @@ PLAIN = {
 }
 
 
-# Minimal filtering's gradient of a tap holds numbers that the tap never met, cancelled but for their rounding.
+# Minimal filtering's gradient of a tap holds numbers that the tap never met, cancelled but for their rounding. These
+# two have no mask that the program shows: of one, the zeros are in the weights; of the other, the mask keeps all taps.
 CANCELLED = pytest.mark.xfail(strict=True, reason="gradients by the filter: roundings of what other taps met")
 OF_FILTERING = (4, 17)
 
@@ -58,6 +59,16 @@ OF_FILTERING = (4, 17)
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=CANCELLED if s in OF_FILTERING else ()) for s in range(60)])
 def test_each_element_is_right(seed):
     assert beside_float64.compare(written_spec(seed)).differences == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", OF_FILTERING)
+def test_each_element_is_right_with_exact_convolutions(seed):
+    pronghorn.config.set_exact_convolutions(True)
+    try:
+        assert beside_float64.compare(written_spec(seed)).differences == []
+    finally:
+        pronghorn.config.set_exact_convolutions(False)
 
 
 @pytest.mark.slow

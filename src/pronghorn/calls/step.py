@@ -15,8 +15,7 @@ from pronghorn.calls.lengths import Lengths
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.backends import choice
-from pronghorn.engine.compiler.exactness import exact_convolutions
-from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import dtypes, exactness
 from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
 from pronghorn.engine.graph.ir import Aval
@@ -141,7 +140,7 @@ class StepFunction:
     @property
     def _way(self) -> tuple[Hashable, ...]:
         """What programs depend on beside the batch: the model's state, the engine and settings of the compiler."""
-        return self._state, self.engine, exact_convolutions()
+        return self._state, self.engine, exactness.in_force()
 
     def refresh(self) -> None:
         """Look again at the model's state and at the engine; called at the start of a run."""
@@ -208,6 +207,7 @@ class StepFunction:
                 fitting = None  # what it makes of the strings depends on something else
         return self._run_eagerly(batch) if fitting is None else fitting(batch, host_arrays)
 
+    @exactness.settled
     def prepare(self, batch: Batch, host_kinds: Hashable = None) -> Program | None:
         """Compile the step for batches like this one, or return None where it is to run eagerly.
 
@@ -257,6 +257,7 @@ class StepFunction:
         lengths = self._lengths_of(batch) if self.engine in choice.OWN_WAYS else None
         return lengths is not None and (lengths.may_vary(batch.shapes()) or lengths.find(batch) is not None)
 
+    @exactness.settled
     def prepare_for_any_length(self, batch: Batch) -> Program | None:
         """The program for any lengths that suits a batch, compiled if need be; None where there can be none."""
         lengths = self._lengths_of(batch)

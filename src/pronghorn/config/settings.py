@@ -14,8 +14,7 @@ from pronghorn import _tracebacks
 from pronghorn._lazy import nearest_clause
 from pronghorn._wording import shown
 from pronghorn.engine.backends import choice
-from pronghorn.engine.compiler import exactness
-from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph import dtypes, exactness
 from pronghorn.engine.runtime import threads
 
 _FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")
@@ -252,8 +251,11 @@ def set_exact_convolutions(exact: bool) -> None:
     By default convolutions of two to five taps over many channels take fewer multiplications (minimal filtering). Their
     errors are as small as those of float32 sums beside the largest products of a result's window, but not beside
     the result's own products where inputs or taps differ by orders of magnitude; and in a gradient by the filter, a NaN
-    or a huge value reaches all taps of its channels. (A tap of zero lets nothing through either way.) Set this for
-    comparisons to the last bits, or for data with such values. What is compiled already is compiled again for it.
+    or a huge value reaches all taps of its channels, unless the filter is multiplied by a mask. (In results, a tap of
+    zero lets nothing through either way.) Set this for comparisons to the last bits, or for data with such values. What
+    is compiled already is compiled again for it.
+
+    For a layer, or a model and all layers in it, set ``layer.exact_convolutions = True`` instead.
 
     Args:
         exact: True for plain sums; False, the default, for whichever way is faster.

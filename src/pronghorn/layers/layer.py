@@ -35,6 +35,7 @@ from pronghorn.layers.building import (
     with_plain_dtype,
     wrap_build,
 )
+from pronghorn.layers.exactness import ExactConvolutions
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.own_code import state_of_call
 from pronghorn.layers.quantization.requests import QuantizationRequests
@@ -57,7 +58,7 @@ def _has_no_values(x: Any) -> bool:
 
 
 @as_it_is
-class Layer(QuantizationRequests, StatefulOperation):
+class Layer(QuantizationRequests, ExactConvolutions, StatefulOperation):
     """A computation with weights: ``__init__`` has its settings, ``build`` its weights, ``call`` what it does.
 
     Args:
@@ -415,7 +416,7 @@ class Layer(QuantizationRequests, StatefulOperation):
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
         """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""
-        with self._open_name_scope(), scope(self.name), self._autocast_scope():
+        with self._open_name_scope(), scope(self.name), self._autocast_scope(), self._summing():
             if self._remat_mode is None or not self.built:
                 return self._call_of_mode()(*args, **kwargs)
             return self._call_in_regions(args, kwargs)

@@ -29,7 +29,9 @@ def clone_layer(layer: Layer, **changes: Any) -> Layer:
     """
     own = [x for x in layer._flatten_layers() if not is_own(type(x))]
     with CustomObjectScope({type(x).__name__: type(x) for x in own}):
-        return type(layer).from_config({**layer.get_config(), **changes})
+        copy = type(layer).from_config({**layer.get_config(), **changes})
+    copy.exact_convolutions = layer.exact_convolutions
+    return copy
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:

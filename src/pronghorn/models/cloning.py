@@ -72,7 +72,8 @@ def clone_model(
 
 
 def _compiled_like(model: Model, clone: Model) -> Model:
-    """``clone``, compiled with the settings that ``model`` was compiled with."""
+    """``clone``, compiled with the settings that ``model`` was compiled with, its convolutions as exact."""
+    clone.exact_convolutions = model.exact_convolutions
     if getattr(model, "compiled", False):
         clone.compile_from_config(model.get_compile_config())
     return clone

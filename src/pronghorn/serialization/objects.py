@@ -166,6 +166,8 @@ def _object_config(obj: Any) -> dict[str, Any]:
         extra = getter() if getter is not None else None
         if extra is not None:
             result[name] = serialize_keras_object(extra)
+    if getattr(obj, "exact_convolutions", False) is True:  # beside the configuration, where Keras does not look
+        result["exact_convolutions"] = True
     sharing.mark(obj, result)
     return result
 
@@ -334,6 +336,8 @@ def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module
             instance.build_from_config(config["build_config"])
         if config.get("compile_config") and hasattr(instance, "compile_from_config"):
             instance.compile_from_config(config["compile_config"])
+        if config.get("exact_convolutions") is True and hasattr(instance, "exact_convolutions"):
+            instance.exact_convolutions = True
     return instance
 
 

@@ -13,6 +13,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.geometry import from_channels_last, padding_pairs, per_axis, to_channels_last
+from pronghorn.ops.nn.summation import summation
 from pronghorn_tensorflow.arrays.basic import renamed
 
 elu = renamed(ops.elu, features="x")
@@ -174,7 +175,7 @@ def _transposed(
                 f"the input has {x.shape[1 + axis]}."
             )
     shape = (x.shape[0], *sizes, kernel.shape[-2])
-    options = {"strides": strides, "padding": pairs, "dilation": dilation, "groups": 1}
+    options = {"strides": strides, "padding": pairs, "dilation": dilation, "groups": 1, **summation(kernel)}
     return from_channels_last(P.conv_input_grad(x, kernel, input_shape=shape, **options), first)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.engine.backends.numpy.reduction import greatest, least
-from pronghorn.engine.backends.substitution import substituted
+from pronghorn.engine.backends.substitution import substituted, sums_plainly
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.primitives.contraction import conv_shape
 from pronghorn.engine.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
@@ -445,6 +445,7 @@ class Formulas:
         return out
 
     # -- contractions -----------------------------------------------------------------------------------------------
+    @sums_plainly
     def conv(self, x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
         """A matrix product for each tap of the kernel: for types and ranks that a library's convolutions lack."""
         kernel = self.shape_of(w)
@@ -456,6 +457,7 @@ class Formulas:
             total = part if total is None else self.add(total, part)
         return total
 
+    @sums_plainly
     def conv_input_grad(
         self, g: Any, w: Any, *, input_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
     ) -> Any:
@@ -470,6 +472,7 @@ class Formulas:
             total = part if total is None else self.add(total, part)
         return self._unpadded(total, pads)
 
+    @sums_plainly
     def conv_filter_grad(
         self, x: Any, g: Any, *, kernel_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
     ) -> Any:

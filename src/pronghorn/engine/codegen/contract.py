@@ -49,7 +49,6 @@ from pronghorn.engine.codegen.unit_sums import UnitSums, unit_sums
 from pronghorn.engine.codegen.units import Units
 from pronghorn.engine.codegen.values import round_to
 from pronghorn.engine.compiler.costs import SUM_CODE, typical
-from pronghorn.engine.compiler.exactness import exact_convolutions
 from pronghorn.engine.compiler.expr import Expr, Index, Load, all_indices, walk
 from pronghorn.engine.compiler.kernels import Axis, ContractionKernel, LoopKernel, Part, PoolFusion
 from pronghorn.engine.compiler.storing import code_of
@@ -212,7 +211,7 @@ def _float_plan(
     usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart, skip_zeros=True))
     below = usual.tile.cycles
     few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_filters(spec, target, below, apart))
-    if few is not None or exact_convolutions():
+    if few is not None or kernel.is_exact:
         return few or usual, None
     return plan_winograd(spec, target, usual) or usual, None
 
@@ -270,7 +269,7 @@ def _pooling_plan(
     except ValueError:
         return None
     strided = made.vector.group and made.vector.c != 1  # lanes a whole group apart
-    if strided or exact_convolutions():
+    if strided or kernel.is_exact:
         return None if strided else made
     return plan_winograd(spec, target, made, multiples) or made
 

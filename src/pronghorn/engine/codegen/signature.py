@@ -75,7 +75,7 @@ class Signature:
         if isinstance(kernel, LoopKernel):
             own: Any = self._all(kernel.reductions)
         elif isinstance(kernel, ContractionKernel) and kernel.pool is None:
-            own = (self._all(kernel.parts), kernel.zero_first, self._all(kernel.sums))
+            own = (self._all(kernel.parts), kernel.zero_first, self._all(kernel.sums), kernel.is_exact)
         else:
             return None
         nest = (self._all(kernel.vars), self._all(kernel.stores), self._all(kernel.accumulated))

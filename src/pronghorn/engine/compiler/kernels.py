@@ -166,6 +166,11 @@ class ContractionKernel(Nest):
         """The expressions that are stored, and those that are summed."""
         return [*(s.expr for s in self.stores), *(e for sums in self.sums for e in sums.elements)]
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether its products are to be summed as they are."""
+        return self.node is not None and self.node.params.get("exact", False)
+
 
 @dataclass(eq=False, kw_only=True)
 class PooledKernel(Kernel):

@@ -19,6 +19,7 @@ from pronghorn.ops.nn.geometry import (
     spatial_rank,
     to_channels_last,
 )
+from pronghorn.ops.nn.summation import summation
 
 
 def _operands(name: str, inputs: Any, kernel: Any) -> tuple[Tensor, Tensor, int]:
@@ -92,7 +93,7 @@ def _convolved(x: Tensor, w: Tensor, pairs: Pairs, **params: Any) -> Tensor:
         low, high = ((0, *(pair[side] for pair in pairs), 0) for side in (0, 1))
         x = P.pad(x, B.full((), 0, x.dtype), low=low, high=high, interior=(0,) * x.ndim)
         pairs = ((0, 0),) * len(pairs)
-    return P.conv(x, w, padding=pairs, **params)
+    return P.conv(x, w, padding=pairs, **params, **summation(w))
 
 
 def _steps(name: str, strides: Any, dilation_rate: Any, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -233,6 +234,7 @@ def conv_transpose(
     out = P.conv_input_grad(
         x, w,
         input_shape=shape, strides=strides, padding=tuple(pair for _, pair in plan), dilation=dilation, groups=1,
+        **summation(w),
     )  # fmt: skip
     return from_channels_last(out, first)
 

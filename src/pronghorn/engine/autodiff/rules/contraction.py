@@ -40,7 +40,7 @@ def _arrange(x: Tensor, axes: list[int]) -> Tensor:
 
 
 def _geometry(params: dict[str, Any]) -> dict[str, Any]:
-    return {k: params[k] for k in ("strides", "padding", "dilation", "groups")}
+    return {k: params[k] for k in ("strides", "padding", "dilation", "groups", "exact") if k in params}
 
 
 @vjp("conv")

@@ -14,7 +14,6 @@ import numpy as np
 from pronghorn.engine.backends import choice
 from pronghorn.engine.backends.eager.shapes import ROWS, Call, elementwise, general
 from pronghorn.engine.backends.eager.worth import is_worth_it
-from pronghorn.engine.compiler.exactness import exact_convolutions
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Shape, SymbolicDimError
 from pronghorn.engine.graph.ir import Aval, Graph, Value
@@ -37,7 +36,6 @@ class _Kernels:
         self.known: OrderedDict[Hashable, Executable | None] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Traced]) -> Executable | None:
-        key = key, exact_convolutions()
         with self.lock:
             if key in self.known:
                 self.known.move_to_end(key)

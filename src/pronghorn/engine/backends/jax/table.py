@@ -16,6 +16,7 @@ from pronghorn.engine.backends import interpreter
 from pronghorn.engine.backends.complex_order import also_of_complex_numbers
 from pronghorn.engine.backends.formulas import Formulas, greatest, least
 from pronghorn.engine.backends.interpreter import Bound, empty_results, is_region
+from pronghorn.engine.backends.substitution import sums_plainly
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
@@ -262,6 +263,7 @@ def _conv(strides: Ints, padding: Any, dilation: Ints, groups: int) -> Callable[
 
 @_implements
 @widened
+@sums_plainly
 def conv(x: Any, w: Any, **how: Any) -> Any:
     if (
         how["groups"] > 1 and w.shape[-2] == 1
@@ -272,6 +274,7 @@ def conv(x: Any, w: Any, **how: Any) -> Any:
 
 @_implements
 @widened
+@sums_plainly
 def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **how: Any) -> Any:
     if _is_integer(g) or (how["groups"] > 1 and w.shape[-2] == w.shape[-1] // how["groups"] == 1):
         return formulas.conv_input_grad(g, w, input_shape=input_shape, **how)
@@ -282,6 +285,7 @@ def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **how: Any) -> Any:
 
 @_implements
 @widened
+@sums_plainly
 def conv_filter_grad(x: Any, g: Any, *, kernel_shape: Ints, **how: Any) -> Any:
     if _is_integer(g):
         return formulas.conv_filter_grad(x, g, kernel_shape=kernel_shape, **how)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pronghorn._version import __version__
 from pronghorn.engine.backends.llvm.step_plan import StepPlan, from_bytes, to_bytes
-from pronghorn.engine.compiler.exactness import exact_convolutions
 from pronghorn.engine.compiler.stages import skipped
 from pronghorn.engine.graph.fingerprint import NotPlain, fingerprint
 from pronghorn.engine.graph.trace import Traced
@@ -33,7 +32,6 @@ def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None
     numbers = {v: i for i, v in enumerate(traced.variables)}
     updated = [numbers[v] for v in traced.updated]
     kind = f"{len(numbers)} {updated} {traced.num_results} {sorted(gathered)} {sorted(skipped())} {target!r}"
-    kind += " exact convolutions" if exact_convolutions() else ""
     return cache_key(f"step {compiler()}\n{kind}\n{graph}", target)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn.engine.backends.numpy.geometry import Pairs, padded, taps, unpadded
 from pronghorn.engine.backends.numpy.registry import implements, widened
+from pronghorn.engine.backends.substitution import sums_plainly
 from pronghorn.engine.graph.primitives.contraction import conv_shape, input_grad_border
 
 Ints = tuple[int, ...]
@@ -56,6 +57,7 @@ def _mix_channels(x: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 @implements("conv")
 @widened
+@sums_plainly
 def conv(x: np.ndarray, w: np.ndarray, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> np.ndarray:
     """The cross-correlation of ``x[n, *s, cin]`` with ``w[*k, cin / groups, cout]``: a matrix product for each tap."""
     shape = conv_shape(x.shape, w.shape, strides, padding, dilation)
@@ -68,6 +70,7 @@ def conv(x: np.ndarray, w: np.ndarray, *, strides: Ints, padding: Pairs, dilatio
 
 @implements("conv_input_grad")
 @widened
+@sums_plainly
 def conv_input_grad(
     g: np.ndarray, w: np.ndarray, *, input_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> np.ndarray:
@@ -86,6 +89,7 @@ def conv_input_grad(
 
 @implements("conv_filter_grad")
 @widened
+@sums_plainly
 def conv_filter_grad(
     x: np.ndarray, g: np.ndarray, *, kernel_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> np.ndarray:

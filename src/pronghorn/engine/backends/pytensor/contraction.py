@@ -9,6 +9,7 @@ from typing import Any
 import pytensor.tensor as pt
 
 from pronghorn.engine.backends.pytensor.registry import Ints, constant_of, formulas, implements, shape_of, widened
+from pronghorn.engine.backends.substitution import sums_plainly
 from pronghorn.engine.graph.primitives.contraction import conv_shape
 
 Pairs = tuple[tuple[int, int], ...]
@@ -54,6 +55,7 @@ def _patches(x: Any, kernel: Ints, out: Ints, strides: Ints, padding: Pairs, dil
 
 @implements
 @widened
+@sums_plainly
 def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     kernel = shape_of(w)
     out = tuple(map(int, conv_shape(shape_of(x), kernel, strides, padding, dilation)))
@@ -66,6 +68,7 @@ def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, group
 
 @implements
 @widened
+@sums_plainly
 def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **how: Any) -> Any:
     *window, _, _ = shape_of(w)
     if how["groups"] > 1 or any(s > 1 for s in how["strides"]) or max(window, default=1) == 1:
@@ -79,6 +82,7 @@ def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **how: Any) -> Any:
 
 @implements
 @widened
+@sums_plainly
 def conv_filter_grad(x: Any, g: Any, *, kernel_shape: Ints, **how: Any) -> Any:
     out = shape_of(g)
     if how["groups"] > 1 or 0 in (*shape_of(x), *out):

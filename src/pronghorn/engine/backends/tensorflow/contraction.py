@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pronghorn.engine.backends.substitution import sums_plainly
 from pronghorn.engine.backends.tensorflow.extents import declared, extent, extents, is_empty, shape_of
 from pronghorn.engine.backends.tensorflow.registry import formulas, implements, shaped, signed, tracing, widened
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, product
@@ -128,6 +129,7 @@ def _which(kind: _Kind) -> int:
 @implements
 @widened
 @signed
+@sums_plainly
 def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     settings = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
     out = conv_shape(shape_of(x), tuple(w.shape), strides, tuple(padding), dilation)
@@ -155,6 +157,7 @@ def _in_its_shape(x: Any, shape: Shape) -> Any:
 @implements
 @widened
 @signed
+@sums_plainly
 def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **settings: Any) -> Any:
     if is_empty(g) or is_empty(w):
         return tf.zeros(extents(input_shape), g.dtype)
@@ -170,6 +173,7 @@ def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **settings: Any) -> An
 @implements
 @widened
 @signed
+@sums_plainly
 def conv_filter_grad(x: Any, g: Any, *, kernel_shape: Ints, **settings: Any) -> Any:
     if is_empty(g) or is_empty(x):
         return tf.zeros(kernel_shape, g.dtype)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from pronghorn.engine.backends.substitution import sums_plainly
 from pronghorn.engine.backends.torch.registry import (
     FLOAT8,
     NARROW,
@@ -119,6 +120,7 @@ def _settings(strides: Ints, inner: list[int], dilation: Ints, groups: int) -> t
 @implements
 @_accumulated
 @signed
+@sums_plainly
 def conv(x: torch.Tensor, w: torch.Tensor, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     return _conv(x, w, None, strides=strides, padding=padding, dilation=dilation, groups=groups)
 
@@ -146,6 +148,7 @@ def _backward(g: torch.Tensor, image: torch.Tensor, kernel: torch.Tensor, settin
 @implements
 @_accumulated
 @signed
+@sums_plainly
 def conv_input_grad(
     g: torch.Tensor, w: torch.Tensor, *, input_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> torch.Tensor:
@@ -166,6 +169,7 @@ def conv_input_grad(
 @implements
 @_accumulated
 @signed
+@sums_plainly
 def conv_filter_grad(
     x: torch.Tensor, g: torch.Tensor, *, kernel_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> torch.Tensor:
@@ -192,6 +196,7 @@ def takes_bias(name: str, params: dict[str, Any], shapes: Sequence[Ints]) -> boo
     return not batch and len(shapes[1]) == len(contracted) + 1
 
 
+@sums_plainly
 def conv_bias(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor, **how: Any) -> torch.Tensor:
     """`conv` with ``bias`` added."""
     return _conv(x, w, bias, **how)

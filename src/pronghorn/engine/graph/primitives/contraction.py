@@ -1,7 +1,8 @@
 """Contractions: the general dot product, convolution and its two gradients.
 
 Convolutions have one layout: ``x[n, *spatial, cin]``, ``w[*kernel, cin / groups, cout]``. The three of them are closed
-under differentiation, and a transposed convolution is `conv_input_grad`.
+under differentiation, and a transposed convolution is `conv_input_grad`. Those that are ``exact`` are plain sums of
+products also in our own compiled code, which computes others by minimal filtering where that is faster.
 """
 
 from __future__ import annotations
@@ -69,14 +70,24 @@ def _check_type(name: str, a: Aval, b: Aval) -> None:
 
 
 @primitive("contraction", passing.conv)
-def conv(x: Aval, w: Aval, *, strides: tuple, padding: Pairs, dilation: tuple, groups: int) -> Aval:
+def conv(
+    x: Aval, w: Aval, *, strides: tuple, padding: Pairs, dilation: tuple, groups: int, exact: bool = False
+) -> Aval:
     _check_type("conv", x, w)
     return Aval(_check_conv("conv", x.shape, w.shape, strides, padding, dilation, groups), x.dtype)
 
 
 @primitive("contraction", passing.conv_input_grad)
 def conv_input_grad(
-    g: Aval, w: Aval, *, input_shape: Shape, strides: tuple, padding: Pairs, dilation: tuple, groups: int
+    g: Aval,
+    w: Aval,
+    *,
+    input_shape: Shape,
+    strides: tuple,
+    padding: Pairs,
+    dilation: tuple,
+    groups: int,
+    exact: bool = False,
 ) -> Aval:
     # An element is the sum over all taps of the gradient with a border of zeros (`input_grad_border`). As in the
     # padding of `conv`, these count: times an infinity they are NaN.
@@ -89,7 +100,15 @@ def conv_input_grad(
 
 @primitive("contraction", passing.conv_filter_grad)
 def conv_filter_grad(
-    x: Aval, g: Aval, *, kernel_shape: Shape, strides: tuple, padding: Pairs, dilation: tuple, groups: int
+    x: Aval,
+    g: Aval,
+    *,
+    kernel_shape: Shape,
+    strides: tuple,
+    padding: Pairs,
+    dilation: tuple,
+    groups: int,
+    exact: bool = False,
 ) -> Aval:
     _check_type("conv_filter_grad", x, g)
     out = _check_conv("conv_filter_grad", x.shape, kernel_shape, strides, padding, dilation, groups)
