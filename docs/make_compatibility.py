@@ -85,8 +85,7 @@ kinks. Where they are not, that is meant:
 - Of an axis without elements a transposed convolution makes as many as `compute_output_shape` says, and more in JAX.
 - Evaluating a `Distiller` with losses of features leaves the student as it is, where Keras's batch normalization takes
   the batches in; a loss of features that names a layer of the student alone compares it with the teacher's outputs.
-- The rows of `sparsemax` sum to one. `gelu(approximate=False)` is `x / 2 * (1 + erf(x / sqrt(2)))`, as in Keras on
-  TensorFlow and PyTorch: below -4 last digits cancel.
+- The rows of `sparsemax` sum to one.
 - `StringLookup`, `IntegerLookup` and `TextVectorization` give one-hot, multi-hot and count vectors of the layer's float
   type, as their symbolic results say; Keras's are int64. `Equalization` takes each image of a batch by itself, Keras
   one histogram for all.

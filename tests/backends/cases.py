@@ -139,9 +139,9 @@ UNARY_RANGES: dict[str, tuple[float, float]] = {
     "exp": (-3, 3), "expm1": (-2, 2), "log": (0.1, 5), "log1p": (-0.7, 3), "sqrt": (0.1, 5), "rsqrt": (0.2, 5),
     "sin": (-6, 6), "cos": (-6, 6), "tan": (-1.2, 1.2), "asin": (-0.9, 0.9), "acos": (-0.9, 0.9), "atan": (-4, 4),
     "sinh": (-2, 2), "cosh": (-2, 2), "tanh": (-3, 3), "asinh": (-4, 4), "acosh": (1.2, 5), "atanh": (-0.9, 0.9),
-    "logistic": (-6, 6), "erf": (-3, 3), "erfinv": (-0.95, 0.95), "lgamma": (0.2, 9), "digamma": (0.3, 9),
-    "floor": (-5, 5), "ceil": (-5, 5), "round": (-5, 5), "neg": (-5, 5), "abs": (-5, 5), "sign": (-5, 5),
-    "is_finite": (-5, 5), "stop_gradient": (-5, 5),
+    "logistic": (-6, 6), "erf": (-3, 3), "erfc": (-3, 3), "erfinv": (-0.95, 0.95), "lgamma": (0.2, 9),
+    "digamma": (0.3, 9), "floor": (-5, 5), "ceil": (-5, 5), "round": (-5, 5), "neg": (-5, 5), "abs": (-5, 5),
+    "sign": (-5, 5), "is_finite": (-5, 5), "stop_gradient": (-5, 5),
 }  # fmt: skip
 COMPLEX_UNARY = ("exp", "log", "sqrt", "sin", "cos", "tanh", "neg", "abs", "sign", "is_finite", "stop_gradient")
 
@@ -158,6 +158,8 @@ for prim in ("neg", "abs", "sign", "is_finite", "stop_gradient"):
 for prim in ("digamma", "lgamma"):
     case(prim, "float64-negative", together(floats((11,), "float64", -2.9, -2.1)))
 case("erf", "float32-small-and-large", given(np.float32([1e-20, 1e-4, -1e-3, 4, -7, 30, np.inf, -np.inf, np.nan])),
+     smooth=False)  # fmt: skip
+case("erfc", "float32-small-and-large", given(np.float32([-0.0, 1e-20, -1e-4, 4, 8, -7, 30, np.inf, -np.inf, np.nan])),
      smooth=False)  # fmt: skip
 case("logistic", "float32-large", given(np.float32([-200, -90, 90, 200, np.inf, -np.inf])), smooth=False)
 case("is_finite", "float32-edges", given(np.float32([1, np.inf, -np.inf, np.nan, 3e38])))

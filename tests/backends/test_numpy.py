@@ -224,6 +224,7 @@ def test_integer_arithmetic_at_the_edges():
     [
         ("erf", scipy.special.erf, np.linspace(-7, 7, 4001), 0),
         ("erf", scipy.special.erf, np.logspace(-300, 0, 301), 0),
+        ("erfc", scipy.special.erfc, np.linspace(-7, 5, 4001), 0),
         ("erfinv", scipy.special.erfinv, np.linspace(-0.99999, 0.99999, 4001), 1e-300),
         ("erfinv", scipy.special.erfinv, 1 - np.logspace(-15, -1, 57), 0),
         ("lgamma", scipy.special.gammaln, np.linspace(0.01, 40, 4001), 1e-13),
@@ -236,8 +237,14 @@ def test_special_functions(name, reference, points, absolute):
     np.testing.assert_allclose(IMPLEMENTATIONS[name](points), reference(points), rtol=2e-14, atol=absolute)
     single = points.astype(np.float32)
     expected = reference(single.astype(np.float64))
-    absolute = max(absolute, 1e-44 if name == "erf" else 2e-7)
+    absolute = max(absolute, 1e-44 if name in ("erf", "erfc") else 2e-7)
     np.testing.assert_allclose(IMPLEMENTATIONS[name](single), expected, rtol=2e-7, atol=absolute)
+
+
+def test_small_values_of_erfc():
+    points = np.linspace(5, 27, 501)
+    expected = [math.erfc(x) for x in points]
+    np.testing.assert_allclose(IMPLEMENTATIONS["erfc"](points), expected, rtol=1e-13, atol=5e-324)
 
 
 def test_special_functions_at_the_edges():
@@ -245,6 +252,7 @@ def test_special_functions_at_the_edges():
         return float(IMPLEMENTATIONS[name](np.asarray(x)))
 
     assert value("erf", math.inf) == 1 and value("erf", -math.inf) == -1 and math.isnan(value("erf", math.nan))
+    assert value("erfc", math.inf) == 0 and value("erfc", -math.inf) == 2 and math.isnan(value("erfc", math.nan))
     assert value("erfinv", 1.0) == math.inf and value("erfinv", -1.0) == -math.inf
     assert math.isnan(value("erfinv", 1.5)) and value("erfinv", 0.0) == 0
     assert value("lgamma", 0.0) == math.inf and value("lgamma", -3.0) == math.inf and value("lgamma", 1e308) == math.inf

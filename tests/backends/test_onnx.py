@@ -19,7 +19,7 @@ from pronghorn.export.onnx import REFUSED, RULES, files, lower, prepared, tidy  
 
 #: What onnxruntime has in float32 only; the file is right, but it does not run there.
 NO_FLOAT64 = frozenset(
-    {"tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf"}
+    {"tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc"}
     | {"conv", "conv_input_grad", "window_sum"}
 )
 #: What is made of these for complex numbers.

@@ -24,7 +24,7 @@ def primitives(fn, *shapes):
         (ops.sigmoid, ["logistic"]),
         (ops.softmax, ["reduce_max", "sub", "exp", "reduce_sum", "div"]),
         (ops.log_softmax, ["reduce_max", "sub", "exp", "reduce_sum", "log", "sub"]),
-        (lambda x: ops.gelu(x, approximate=False), ["mul", "mul", "erf", "add", "mul"]),
+        (lambda x: ops.gelu(x, approximate=False), ["mul", "mul", "erfc", "mul"]),
         (lambda x: x**2, ["mul"]),
         (lambda x: ops.mean(x), ["reduce_sum", "div"]),
         (lambda x: ops.var(x), ["reduce_sum", "div", "sub", "mul", "reduce_sum", "div"]),

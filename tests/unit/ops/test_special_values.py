@@ -85,3 +85,24 @@ def test_norms_of_nothing(order, shape):
     assert ops.norm(np.zeros(shape, "float32"), ord=order, axis=(1, 2)).tolist() == [0, 0]
     if isinstance(order, int | float):
         assert ops.norm(np.zeros((2, 0), "float32"), ord=order, axis=1).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_tails_of_the_exact_gelu(compiled):
+    """Values, and terms of slopes, beside those in float64: what rounding ``x / sqrt(2)`` makes of them is the limit."""
+    x = np.linspace(-12.5, 5, 3000, dtype="float32")
+
+    def both(x):
+        gelu = lambda x: ops.gelu(x, approximate=False)  # noqa: E731
+        return [gelu(x), ops.grad(lambda x: ops.sum(gelu(x)))(x)]
+
+    wide = x.astype("float64")
+    probability = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in wide])
+    bell = wide * np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
+    values, slopes = (jit(both) if compiled else both)(x)
+    errors = (
+        np.abs(np.asarray(values) - wide * probability) / np.abs(wide * probability),
+        np.abs(np.asarray(slopes) - probability - bell) / (probability + np.abs(bell)),
+    )
+    for error in errors:
+        assert (error <= 2.0**-23 * (4 + wide * wide)).all(), (x[error.argmax()], error.max())

@@ -49,11 +49,12 @@ _LOG_DOUBLE = (
 )  # fmt: skip
 
 
-def emit_exp_reduced(m: RealMath, x: str) -> tuple[str, str, str]:
-    """r, exp(r) - 1 and n with x = n ln 2 + r, for x not too large to be so split."""
+def emit_exp_reduced(m: RealMath, x: str, rest: str | None = None) -> tuple[str, str, str]:
+    """r, exp(r) - 1 and n with x = n ln 2 + r, for x not too large to be so split; of x + rest, if there is one."""
     high, low = _LN2[m.scalar]
-    real, whole = m.nearest(m.mul(x, 1 / math.log(2)))
-    r = m.fma(real, -low, m.fma(real, -high, x))
+    real, whole = m.nearest(m.mul(x if rest is None else m.add(x, rest), 1 / math.log(2)))
+    r = m.fma(real, -high, x)
+    r = m.fma(real, -low, r if rest is None else m.add(r, rest))
     square = m.mul(r, r)
     return r, m.fma(m.polynomial(r, _EXP[m.scalar]), square, r), whole
 

@@ -33,6 +33,7 @@ _SINGLE: dict[str, Callable[..., str]] = {
     "cos": trigonometric.emit_cos,
     "tan": trigonometric.emit_tan,
     "erf": special.emit_erf,
+    "erfc": special.emit_erfc,
     "pow": special.emit_pow,
 }
 

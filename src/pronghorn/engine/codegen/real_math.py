@@ -105,6 +105,10 @@ class RealMath:
         b = literal(b, self.bits_ty) if isinstance(b, int) else b
         return self.fb.op(opcode, self.bits_ty, a, b)
 
+    def at_least(self, a: str, least: int) -> str:
+        """The greater of an integer of the bits' type and a number."""
+        return self.fb.intrinsic("llvm.smax", self.bits_ty, a, literal(least, self.bits_ty))
+
     def nearest(self, a: str) -> tuple[str, str]:
         """The nearest whole number, ties to even, as a float and as an integer; |a| must be below 2**21 (2**50).
 

@@ -126,6 +126,14 @@ def rsqrt(b: Lowering, node: Node) -> Held:
     return elementwise(b, node, lambda names: in_float32(b, dtype, names, write))
 
 
+@lowers("erfc")
+def erfc(b: Lowering, node: Node) -> Held:
+    """1 - erf(x): ONNX has no operator that keeps the digits of tiny results."""
+    dtype = node.inputs[0].dtype
+    write = lambda names: b.op("Sub", b.scalar(1, _wide(dtype)), b.op("Erf", *names))  # noqa: E731
+    return elementwise(b, node, lambda names: in_float32(b, dtype, names, write))
+
+
 @lowers("expm1")
 def expm1(b: Lowering, node: Node) -> Held:
     """tanh(x / 2) * (exp(x) + 1), which loses no digits near zero."""

@@ -258,7 +258,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
     Args:
         x: the array.
-        approximate: whether to take the formula with tanh instead of the exact one with erf.
+        approximate: whether to take the formula with tanh instead of the exact one with erfc.
 
     >>> gelu(1.0, approximate=False).numpy()
     np.float32(0.8413447)
@@ -266,7 +266,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
     x = B.to_float(x)
     half = P.mul(x, B.full_like(x, 0.5))
     if not approximate:
-        return P.mul(half, P.add(P.erf(P.mul(x, B.full_like(x, math.sqrt(0.5)))), B.full_like(x, 1)))
+        return P.mul(half, P.erfc(P.mul(x, B.full_like(x, -math.sqrt(0.5)))))
     cube = P.mul(P.mul(P.mul(x, x), x), B.full_like(x, 0.044715))
     inner = P.mul(P.add(x, cube), B.full_like(x, math.sqrt(2 / math.pi)))
     return P.mul(half, P.add(P.tanh(inner), B.full_like(x, 1)))

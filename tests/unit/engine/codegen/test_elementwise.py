@@ -163,12 +163,12 @@ def _references():
     return {
         "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "tanh": np.tanh, "sin": np.sin,
         "cos": np.cos, "tan": np.tan, "logistic": special.expit, "rsqrt": lambda x: 1 / np.sqrt(x),
-        "erf": special.erf, "erfinv": special.erfinv,
+        "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "name", ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "tan", "logistic", "rsqrt", "erf", "erfinv"]
+    "name", ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "tan", "logistic", "rsqrt", "erf", "erfc", "erfinv"]
 )
 @pytest.mark.parametrize("target", ["native", "sse2"])
 def test_single_precision_is_good_to_three_last_places(kernel, name: str, target: str) -> None:

@@ -143,6 +143,12 @@ def erf(ctx: Context, g: Tensor) -> Gradients:
     return (P.mul(P.mul(g, 2 / math.sqrt(math.pi)), P.exp(P.neg(P.mul(x, x)))),)
 
 
+@vjp("erfc")
+def erfc(ctx: Context, g: Tensor) -> Gradients:
+    (x,) = ctx.inputs
+    return (P.mul(P.mul(g, -2 / math.sqrt(math.pi)), P.exp(P.neg(P.mul(x, x)))),)
+
+
 @vjp("erfinv")
 def erfinv(ctx: Context, g: Tensor) -> Gradients:
     (y,) = ctx.outputs

@@ -56,7 +56,7 @@ _COSTLY = [
     *("exp", "expm1", "log", "log1p", "rsqrt", "pow", "logistic", "rem", "sign", "floor", "ceil", "round", "atan2"),
     *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
 ]
-_DEAR = ["erf", "erfinv", "lgamma", "digamma"]
+_DEAR = ["erf", "erfc", "erfinv", "lgamma", "digamma"]
 _REDUCTIONS = ["reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "argmax", "argmin"]
 _WINDOWS = ["window_sum", "window_max", "window_argmax", "window_sum_grad", "unpool", "pool_gather"]
 

@@ -49,7 +49,7 @@ _FLOATS: dict[str, Callable[..., Any]] = {
     "log1p": jnp.log1p, "sqrt": jnp.sqrt, "rsqrt": lax.rsqrt, "sin": jnp.sin, "cos": jnp.cos, "tan": jnp.tan,
     "asin": jnp.arcsin, "acos": jnp.arccos, "atan": jnp.arctan, "sinh": jnp.sinh, "cosh": jnp.cosh, "tanh": jnp.tanh,
     "asinh": jnp.arcsinh, "acosh": jnp.arccosh, "atanh": jnp.arctanh, "logistic": lambda x: 1 / (1 + jnp.exp(-x)),
-    "erf": lax.erf, "erfinv": lax.erf_inv, "lgamma": lax.lgamma, "digamma": lax.digamma,
+    "erf": lax.erf, "erfc": lax.erfc, "erfinv": lax.erf_inv, "lgamma": lax.lgamma, "digamma": lax.digamma,
     "add": lax.add, "sub": lax.sub, "mul": lax.mul, "atan2": lax.atan2,
 }  # fmt: skip
 _EXACT: dict[str, Callable[..., Any]] = {

@@ -35,6 +35,7 @@ _FLOAT_UNARY: dict[str, Callable[..., Any]] = {
     "atanh": np.arctanh,
     "logistic": lambda x: 1 / (1 + np.exp(-x)),
     "erf": special.erf,
+    "erfc": special.erfc,
     "erfinv": special.erfinv,
     "lgamma": special.lgamma,
     "digamma": special.digamma,

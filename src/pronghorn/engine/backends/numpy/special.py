@@ -9,6 +9,7 @@ import numpy as np
 
 _SPACING = 1 / 64
 _LIMIT = 6.0  # erf(6) rounds to 1
+_LIMIT_OF_TAIL = 28.0  # erfc(28) to 0
 _TERMS = 11
 
 
@@ -19,7 +20,7 @@ def _erf_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     The derivatives of ``exp(-x**2)`` obey a recurrence: with ``c[k]`` the coefficient of ``d**k`` of
     ``exp(-(x+d)**2)``, ``k c[k] = -2 x c[k-1] - 2 c[k-2]``; integrating divides by the order.
     """
-    nodes = np.arange(0, _LIMIT + 2 * _SPACING, _SPACING)
+    nodes = np.arange(0, _LIMIT_OF_TAIL + 2 * _SPACING, _SPACING)
     slope = np.empty((_TERMS, nodes.size))
     slope[0] = 2 / math.sqrt(math.pi) * np.exp(-(nodes**2))
     slope[1] = -2 * nodes * slope[0]
@@ -30,7 +31,7 @@ def _erf_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _difference_from_node(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For ``0 <= x <= 6``: the index of the nearest node, and ``erf(x) - erf(node)``."""
+    """For ``0 <= x <= 28``: the index of the nearest node, and ``erf(x) - erf(node)``."""
     index = np.rint(x / _SPACING).astype(np.intp)
     d = x - index * _SPACING
     series = _erf_tables()[2]
@@ -47,6 +48,17 @@ def erf(x: np.ndarray) -> np.ndarray:
     index, difference = _difference_from_node(size)
     value = np.copysign(_erf_tables()[0][index] + difference, x)
     return np.where(np.isnan(x), x, value).astype(x.dtype)
+
+
+def erfc(x: np.ndarray) -> np.ndarray:
+    """``1 - erf(x)``, to the last digits of float64 also where that is tiny."""
+    size = np.minimum(np.abs(x.astype(np.float64)), _LIMIT_OF_TAIL)
+    size = np.where(np.isnan(size), 0, size)
+    index, difference = _difference_from_node(size)
+    tail = np.maximum(_erf_tables()[1][index] - difference, 0)
+    value = np.where(x < 0, 2 - tail, tail)
+    with np.errstate(under="ignore"):
+        return np.where(np.isnan(x), x, value).astype(x.dtype)
 
 
 def erfinv(x: np.ndarray) -> np.ndarray:

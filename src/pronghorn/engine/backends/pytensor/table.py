@@ -38,7 +38,7 @@ _FLOATS: dict[str, Function] = {
     "log1p": pt.log1p, "sqrt": pt.sqrt, "rsqrt": lambda x: pt.reciprocal(pt.sqrt(x)), "sin": pt.sin, "cos": pt.cos,
     "tan": pt.tan, "asin": pt.arcsin, "acos": pt.arccos, "atan": pt.arctan, "sinh": pt.sinh, "cosh": pt.cosh,
     "tanh": pt.tanh, "asinh": pt.arcsinh, "acosh": pt.arccosh, "atanh": pt.arctanh, "logistic": _logistic,
-    "erf": pt.erf, "erfinv": pt.erfinv, "lgamma": pt.gammaln, "digamma": pt.psi, "atan2": pt.arctan2,
+    "erf": pt.erf, "erfc": pt.erfc, "erfinv": pt.erfinv, "lgamma": pt.gammaln, "digamma": pt.psi, "atan2": pt.arctan2,
     "add": pt.add, "sub": pt.sub, "mul": pt.mul, "max": pt.maximum, "min": pt.minimum,
 }  # fmt: skip
 _EXACT: dict[str, Function] = {

@@ -45,8 +45,8 @@ _FLOATS: dict[str, Function] = {
     "log": tf.math.log, "log1p": tf.math.log1p, "sqrt": tf.sqrt, "rsqrt": tf.math.rsqrt, "sin": tf.sin, "cos": tf.cos,
     "tan": tf.tan, "asin": tf.asin, "acos": tf.acos, "atan": tf.atan, "sinh": tf.sinh, "cosh": tf.cosh,
     "tanh": tf.tanh, "asinh": tf.asinh, "acosh": tf.acosh, "atanh": tf.atanh, "logistic": tf.sigmoid,
-    "erf": tf.math.erf, "erfinv": tf.math.erfinv, "lgamma": tf.math.lgamma, "digamma": tf.math.digamma,
-    "atan2": tf.atan2,
+    "erf": tf.math.erf, "erfc": tf.math.erfc, "erfinv": tf.math.erfinv, "lgamma": tf.math.lgamma,
+    "digamma": tf.math.digamma, "atan2": tf.atan2,
 }  # fmt: skip
 _ARITHMETIC: dict[str, Function] = {"add": tf.add, "sub": tf.subtract, "mul": tf.multiply, "neg": tf.negative}
 _ORDERED: dict[str, Function] = {

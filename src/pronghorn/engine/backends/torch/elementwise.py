@@ -35,7 +35,7 @@ _FLOATS: dict[str, Function] = {
     "log": torch.log, "log1p": torch.log1p, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "sin": torch.sin,
     "cos": torch.cos, "tan": torch.tan, "asin": torch.asin, "acos": torch.acos, "atan": torch.atan,
     "sinh": torch.sinh, "cosh": torch.cosh, "tanh": torch.tanh, "asinh": torch.asinh, "acosh": torch.acosh,
-    "atanh": torch.atanh, "logistic": torch.sigmoid, "erf": torch.erf, "erfinv": torch.erfinv,
+    "atanh": torch.atanh, "logistic": torch.sigmoid, "erf": torch.erf, "erfc": torch.erfc, "erfinv": torch.erfinv,
     "lgamma": torch.lgamma, "atan2": torch.atan2,
 }  # fmt: skip
 _BITWISE: dict[str, Function] = {
