@@ -89,7 +89,7 @@ def test_norms_of_nothing(order, shape):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_tails_of_the_exact_gelu(compiled):
-    """Values, and terms of slopes, beside those in float64: what rounding ``x / sqrt(2)`` makes of them is the limit."""
+    """Values, and terms of slopes, beside those in float64; rounding ``x / sqrt(2)`` sets the limit."""
     x = np.linspace(-12.5, 5, 3000, dtype="float32")
 
     def both(x):
