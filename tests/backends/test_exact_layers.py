@@ -202,6 +202,8 @@ MASKS = {
 NO_MASKS = {
     "plain": lambda k: k,
     "squared": lambda k: k * k,
+    "one over it": lambda k: 1.0 / k,
+    "quotient": lambda k: (k + 1) / k,
     "ones": lambda k: k * np.ones((3, 3, 4, 4), "float32"),
     "whole pairs": lambda k: k * SOME_PAIRS,
     "chosen pairs": lambda k: ops.where(SOME_PAIRS > 0, k, 0.0),
@@ -224,6 +226,7 @@ def test_other_kernels_are_left_to_what_is_faster(way):
 
 def test_masks_of_depthwise_kernels_and_around_loops():
     assert exact_in_a_program(lambda k: k * TAPS, (3, 3, 4, 2), ops.depthwise_conv)
+    assert not exact_in_a_program(lambda k: np.ones((3, 3, 4, 2), "float32"), convolve=ops.depthwise_conv)
     loop = lambda x, w: ops.fori_loop(0, 3, lambda i, x: ops.conv(x, w, padding="same"), x)  # noqa: E731
     assert exact_in_a_program(lambda k: k * TAPS, convolve=loop)
     assert not exact_in_a_program(lambda k: k, convolve=loop)

@@ -59,7 +59,7 @@ def is_masked(kernel: Value, taps: Axes) -> bool:
         varying = [v for v in node.inputs if _varies(v, taps)] if node.prim.name in ("mul", "div") else []
         if node.prim.name == "mul" and len(varying) == 2:
             return node.inputs[0] is not node.inputs[1] and all(_may_mask(v, taps) for v in varying)
-        if varying == node.inputs[:1] or (node.prim.name == "mul" and len(varying) == 1):
+        if len(varying) == 1 and (node.prim.name == "mul" or varying == node.inputs[:1]):
             (kernel,) = varying
             continue
         before = _before(node, taps)
