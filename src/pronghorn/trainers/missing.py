@@ -21,6 +21,7 @@ from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.engine.graph.variable import noted_assignments
 from pronghorn.optimizers import Optimizer
 from pronghorn.random.states import Seeds
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
@@ -80,26 +81,34 @@ def check_step(model: Any, function: StepFunction, adapter: DataAdapter, callbac
 
 def _spoiled(model: Any, function: StepFunction, batch: Batch) -> str | None:
     """What a training step makes NaN, in words; None where it does not. It is taken back."""
-    function.prepare(batch)  # makes what variables there are not yet
+    program = function.prepare(batch)  # makes what variables there are not yet
     if isinstance(model.optimizer, Optimizer) and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     if any(map(_is_nan, model.weights)):
         return None  # the model is lost, whatever the data holds
-    seeds, before = Seeds.now(), [(v, v.numpy()) for v in _variables(model)]
+    changing = [*_variables(model), *(() if program is None else program.traced.updated)]
+    seeds, before = Seeds.now(), {v: v.numpy() for v in changing}
+    noted: dict[Any, np.ndarray] = {}
     try:
-        logs = function(batch)
+        with noted_assignments() as noted:
+            logs = function(batch)
         if _loss_is_nan(logs):
             return "loss"
         return "weights (not the loss, but its gradient)" if any(map(_is_nan, model.weights)) else None
     finally:
-        for variable, value in before:
+        for variable, value in {**noted, **before}.items():
             variable.assign(value)
         seeds.restore()
 
 
 def _variables(model: Any) -> list[Any]:
-    """All variables that a step may change."""
-    held = [x for part in model._flatten_layers() for x in (getattr(part, "optimizer", None), *vars(part).values())]
+    """The variables that a step may change and that the model or its parts hold.
+
+    A step may change others, such as those of an optimizer in a closure: the traced step names what it assigns, and
+    what runs eagerly is noted.
+    """
+    parts = model._flatten_layers()
+    held = [x for part in parts for x in (getattr(part, "optimizer", None), *tree.flatten(vars(part)))]
     of_optimizers = [v for x in held if isinstance(x, Optimizer) for v in x.variables]
     found = [*model.weights, *seed_variables(model), *of_optimizers, *model.metrics_variables]
     return list({id(v): v for v in found}.values())

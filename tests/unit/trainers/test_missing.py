@@ -173,6 +173,52 @@ def test_a_step_and_optimizers_of_ones_own(holes):
     assert [v.numpy().tobytes() for v in (*model.variables, *model.own.variables)] == before
 
 
+class _Holder:
+    """An object that nobody looks into."""
+
+    def __init__(self, **held):
+        vars(self).update(held)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize(
+    "kept",
+    [lambda o: [o], lambda o: {"a": (o,)}, lambda o: _Holder(o=o), lambda o: lambda: o],
+    ids=["list", "nested", "object", "closure"],
+)
+def test_the_trial_leaves_what_the_step_changes_wherever_it_is_kept(holes, kept, eager):
+    x, y, gaps, _ = holes
+
+    class Own(pronghorn.Model):
+        def __init__(self, own, count):
+            super().__init__()
+            self.dense, self.own, self.count = layers.Dense(2), kept(own), kept(count)
+            self.step_with = lambda: (own, count)
+
+        def call(self, x):
+            return self.dense(_filled(x))
+
+        def train_step(self, data):
+            x, y = data
+            own, count = self.step_with()
+            with pronghorn.GradientTape() as tape:
+                loss = ops.mean(ops.square(self(x) - y))
+            own.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            count.assign_add(1)
+            return {"loss": loss}
+
+    found = []
+    for data in (gaps, np.nan_to_num(gaps)):
+        pronghorn.utils.set_random_seed(3)
+        own, count = pronghorn.optimizers.Adam(), pronghorn.Variable(0, dtype="int32", trainable=False)
+        model = Own(own, count)
+        model.compile(run_eagerly=eager)
+        losses = model.fit(data, y, batch_size=8, epochs=2, verbose=0).history["loss"]
+        assert int(count.numpy()) == int(own.iterations.numpy()) == 10
+        found.append((losses, [v.numpy().tobytes() for v in (*model.variables, *own.variables)]))
+    assert found[0] == found[1]
+
+
 def test_generators(holes):
     x, y, gaps, _ = holes
     model = _model()

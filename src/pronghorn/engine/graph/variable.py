@@ -26,6 +26,7 @@ class _Overlays(threading.local):
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.engine: str | None = None  # whose arrays one of them has put into the variables
+        self.noted: dict[GraphVariable, np.ndarray] | None = None  # what `noted_assignments` gives
 
 
 overlays = _Overlays()
@@ -236,6 +237,8 @@ class GraphVariable(Operators):
         elif trace is not None:
             trace.write(self, tensor)
         else:
+            if overlays.noted is not None and self not in overlays.noted:
+                overlays.noted[self] = self._array.copy()
             self._array = aligned_copy(np.asarray(tensor))
             self._shared = False
         return self
@@ -325,3 +328,22 @@ def substituted(pairs: Sequence[tuple[GraphVariable, Any]]) -> Iterator[None]:
                 trace.write(variable, value)
             else:
                 variable._array, variable._shared = value, True
+
+
+@contextlib.contextmanager
+def noted_assignments() -> Iterator[dict[GraphVariable, np.ndarray]]:
+    """Note which variables code in this thread assigns, wherever it holds them, with the values of before.
+
+    Assignments of compiled functions are not noted: `Traced.updated` names those.
+
+    >>> v = GraphVariable(np.zeros(2, "float32"))
+    >>> with noted_assignments() as noted:
+    ...     _ = v.assign([1.0, 2.0])
+    >>> noted[v]
+    array([0., 0.], dtype=float32)
+    """
+    outer, overlays.noted = overlays.noted, {}
+    try:
+        yield overlays.noted
+    finally:
+        overlays.noted = outer
