@@ -59,7 +59,7 @@ class Loss(CheckedArguments):
         in_mask = get_mask(y_pred)
         arrays = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight}
         with ops_scope(self.name), explained(f"loss {self.name!r}", **arrays):
-            _warn_of_complex(self.name, y_true, self._dtype)
+            _warn_of_complex(self.name, y_true, sample_weight, self._dtype)
             y_pred, y_true = _to_tensors(y_pred, self._dtype), _to_tensors(y_true, self._dtype)
             values = self.call(y_true, y_pred)
             if values is None:
@@ -84,15 +84,24 @@ class Loss(CheckedArguments):
         return cls(**config)
 
 
-def _warn_of_complex(name: str, y_true: Any, dtype: str) -> None:
-    """Warn of complex targets for a loss of real numbers, which takes their real parts alone."""
-    kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in tree.flatten(y_true)]
-    if any(kind.startswith("complex") for kind in kinds) and not dtype.startswith("complex"):
+def _warn_of_complex(name: str, y_true: Any, sample_weight: Any, dtype: str) -> None:
+    """Warn of complex targets and weights for a loss of real numbers, which takes their real parts alone."""
+    if dtype.startswith("complex"):
+        return
+    begin = f"The loss {name!r} computes in {dtype}, but its"
+    end = "are complex numbers, so their imaginary parts are left out."
+    if _has_complex(y_true):
         warn(
-            f"The loss {name!r} computes in {dtype}, but its targets are complex numbers, so their imaginary parts are "
-            "left out. Give real targets: np.abs(y), y.real, or both parts as two numbers, "
+            f"{begin} targets {end} Give real targets: np.abs(y), y.real, or both parts as two numbers, "
             "np.stack([y.real, y.imag], axis=-1)."
         )
+    if _has_complex(sample_weight):
+        warn(f"{begin} weights of samples {end} Give real weights, such as np.abs(sample_weight).")
+
+
+def _has_complex(x: Any) -> bool:
+    kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in tree.flatten(x)]
+    return any(kind.startswith("complex") for kind in kinds)
 
 
 def _to_tensors(x: Any, dtype: str) -> Any:

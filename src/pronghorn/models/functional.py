@@ -9,6 +9,7 @@ from typing import Any, Self
 from pronghorn import ops, tree
 from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers import call as calls
@@ -189,10 +190,19 @@ class Functional(Function, Model):
             x = ops.convert_to_tensor(x)
         before = x
         if x.dtype != reference.dtype:
+            if str(x.dtype) in dtypes.COMPLEX and reference.dtype not in dtypes.COMPLEX:
+                self._warn_of_complex(x, reference)
             x = ops.cast(x, reference.dtype)
         if x is not before and isinstance(before, (Tensor, KerasTensor)) and get_mask(before) is not None:
             set_mask(x, get_mask(before))
         return self._adjust_rank(x, reference)
+
+    def _warn_of_complex(self, x: Any, reference: KerasTensor) -> None:
+        warn(
+            f"Model {self.name!r}: the input {reference.name!r} is of {reference.dtype}, but complex numbers came, so "
+            "their imaginary parts are left out. Give real numbers: np.abs(x), x.real, or both parts as two numbers, "
+            f"np.stack([x.real, x.imag], axis=-1); or make the model with Input(..., dtype={str(x.dtype)!r})."
+        )
 
     def _standardize_rows(self, x: RaggedTensor, reference: KerasTensor) -> RaggedTensor:
         if x.ndim == len(reference.shape):

@@ -256,3 +256,25 @@ def test_complex_labels_are_told(loss):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(x, y.real, verbose=0)
+
+
+def test_complex_inputs_and_weights_of_samples_are_told():
+    def made(dtype="float32"):
+        inputs = pronghorn.Input((2,), dtype=dtype, name="x")
+        model = pronghorn.Model(inputs, layers.Dense(1)(pronghorn.ops.real(inputs)))
+        model.compile("sgd", "mse")
+        return model
+
+    x, y = np.full((4, 2), 1 + 2j, "complex64"), np.ones((4, 1), "float32")
+    words = "input 'x' is of float32, but complex numbers came, so their imaginary parts are left out"
+    for run in (lambda: made().fit(x, y, verbose=0), lambda: made().predict(x, verbose=0), lambda: made()(x)):
+        with pytest.warns(UserWarning, match=words):
+            run()
+    weights = np.full(4, 1 + 2j, "complex64")
+    for run in (made().fit, made().evaluate):
+        with pytest.warns(UserWarning, match="weights of samples are complex numbers, so their imaginary parts"):
+            run(x.real, y, sample_weight=weights, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made("complex64").fit(x, y, sample_weight=weights.real, verbose=0)
+        made().fit(x.real, y, verbose=0)
