@@ -210,6 +210,11 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "files.sequences": "FeatureList FeatureLists SequenceExample",
         "program.objects": "Checkpoint CheckpointManager latest_checkpoint",
     },
+    "saved_model": {
+        "program.saved_model": (
+            "DEFAULT_SERVING_SIGNATURE_DEF_KEY LoadOptions SaveOptions contains_saved_model load save"
+        ),
+    },
     "queue": {"program.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue"},
     "lookup.experimental": {"program.tables": "DenseHashTable MutableHashTable"},
     "lookup": {
@@ -394,7 +399,6 @@ ABSENT = {
     "Graph": "take tf.function, which traces a graph; `with tf.Graph().as_default():` around code is not needed",
     "estimator": "use model.fit",
     "feature_column": "use keras.utils.FeatureSpace",
-    "saved_model": "use model.save('model.keras'), or model.export",
     "lite": "use model.export",
     "python": "it is private to TensorFlow",
     "contrib": "it is gone from TensorFlow 2",

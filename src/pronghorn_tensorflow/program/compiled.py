@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,9 @@ from pronghorn.calls.jit import CompiledFunction
 from pronghorn.data import RaggedTensor
 from pronghorn.data.element import Array, Text, has_shape
 from pronghorn.data.tensor_spec import dtype_name
-from pronghorn_tensorflow.program.concrete import ConcreteFunction
+from pronghorn_tensorflow.program.concrete import ConcreteFunction, is_same
 from pronghorn_tensorflow.program.functions import constant
+from pronghorn_tensorflow.program.kinds import Kinds
 
 _OF_PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -37,23 +39,50 @@ def function(func: Callable[..., Any] | None = None, input_signature: Any = None
 
 
 class Function(CompiledFunction):
-    """A compiled function without a signature."""
+    """A compiled function without a signature.
+
+    Attributes:
+        kinds: what it was called with.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.kinds = Kinds()
+        self._kinds_of: weakref.WeakKeyDictionary[Any, Kinds] = weakref.WeakKeyDictionary()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.kinds.note(args, kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def kinds_of(self, own: Any) -> Kinds:
+        """What it was called with as a method of an object."""
+        try:
+            return self._kinds_of.setdefault(own, Kinds())
+        except TypeError:  # an object that cannot be a key
+            return Kinds()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else _Method(self, instance)
+        return self if instance is None else Method(self, instance)
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """Return the function for such arguments: tensors, or descriptions of them, and all else as it is."""
+        self.kinds.note(args, kwargs)
         return ConcreteFunction(self, self.python_function, args, kwargs)
 
 
-class _Method:
+class Method:
     """A compiled function of an object, with what Python's methods have."""
 
     def __init__(self, function: Function, own: Any) -> None:
         self.__func__, self.__self__, self.__doc__ = function, own, function.__doc__
 
+    @property
+    def kinds(self) -> Kinds:
+        """What it was called with."""
+        return self.__func__.kinds_of(self.__self__)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.kinds.note(args, kwargs)
         return self.__func__(self.__self__, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -65,6 +94,7 @@ class _Method:
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """Return the function for such arguments."""
+        self.kinds.note(args, kwargs)
         return ConcreteFunction(self, self.__wrapped__, args, kwargs)
 
 
@@ -74,13 +104,13 @@ class WithSignature:
     Args:
         compiled: the function.
         signature: what the arguments are to be: descriptions such as `TensorSpec`, or structures of them.
-        own: the object, of a method.
+        own: the object, of a method, or nothing.
     """
 
     def __init__(self, compiled: Any, signature: tuple[Any, ...], own: tuple[Any, ...] = ()) -> None:
         functools.update_wrapper(self, compiled.python_function)
         self.python_function, self.input_signature = compiled.python_function, signature
-        self._compiled, self._own = compiled, own
+        self._compiled, self.own = compiled, own
         self._who = getattr(self.python_function, "__name__", type(self.python_function).__name__)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -88,12 +118,12 @@ class WithSignature:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self._asked_for(args, kwargs)
-        return self._compiled(*self._own, *map(functools.partial(_fitting, self._who), values, self.input_signature))
+        return self._compiled(*self.own, *map(functools.partial(_fitting, self._who), values, self.input_signature))
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """Return the function for the tensors that the signature describes; no arguments are needed."""
         values = self._asked_for(args, kwargs) if args or kwargs else self.input_signature
-        function = functools.partial(self.python_function, *self._own) if self._own else self.python_function
+        function = functools.partial(self.python_function, *self.own) if self.own else self.python_function
         return ConcreteFunction(self, function, tuple(values), {})
 
     def _asked_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -103,7 +133,7 @@ class WithSignature:
             TypeError: for others than the function has, and where one that is not described has another value than
                 its default.
         """
-        parameters = [*inspect.signature(self.python_function).parameters.values()][len(self._own) :]
+        parameters = [*inspect.signature(self.python_function).parameters.values()][len(self.own) :]
         count = len(self.input_signature)
         try:
             bound = inspect.Signature(parameters).bind(*args, **kwargs)
@@ -112,7 +142,7 @@ class WithSignature:
         bound.apply_defaults()
         places = [p for p in parameters if p.kind in _OF_PLACES]
         others = [*places[count:], *(p for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY)]
-        changed = [p.name for p in others if not _is_same(bound.arguments[p.name], p.default)]
+        changed = [p.name for p in others if not is_same(bound.arguments[p.name], p.default)]
         changed += [f"{value!r}" for value in bound.args[max(count, len(places)) :]]
         changed += [name for p in parameters if p.kind == p.VAR_KEYWORD for name in bound.arguments[p.name]]
         if changed or len(bound.args) < count:
@@ -125,11 +155,6 @@ class WithSignature:
         return bound.args[:count]
 
 
-def _is_same(value: Any, default: Any) -> bool:
-    """Whether an argument is its default."""
-    return value is default or (type(value) is type(default) and bool(np.all(value == default)))
-
-
 def _fitting(who: str, value: Any, spec: Any) -> Any:
     """What the function gets for an argument: a tensor, or a structure of such as in the description.
 
@@ -137,12 +162,12 @@ def _fitting(who: str, value: Any, spec: Any) -> Any:
         TypeError: for another structure, a tensor of another type, or another shape.
     """
     try:
-        return tree.map_structure_up_to(spec, functools.partial(_tensor, who), value, spec)
+        return tree.map_structure_up_to(spec, functools.partial(tensor_for, who), value, spec)
     except ValueError as error:
         raise TypeError(f"{who}: its input_signature has {spec}, and the call gave {value!r}: {error}") from None
 
 
-def _tensor(who: str, value: Any, spec: Any) -> Any:
+def tensor_for(who: str, value: Any, spec: Any) -> Any:
     """A tensor of an argument; NumPy's arrays and Python's numbers become what the description says."""
     if isinstance(value, RaggedTensor):
         return value

@@ -69,7 +69,7 @@ class ConcreteFunction:
         arguments = dict(self._bound.arguments)
         for name, value in given.items():
             kept = arguments[name]
-            if not tree.is_nested(kept) and not is_tensor(kept) and not _is_same(kept, value):
+            if not tree.is_nested(kept) and not is_tensor(kept) and not is_same(kept, value):
                 raise TypeError(
                     f"{self.name}: {name}={kept!r} is part of the concrete function; the call has {value!r}."
                 )
@@ -145,7 +145,8 @@ class ConcreteFunction:
         return self.graph.trainable_variables
 
 
-def _is_same(kept: Any, value: Any) -> bool:
+def is_same(kept: Any, value: Any) -> bool:
+    """Whether an argument is what was kept."""
     return value is kept or (type(value) is type(kept) and bool(np.all(value == kept)))
 
 
