@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn._wording import counted
 from pronghorn.callbacks.event_file import masked, record
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.element import Text, as_plain, as_text, text_of
@@ -432,28 +433,50 @@ def make_csv_dataset(
     shuffle: bool = True,
     shuffle_buffer_size: int = 10000,
     shuffle_seed: int | None = None,
+    prefetch_buffer_size: int | None = None,
+    num_parallel_reads: int | None = None,
+    sloppy: bool = False,
+    num_rows_for_inference: int | None = 100,
     *args: Any,
     **ignored: Any,
 ) -> Dataset:
-    """`tf.data.experimental.make_csv_dataset`: batches of columns by name, and labels."""
+    """`tf.data.experimental.make_csv_dataset`: batches of columns by name, and labels.
+
+    The first ``num_rows_for_inference`` rows say what the types are, all rows where it is None.
+
+    Raises:
+        ValueError: where no file matches, a row has another number of fields, a cell is not of its column's type, or
+            there is no column of labels.
+    """
     paths = matching(file_pattern)
     if not paths:
         raise ValueError(f"make_csv_dataset: no file matches {file_pattern!r}.")
+    quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
     rows: list[list[str]] = []
     names = list(column_names) if column_names is not None else []
     for path in paths:
         with open(path, newline="", encoding="utf-8") as stream:
-            lines = list(csv.reader(stream, delimiter=field_delim))
+            lines = list(csv.reader(stream, delimiter=field_delim, quoting=quoting))
         if header and lines:
             names = names or lines[0]
             lines = lines[1:]
         rows += [line for line in lines if line]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise ValueError(
+                f"make_csv_dataset: row {number} has {counted(len(row), 'field')}; there are {len(names)} columns. "
+                "Check field_delim and use_quote_delim."
+            )
     columns = {}
     for i, name in enumerate(names):
         if select_columns is not None and name not in select_columns and i not in select_columns:
             continue
         cells = [row[i] for row in rows]
-        default = column_defaults[len(columns)] if column_defaults is not None else _guessed(cells, na_value)
+        default = (
+            column_defaults[len(columns)]
+            if column_defaults is not None
+            else _guessed(cells[:num_rows_for_inference], na_value)
+        )
         columns[name] = _column(cells, default, i, na_value, (len(rows),))
     data: Any = dict(columns)
     if label_name is not None:
