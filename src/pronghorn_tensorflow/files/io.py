@@ -17,7 +17,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text, text_of
-from pronghorn.data.folders.image import JPEGS, _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
+from pronghorn.data.folders.image import JPEGS, _pillow, cut_off_gray, decoded_jpeg, high_bytes, why_unreadable
 from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.engine.graph import dtypes
@@ -60,7 +60,7 @@ def _opened(contents: Any, function: str, kinds: tuple[str, ...], channels: int 
         if kind not in kinds:
             raise ValueError(f"it is {kind}")
         if kind == "JPEG":
-            set_jpeg_decoder(image, gray=channels == 1, **jpeg)
+            image = decoded_jpeg(image, gray=channels == 1, **jpeg)
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 from pronghorn import config, ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.utils.jpeg_colors import with_smooth_colors
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _GRAY_SHARES = np.array([9797, 19234, 3737], "int32")  # of 2 ** 15: 0.299, 0.587 and 0.114
@@ -191,13 +192,11 @@ def cut_off_gray(image: Any) -> np.ndarray:
 JPEGS = ("JPEG", "MPO")
 
 
-def set_jpeg_decoder(
-    image: Any, gray: bool, ratio: int = 1, fancy_upscaling: bool = True, accurate: bool = False
-) -> None:
-    """Have Pillow decode a JPEG as TensorFlow does: by the quick inverse transform, and of a gray one the luminance.
+def decoded_jpeg(image: Any, gray: bool, ratio: int = 1, fancy_upscaling: bool = True, accurate: bool = False) -> Any:
+    """A JPEG as TensorFlow decodes it: by the quick inverse transform, and of a gray one the luminance.
 
-    Pillow ties to that transform that colors stored at half the size are spread plainly, which would show more than the
-    transform does; such files are decoded by the accurate one.
+    Pillow ties to that transform that colors stored at half the size are spread plainly. They are spread smoothly here;
+    where the picture is to be smaller at once, the accurate transform is taken, which differs less than the spreading.
 
     Args:
         image: what Pillow opened and has not read yet.
@@ -205,12 +204,32 @@ def set_jpeg_decoder(
         ratio: by how much it is to be smaller.
         fancy_upscaling: whether colors stored at half the size are to be spread smoothly.
         accurate: whether the accurate transform is asked for.
+
+    Returns:
+        A picture of Pillow's, which has been read.
     """
     whole = len({(across, down) for _, across, down, _ in image.layer}) == 1  # colors of the full size
     if gray or ratio > 1:
         image.draft("L" if gray else image.mode, (max(1, image.width // ratio), max(1, image.height // ratio)))
-    if not accurate and (whole or image.mode == "L" or not fancy_upscaling):
+    factors = None
+    if not accurate and not whole and fancy_upscaling and ratio == 1:
+        factors = _color_factors(image)
+    if factors is not None:
+        image.draft("YCbCr", image.size)
+    if factors is not None or (not accurate and (whole or image.mode == "L" or not fancy_upscaling)):
         image.decoderconfig = (*(image.decoderconfig[:1] or (1,)), 1)
+    image.load()
+    if factors is None:
+        return image
+    return _pillow().fromarray(with_smooth_colors(np.asarray(image), *factors))
+
+
+def _color_factors(image: Any) -> tuple[int, int] | None:
+    """How many columns and rows have one color, in a picture of luminance and colors as most are; else None."""
+    factors = [(across, down) for _, across, down, _ in image.layer]
+    is_usual = image.mode == "RGB" and [number for number, *_ in image.layer] == [1, 2, 3]
+    is_usual = is_usual and image.info.get("adobe_transform", 1) == 1
+    return factors[0] if is_usual and factors[0] in ((2, 1), (2, 2)) and factors[1:] == [(1, 1)] * 2 else None
 
 
 def pixels(path: Any, color_mode: str) -> np.ndarray:
@@ -223,7 +242,7 @@ def pixels(path: Any, color_mode: str) -> np.ndarray:
     if image.mode.startswith("I"):
         return high_bytes(image, color_mode)
     if image.format in JPEGS:
-        set_jpeg_decoder(image, gray=color_mode == "grayscale")
+        image = decoded_jpeg(image, gray=color_mode == "grayscale")
     if color_mode != "grayscale":
         mode = _MODES[color_mode]
         return np.asarray(image if image.mode == mode else image.convert(mode))
