@@ -9,55 +9,52 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Shares of the colors in 65536ths: of red by Cr, of blue by Cb, of green by both. From JFIF, 1992.
-_RED, _BLUE, _GREEN_CB, _GREEN_CR = 91881, 116130, -22554, -46802
+_COLORS = np.arange(256, dtype="int32") - 128
+#: What the colors add, in JFIF's shares (1992) of 65536ths: to red by Cr, to blue by Cb, to green by both.
+_RED, _BLUE = ((share * _COLORS + 32768 >> 16).astype("int16") for share in (91881, 116130))
+_GREEN_CB, _GREEN_CR = -22554 * _COLORS, -46802 * _COLORS + 32768
 
 
-def _near(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each element the one before and the one behind; at the ends, itself."""
-    first, last = x.take([0], axis), x.take([-1], axis)
-    count = x.shape[axis]
-    before = np.concatenate([first, x.take(range(count - 1), axis)], axis)
-    return before, np.concatenate([x.take(range(1, count), axis), last], axis)
-
-
-def _woven(even: np.ndarray, odd: np.ndarray, axis: int) -> np.ndarray:
-    shape = list(even.shape)
-    shape[axis] *= 2
-    return np.stack([even, odd], axis + 1).reshape(shape)
+def _spread_rows(x: np.ndarray) -> np.ndarray:
+    """Twice as many rows, each of three parts of the nearest and one part of the next; at the ends, all of it."""
+    found = np.repeat(3 * x, 2, axis=0)
+    found[2::2] += x[:-1]
+    found[0] += x[0]
+    found[1:-1:2] += x[1:]
+    found[-1] += x[-1]
+    return found
 
 
 def spread(color: np.ndarray, across: int, down: int) -> np.ndarray:
-    """A color channel at twice the size along the axes where a factor is 2.
+    """A color channel of bytes at twice the size along the axes where a factor is 2.
 
-    >>> spread(np.array([[0, 4, 4]]), 2, 1).tolist()
+    >>> spread(np.array([[0, 4, 4]], "uint8"), 2, 1).tolist()
     [[0, 1, 3, 4, 4, 4]]
     """
-    x = color.astype("int32")
-    if x.shape[1] <= 2:  # so narrow a channel libjpeg spreads plainly
-        return x.repeat(down, 0).repeat(across, 1)
-    if down == 2:
-        above, below = _near(x, 0)
-        x = _woven(3 * x + above, 3 * x + below, 0)
-    before, behind = _near(x, 1)
-    if down == 1:
-        return _woven(3 * x + before + 1 >> 2, 3 * x + behind + 2 >> 2, 1)
-    return _woven(3 * x + before + 8 >> 4, 3 * x + behind + 7 >> 4, 1)
+    if color.shape[1] <= 2:  # so narrow a channel libjpeg spreads plainly
+        return color.repeat(down, 0).repeat(across, 1)
+    x = color.astype("int16")
+    x = _spread_rows(_spread_rows(x).T if down == 2 else x.T)
+    rounding, bits = ((8, 7), 4) if down == 2 else ((1, 2), 2)
+    x[::2] += rounding[0]
+    x[1::2] += rounding[1]
+    return np.ascontiguousarray((x >> bits).astype("uint8").T)
 
 
 def to_rgb(luminance: np.ndarray, blue: np.ndarray, red: np.ndarray) -> np.ndarray:
-    """Bytes of red, green and blue.
+    """Bytes of red, green and blue, of bytes.
 
-    >>> to_rgb(*(np.array([[x]]) for x in (100, 128, 228))).tolist()
+    >>> to_rgb(*(np.array([[x]], "uint8") for x in (100, 128, 228))).tolist()
     [[[240, 29, 100]]]
     """
-    y, cb, cr = luminance.astype("int32"), blue - 128, red - 128
-    parts = (
-        y + (_RED * cr + 32768 >> 16),
-        y + (_GREEN_CB * cb + _GREEN_CR * cr + 32768 >> 16),
-        y + (_BLUE * cb + 32768 >> 16),
-    )
-    return np.stack(parts, axis=-1).clip(0, 255).astype("uint8")
+    found = np.empty((*luminance.shape, 3), "uint8")
+    y = luminance.astype("int16")
+    green = (_GREEN_CB.take(blue) + _GREEN_CR.take(red) >> 16).astype("int16")
+    for part, added in enumerate((_RED.take(red), green, _BLUE.take(blue))):
+        added += y
+        np.maximum(added, 0, out=added)
+        found[..., part] = np.minimum(added, 255, out=added)
+    return found
 
 
 def with_smooth_colors(pixels: np.ndarray, across: int, down: int) -> np.ndarray:
