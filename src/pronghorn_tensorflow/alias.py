@@ -119,6 +119,9 @@ def _namespace(name: str) -> ModuleType:
 class TensorFlowAlias(_Namespace):
     """The module `tensorflow`: `keras`, the dtypes, and a table of functions."""
 
+    #: Where TensorFlow is not installed, `model.export` takes this module's `write`.
+    MODELS_WRITTEN_BY = "pronghorn_tensorflow.program.saved_model"
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.__version__ = names.VERSION

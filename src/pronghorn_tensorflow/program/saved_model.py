@@ -73,6 +73,26 @@ def save(obj: Any, export_dir: Any, signatures: Any = None, options: Any = None)
     folder.write(Path(path_of(export_dir)), folder.Contents(saving.variables, saving.programs, saving.objects, chosen))
 
 
+def write(model: Any, path: Path, input_signature: Any = None) -> str:
+    """Write a model's inference for `load`, with the endpoint `serve`: what `model.export` does without TensorFlow.
+
+    Args:
+        model: the model.
+        path: of the folder.
+        input_signature: see `pronghorn.export.export_model`.
+
+    Returns:
+        What was written, in a few words.
+    """
+    saving = _Saving()
+    saving.object(model, input_signature)
+    chosen = {name: [0] for name in ("serve", DEFAULT_SERVING_SIGNATURE_DEF_KEY)}
+    folder.write(path, folder.Contents(saving.variables, saving.programs, saving.objects, chosen))
+    return (
+        "a folder for tf.saved_model.load under Pronghorn, since TensorFlow is not installed; TensorFlow cannot read it"
+    )
+
+
 class _Saving:
     """Numbers variables, programs and objects, each once."""
 
@@ -91,14 +111,14 @@ class _Saving:
             self.variables.append(variable)
         return known
 
-    def object(self, thing: Any) -> int | None:
+    def object(self, thing: Any, input_signature: Any = None) -> int | None:
         """The number of an object; None for what is not saved."""
         if id(thing) in self._numbers and not isinstance(thing, pronghorn.Variable):
             return self._numbers[id(thing)]
         if isinstance(thing, Module):
             return self._put(thing, "object", lambda: dict(_attributes(thing)))
         if isinstance(thing, Layer):
-            return self._layer(thing)
+            return self._layer(thing, input_signature)
         if isinstance(thing, dict):
             return self._put(thing, "dict", lambda: {key: part for key, part in thing.items() if isinstance(key, str)})
         if isinstance(thing, list | tuple) and all(isinstance(x, pronghorn.Variable | Module) for x in thing):
@@ -116,7 +136,7 @@ class _Saving:
         self.objects[number] = {"kind": kind, "parts": {k: n for k, n in found.items() if n is not None}}
         return number
 
-    def _layer(self, layer: Any) -> int:
+    def _layer(self, layer: Any, input_signature: Any) -> int:
         if not layer.built:
             raise ValueError(
                 f"tf.saved_model.save: {layer.name!r} has not been built, so that it has no variables yet. Call it on "
@@ -126,7 +146,7 @@ class _Saving:
         functions = {name: part for name, part in _attributes(layer) if isinstance(part, WithSignature)}
         number = self._put(layer, "object", lambda: functions | {kind: list(getattr(layer, kind)) for kind in kinds})
         if isinstance(layer, Model) and number == 0:
-            program = _of_inference(inference(layer, purpose=PURPOSE), layer.name)
+            program = _of_inference(inference(layer, input_signature, purpose=PURPOSE), layer.name)
             parameters = [[f"inputs_{i}" if i else "inputs", 1, None] for i, _ in enumerate(program.arguments[0])]
             function = {"kind": "function", "name": layer.name, "parameters": parameters}
             self.objects.append(function | {"programs": self._added([program])})

@@ -267,3 +267,24 @@ def test_a_changed_extent_is_found_before_the_call(tmp_path):
     path.write_text(wrong)
     with pytest.raises(ValueError, match="cannot be computed for extents|cannot be read"):
         saved_model.load(tmp_path / "m").f(tf.range(3.0))
+
+
+def test_export_without_tensorflow(tmp_path):
+    """Under `pronghorn run`, where TensorFlow is not installed; a plain program is told to install it."""
+    code = (
+        "import sys, numpy as np\n"
+        "import pronghorn.as_keras, keras, tensorflow as tf\n"
+        "from pronghorn.export import formats\n"
+        "def missing(name): raise ImportError(name)\n"
+        "formats.engines.engine = missing\n"
+        "model = keras.Sequential([keras.Input((3,), name='rows'), keras.layers.Dense(2)])\n"
+        "model.export(sys.argv[1])\n"
+        "loaded = tf.saved_model.load(sys.argv[1])\n"
+        "x = np.ones((4, 3), 'float32')\n"
+        "assert np.allclose(loaded.serve(x), model(x)) and np.allclose(loaded(x), model(x))\n"
+        "assert np.allclose(loaded.signatures['serve'](rows=x)['output_0'], model(x))\n"
+        "assert len(loaded.trainable_variables) == 2\n"
+    )
+    path = str(tmp_path / "m")
+    ran = subprocess.run([sys.executable, "-c", code, path], check=True, env={**os.environ}, capture_output=True)
+    assert b"TensorFlow cannot read it" in ran.stdout
