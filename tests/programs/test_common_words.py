@@ -53,6 +53,34 @@ def test_a_sentence_in_common_is_found(trees, ours):
     assert "the value of must be one of the extents that are known" in line
 
 
+MESSAGE = "f'Axis {axis} of the input must have {n} entries, and the weights were made for {m} of them.'"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("'axis %d of the input must have %-3s entries, and the weights were made for' % (axis, n)", MESSAGE),
+        ("'axis %(a)s of the input must have {0:{width}} entries, and the weights were made'.format(n)", MESSAGE),
+        ("'axis ' + str(axis) + f' of the input must have {n} entries, and the ' + 'weights were made'", MESSAGE),
+        ("'Axis number two of the input must have three entries, and the weights were made'", MESSAGE),
+        (MESSAGE, "'axis number two of the input must have three entries, and the weights were made'"),
+        (
+            "f'axis {a} must not be: ' + f(f'axis {a} of the input must have {n} entries, and the weights were')",
+            MESSAGE,
+        ),
+    ],
+    ids=["percent", "format", "sum", "words for ours", "words for theirs", "inside a sum"],
+)
+def test_a_placeholder_ends_no_run(trees, ours, theirs):
+    (line,) = trees(ours, theirs)
+    assert "of the input must have entries and the weights were" in line
+
+
+@pytest.mark.parametrize(("behind", "found"), [("three or", 1), ("three or four", 0)])
+def test_a_placeholder_stands_for_two_words_at_most(trees, behind, found):
+    assert len(trees(f"'the input must have {behind} entries and the weights were'", MESSAGE)) == found
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [

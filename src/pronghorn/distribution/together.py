@@ -130,9 +130,10 @@ def bring_together(model: Any) -> None:
 
 @contextlib.contextmanager
 def written_by_first(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Inside of it the first process writes a file, and the others, which write nothing, wait until it is there.
+    """The body runs in all processes; the first one writes the file, and the others wait until the file is there.
 
-    What goes wrong in the first process is told on all. It waits for nobody, so it may write a file alone.
+    If the first process raises an error, all others raise one too. The first process waits for no other, so it may
+    also write a file alone.
 
     Args:
         path: of the file, by which processes tell one from another.
@@ -165,7 +166,7 @@ def written_by_first(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def _as_error(kind: str, number: int | None, text: str) -> Exception:
     """The error that another process had, as far as this one knows its kind."""
-    text = f"{text} (So process 0 says, which writes the files.)"
+    text = f"{text} (The error of process 0, which writes the files.)"
     if number is not None:
         return OSError(number, text)
     known = getattr(builtins, kind, None)

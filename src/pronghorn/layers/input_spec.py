@@ -158,8 +158,8 @@ def _check(spec: InputSpec, value: Any, layer: Any) -> None:
     for axis, extent in spec.axes.items():
         if extent is not None and (not -ndim <= axis < ndim or shape[axis] not in (extent, None)):
             raise ValueError(
-                f"{_who(layer)}: an input of shape {shape} is incompatible with the layer, which needs axis {axis} to "
-                f"have value {extent}, as its weights were made for that. {_extent_hint(axis, extent, shape)}"
+                f"{_who(layer)}: an input of shape {shape} is incompatible with the layer. Its weights were made for "
+                f"extent {extent} along axis {axis}. {_extent_hint(axis, extent, shape)}"
             )
     if spec.shape is not None:
         _check_shape(spec, shape, layer)

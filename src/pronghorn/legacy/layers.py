@@ -31,7 +31,7 @@ class ThresholdedReLU(Layer):
     def __init__(self, theta: float = 1.0, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if theta is None or theta < 0:
-            raise ValueError(f"theta of a ThresholdedReLU layer cannot be None or a negative value, got {theta!r}.")
+            raise ValueError(f"ThresholdedReLU: theta should be 0 or a positive number, got {theta!r}.")
         self.theta = theta
         self.supports_masking = True
 

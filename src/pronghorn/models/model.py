@@ -160,7 +160,7 @@ class Model(Trainer, Layer):
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
-                    f"get_layer: was asked for layer {index}, but the model has {counted(len(self.layers), 'layer')}."
+                    f"get_layer: index={index} is outside of the model's {counted(len(self.layers), 'layer')}."
                 )
             return self.layers[index]
         for layer in self.layers:

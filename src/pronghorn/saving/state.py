@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pronghorn._wording import counted
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.saving.tree_walk import earlier_places, saveables
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
@@ -110,8 +111,8 @@ def _failure_message(shown_as: str, failures: list[str], found_any: bool) -> str
     shown = "\n".join(f"  - {failure}" for failure in failures[:5])
     more = f"\n  and {len(failures) - 5} more" if len(failures) > 5 else ""
     return (
-        f"{shown_as} does not fit the model; {len(failures)} of its objects could not be loaded, so nothing was "
-        f"changed:\n{shown}{more}\nIf the model is meant to differ from the file, pass skip_mismatch=True."
+        f"{shown_as} does not fit the model: the stored values of {counted(len(failures), 'object')} do not fit. "
+        f"Nothing was changed.\n{shown}{more}\nIf the model is meant to differ from the file, pass skip_mismatch=True."
     )
 
 

@@ -18,7 +18,10 @@ from pronghorn.engine.runtime.host import Target
 
 
 def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], target: Target) -> None:
-    """Take values out of ``stored`` that are larger than a cache and quickly made, without more to read for any user.
+    """Take large, cheap values out of ``stored``: each user computes such a value again.
+
+    A value is taken out if it is larger than the second-level cache, if computing it again costs less than reading it
+    from memory, and if each user then reads at most one large array in its place.
 
     Args:
         graph: the graph.
