@@ -1,5 +1,6 @@
-"""What things cost, in one place, and what sizes are taken to be where costs are compared and sizes are not known yet.
+"""The costs that several modules compare, and the sizes that stand in for unknown ones in such comparisons.
 
+A constant that serves one module's decision alone stands in that module.
 Cycles are those of one core, in the rough: they decide what is worth sharing or storing. Unless said otherwise they
 were measured with ``bench/kernels.py`` and ``bench/scaling.py`` on two cores of an Intel Emerald Rapids with AVX-512.
 The model of a register tile, in its own units, and the limits that follow from it stand in `codegen.contraction`; what
