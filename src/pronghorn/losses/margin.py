@@ -29,6 +29,16 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
     """The mean of `max(1 - y_true * y_pred, 0)**2` over the last axis; labels are -1 and 1, or 0 and 1.
 
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
     >>> squared_hinge([[1.0, -1.0]], [[0.5, -2.0]]).numpy()
     array([0.125], dtype=float32)
     """

@@ -31,6 +31,16 @@ def _smooth_classes(y_true: Tensor, label_smoothing: float, axis: int) -> Tensor
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     """The sum of `y_true * log(y_true / y_pred)` over the last axis.
 
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
     >>> kl_divergence([[0.5, 0.5]], [[0.5, 0.5]]).numpy()
     array([0.], dtype=float32)
     """
@@ -42,6 +52,16 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
 
 def poisson(y_true: Any, y_pred: Any) -> Tensor:
     """The mean of `y_pred - y_true * log(y_pred)` over the last axis.
+
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
 
     >>> poisson([[1.0]], [[1.0]]).numpy().round(3)
     array([1.], dtype=float32)

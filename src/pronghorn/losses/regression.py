@@ -28,6 +28,16 @@ def as_pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     """The mean of `(y_true - y_pred)**2` over the last axis.
 
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
     >>> mean_squared_error([[1.0, 2.0]], [[2.0, 4.0]]).numpy()
     array([2.5], dtype=float32)
     """
@@ -38,6 +48,16 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     """The mean of `|y_true - y_pred|` over the last axis.
 
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
     >>> mean_absolute_error([[1.0, 2.0]], [[2.0, 4.0]]).numpy()
     array([1.5], dtype=float32)
     """
@@ -47,6 +67,16 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     """100 times the mean of `|y_true - y_pred| / |y_true|` over the last axis.
+
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
 
     >>> mean_absolute_percentage_error([[1.0, 2.0]], [[2.0, 4.0]]).numpy()
     array([100.], dtype=float32)
@@ -94,6 +124,16 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
 
 def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     """The mean of `log(cosh(y_pred - y_true))` over the last axis.
+
+    Args:
+        y_true: the targets, shape `(batch, ..., n)`.
+        y_pred: the predictions, of the same shape or one that can be broadcast to it.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
 
     >>> log_cosh([[1.0]], [[1.0]]).numpy()
     array([0.], dtype=float32)

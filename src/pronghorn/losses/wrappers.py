@@ -149,6 +149,15 @@ class CosineSimilarity(_NamedLoss):
 class Huber(_NamedLoss):
     """The Huber loss: quadratic to `delta`, linear beyond.
 
+    Args:
+        delta: the error from which on the loss is linear, in the unit of the targets.
+        reduction: how the values of the samples are combined; see `Loss`.
+        name: its name in logs.
+        dtype: the type to compute in; `config.floatx()` by default.
+
+    Raises:
+        ValueError: if `reduction` is not one that `Loss` knows.
+
     >>> loss = Huber()
     >>> float(loss([[0.0, 0.0]], [[0.5, 3.0]]))
     1.3125

@@ -108,6 +108,13 @@ def _in_top(right: Tensor, scores: Tensor, k: int) -> Tensor:
 class Accuracy(OwnFunction):
     """How often predictions equal the labels.
 
+    Args:
+        name: its name in logs.
+        dtype: the type of the state and the result.
+
+    Raises:
+        ValueError: by `update_state`, if the shapes of labels and predictions cannot be broadcast together.
+
     >>> metric = Accuracy()
     >>> metric.update_state([[1], [2]], [[1], [3]])
     >>> float(metric.result())

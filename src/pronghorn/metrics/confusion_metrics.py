@@ -150,6 +150,9 @@ class Precision(_Ratio):
         name: its name in logs.
         dtype: the type of the state.
 
+    Raises:
+        ValueError: if a threshold does not lie between 0 and 1.
+
     >>> metric = Precision()
     >>> metric.update_state([0, 1, 1, 1], [1, 0, 1, 1])
     >>> round(float(metric.result()), 4)

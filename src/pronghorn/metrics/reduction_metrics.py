@@ -69,6 +69,13 @@ class Sum(Metric):
 class Mean(Metric):
     """The (weighted) mean of all values.
 
+    Args:
+        name: its name in logs.
+        dtype: the type of the state and the result.
+
+    Raises:
+        ValueError: by `update_state`, if weights cannot be broadcast to the values.
+
     >>> metric = Mean()
     >>> metric.update_state([1.0, 3.0], sample_weight=[3.0, 1.0])
     >>> float(metric.result())

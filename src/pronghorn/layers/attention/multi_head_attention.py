@@ -126,6 +126,13 @@ class MultiHeadAttention(HeadsLayer):
         training: whether to drop.
         use_causal_mask: whether queries see no later keys.
 
+    Returns:
+        ``[batch, T, features]``, with the features of ``query`` or those of ``output_shape``. With
+        ``return_attention_scores`` also the weights ``[batch, num_heads, T, S]``.
+
+    Raises:
+        ValueError: if ``num_heads`` or ``key_dim`` is no positive integer.
+
     Example:
 
     >>> x = ops.ones((2, 5, 8))

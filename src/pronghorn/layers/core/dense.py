@@ -37,6 +37,9 @@ class Dense(QuantizableProduct, LoraKernel, Layer):
     Raises:
         ValueError: if ``units`` is no positive integer.
 
+    Call arguments:
+        inputs: shape ``[..., features]``. The result has the shape ``[..., units]`` and the layer's compute dtype.
+
     Example:
 
     >>> Dense(4, activation="relu")(ops.ones((2, 3))).shape

@@ -44,6 +44,12 @@ class Embedding(Quantizable, LoraKernel, Layer):
             `quantize`. The modes are int8 and int4.
         kwargs: those of `Layer`.
 
+    Call arguments:
+        inputs: indices of any shape ``[...]``; the result has the shape ``[..., output_dim]``.
+
+    Raises:
+        ValueError: if ``input_dim`` or ``output_dim`` is no positive integer, or if an index of an array lies outside.
+
     Example:
 
     >>> Embedding(10, 4)(ops.convert_to_tensor([[1, 2, 3]])).shape

@@ -18,6 +18,12 @@ class Concatenate(Layer):
         axis: the axis.
         kwargs: those of `Layer`.
 
+    Call arguments:
+        inputs: a list of arrays that have equal extents along all other axes.
+
+    Raises:
+        ValueError: if the inputs differ along another axis.
+
     Example:
 
     >>> Concatenate()([ops.ones((2, 3)), ops.ones((2, 4))]).shape

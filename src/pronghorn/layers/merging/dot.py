@@ -65,6 +65,9 @@ class Dot(Layer):
         normalize: whether vectors are scaled to length one before (their product is then the cosine).
         kwargs: those of `Layer`.
 
+    Raises:
+        ValueError: if the two axes differ in extent.
+
     Example:
 
     >>> Dot(axes=1)([ops.ones((2, 3)), ops.ones((2, 3))]).tolist()

@@ -131,6 +131,15 @@ class Merge(Layer):
 class Add(Merge):
     """The sum of the inputs.
 
+    Args:
+        kwargs: those of `Layer`.
+
+    Call arguments:
+        inputs: a list of arrays of one shape, or of shapes that can be broadcast together.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
     Example:
 
     >>> Add()([ops.ones((1, 2)), ops.ones((1, 2))]).tolist()

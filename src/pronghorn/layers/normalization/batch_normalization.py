@@ -42,6 +42,9 @@ class BatchNormalization(Layer):
         training: whether to use (and update from) the batch.
         mask: False where an element does not count.
 
+    Raises:
+        ValueError: if the inputs have no such axis, or if its extent is not known.
+
     Example:
 
     >>> BatchNormalization()(ops.ones((4, 3)), training=True).tolist()[0]

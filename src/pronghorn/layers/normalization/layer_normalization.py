@@ -69,6 +69,12 @@ class LayerNormalization(_Affine):
         gamma_constraint: the same for ``gamma``.
         kwargs: those of `Layer`.
 
+    Call arguments:
+        inputs: an array; the result has its shape.
+
+    Raises:
+        ValueError: if the inputs have no such axis.
+
     Example:
 
     >>> LayerNormalization()(ops.convert_to_tensor([[1.0, 1.0]])).tolist()

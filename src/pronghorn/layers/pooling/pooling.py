@@ -86,6 +86,12 @@ class MaxPooling2D(BasePooling):
         name: a name; automatic if None.
         kwargs: those of `Layer`.
 
+    Call arguments:
+        inputs: ``[batch, height, width, channels]``; ``[batch, channels, height, width]`` if the channels come first.
+
+    Raises:
+        ValueError: if an argument is not a positive integer or a pair of them, or if the inputs do not have four axes.
+
     Example:
 
     >>> MaxPooling2D()(ops.ones((1, 6, 6, 2))).shape

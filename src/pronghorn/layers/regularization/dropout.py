@@ -49,6 +49,10 @@ class Dropout(_Random):
     Raises:
         ValueError: if ``rate`` is not between 0 and 1.
 
+    Call arguments:
+        inputs: an array; the result has its shape.
+        training: whether to drop; otherwise the inputs come back as they are.
+
     Example:
 
     >>> Dropout(0.5)(ops.ones((1, 3))).tolist()  # nothing happens outside of training

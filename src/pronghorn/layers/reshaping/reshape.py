@@ -21,6 +21,12 @@ class Flatten(Layer):
         data_format: ``"channels_first"``: the channels are moved to the end first.
         kwargs: those of `Layer`.
 
+    Call arguments:
+        inputs: ``[batch, ...]``; the result has the shape ``[batch, features]``.
+
+    Raises:
+        ValueError: if ``data_format`` is neither of the two.
+
     Example:
 
     >>> Flatten()(ops.ones((2, 3, 4))).shape
@@ -59,6 +65,9 @@ class Reshape(Layer):
     Args:
         target_shape: the shape without the batch; one entry may be -1: what is left over.
         kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: if a sample has another number of elements than ``target_shape``.
 
     Example:
 
@@ -123,6 +132,9 @@ class Permute(Layer):
         dims: for each axis of a sample (the first is 1) which one of the inputs it is.
         kwargs: those of `Layer`.
 
+    Raises:
+        ValueError: if ``dims`` does not hold each axis of a sample once, from 1.
+
     Example:
 
     >>> Permute((2, 1))(ops.ones((2, 3, 4))).shape
@@ -154,6 +166,17 @@ class Permute(Layer):
 
 class RepeatVector(Layer):
     """Each vector ``n`` times, along a new axis.
+
+    Args:
+        n: how often; a positive integer.
+        kwargs: those of `Layer`.
+
+    Call arguments:
+        inputs: ``[batch, features]``; the result has the shape ``[batch, n, features]``.
+
+    Raises:
+        TypeError: if ``n`` is no integer.
+        ValueError: if ``n`` is not positive, or if the inputs do not have two axes.
 
     Example:
 

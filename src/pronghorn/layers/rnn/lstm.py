@@ -116,6 +116,13 @@ class LSTM(CellRNN):
         mask: ``[batch, time]``, False for the steps to skip.
         training: whether to drop.
 
+    Returns:
+        ``[batch, units]``, the output of the last step, or ``[batch, time, units]`` with ``return_sequences``. With
+        ``return_state`` a list: this, and the last states ``[batch, units]``.
+
+    Raises:
+        ValueError: if ``units`` is no positive integer, or if the inputs do not have three axes.
+
     Example:
 
     >>> LSTM(4)(ops.ones((2, 5, 3))).shape

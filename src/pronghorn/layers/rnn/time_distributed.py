@@ -20,6 +20,9 @@ class TimeDistributed(Wrapper):
         layer: the layer.
         kwargs: those of `Layer`.
 
+    Raises:
+        ValueError: if ``layer`` is no layer.
+
     Example:
 
     >>> from pronghorn import layers
