@@ -30,8 +30,8 @@ _HEAD = """\
 # Which names of Keras 3 are there
 
 Made by `python docs/make_compatibility.py` from the code; do not edit. The names are the {count} public ones of Keras
-3.15.1. *There*: it behaves as Keras documents it. *Partly*: what is missing is said. *Not*: using it raises an error
-that says what to use instead, and so does this page.
+3.15.1. *There*: it behaves as Keras documents it. *Partly*: the page says what is missing. *Not*: using it raises an
+error that says what to use instead, and so does this page.
 """
 
 #: What Keras adds in 3.16 and we have; then what we have not.
@@ -69,27 +69,30 @@ _NEWER = f"## Names of Keras 3.16\n\n{textwrap.fill(_WORDS, 120, break_long_word
 
 _NUMBERS = """## Numbers
 
-Results and gradients are those of Keras on JAX up to rounding, with NaN, infinities, zeros of both signs, ties and
-kinks. Where they are not, that is meant:
+Results and gradients are those of Keras on JAX up to rounding. This includes NaN, infinities, zeros of both signs, ties
+and kinks. The exceptions are on purpose:
 
-- Numbers too small for a normal float are kept, which JAX makes zero; `tanh`, `sin` and their like of float64 are
-  float64, and float32 in Keras on JAX; the sigmoid of a float16 below -11.1 is what a float16 can hold, and 0 in JAX.
-- Where `relu` meets NaN its gradient is what comes back to it, and 0 in JAX. A max-pool's gradient goes to the first
-  NaN of a window; in JAX to an element that depends on where the NaN stands.
-- `argmax`, `argmin`, `top_k` and sorting take -0.0 and 0.0 for equal, as NumPy does. (`max`, `maximum`, max-pools and
-  the like give 0.0 of the two, and the minima -0.0, as in JAX and at any number of elements.)
-- The gradient of `power(0, 0)` to its base is 0, NaN in JAX; of `logaddexp` with one infinite operand 1 and 0; of
-  `mod` the exact whole quotient, where JAX takes the rounded one.
-- Sparse categorical cross-entropy looks at the true class alone: a logit of minus infinity elsewhere leaves the loss
-  finite, and makes it NaN in JAX. Binary cross-entropy of logits is infinite where a target is, and NaN in JAX.
-- Of an axis without elements a transposed convolution makes as many as `compute_output_shape` says, and more in JAX.
-- Evaluating a `Distiller` with losses of features leaves the student as it is, where Keras's batch normalization takes
-  the batches in; a loss of features that names a layer of the student alone compares it with the teacher's outputs.
-- The rows of `sparsemax` sum to one.
+- Pronghorn keeps numbers that are too small for a normal float; JAX makes them zero. `tanh`, `sin` and the like of
+  float64 are float64; in Keras on JAX they are float32. The sigmoid of a float16 below -11.1 is the nearest float16;
+  in JAX it is 0.
+- The gradient of `relu` at NaN is the incoming gradient; in JAX it is 0. A max-pool's gradient goes to the first NaN of
+  a window; in JAX it goes to an element that depends on the position of the NaN.
+- `argmax`, `argmin`, `top_k` and sorting take -0.0 and 0.0 for equal, as NumPy does. (Of the two, `max`, `maximum`,
+  max-pools and the like give 0.0, and the minima -0.0, as in JAX and for any number of elements.)
+- The gradient of `power(0, 0)` by its base is 0; in JAX it is NaN. The gradients of `logaddexp` with one infinite
+  operand are 1 and 0. The gradient of `mod` uses the exact whole quotient, and JAX's the rounded one.
+- Sparse categorical cross-entropy looks at the true class alone. A logit of minus infinity elsewhere leaves the loss
+  finite; in JAX the loss is NaN. Binary cross-entropy of logits is infinite if a target is; in JAX it is NaN.
+- For an axis without elements, a transposed convolution gives as many elements as `compute_output_shape` says; JAX
+  gives more.
+- Evaluating a `Distiller` with losses of features does not change the student. In Keras, batch normalizations take the
+  batches in. A loss of features that names a layer of the student alone compares it with the teacher's outputs.
+- The rows of `sparsemax` sum to one. `gelu(approximate=False)` is `x / 2 * (1 + erf(x / sqrt(2)))`, as in Keras on
+  TensorFlow and PyTorch: below -4 its last digits cancel.
 - `StringLookup`, `IntegerLookup` and `TextVectorization` give one-hot, multi-hot and count vectors of the layer's float
-  type, as their symbolic results say; Keras's are int64. `Equalization` takes each image of a batch by itself, Keras
-  one histogram for all.
-- What `fit` returns after `BackupAndRestore` has resumed it has the epochs before the interruption, too.
+  type, as their symbolic results say; Keras's are int64. `Equalization` uses one histogram for each image of a batch;
+  Keras uses one for all.
+- After `BackupAndRestore` has resumed a `fit`, its history also has the epochs before the interruption.
 """
 
 

@@ -28,8 +28,7 @@ Found = dict[str, dict[str, list[str]]]
 _HEAD = """\
 # Exporting a model
 
-`model.export(path, format=...)` writes what a model computes in inference into a file that other runtimes run without
-Pronghorn.
+`model.export(path, format=...)` writes a model's inference into a file. Other runtimes run this file without Pronghorn.
 
 | `format=` | what is written | endings | who runs it | extra |
 |---|---|---|---|---|
@@ -63,17 +62,17 @@ x = np.random.default_rng(0).random((5, 28, 28, 1), "float32")
 np.testing.assert_allclose(digit, model.predict(x, verbose=0), atol=1e-5)
 ```
 
-or, for a model in a file, `pronghorn export model.keras model.onnx`, where the ending of the second name tells the
-format (`--format` where it does not). [Engines](engines.md) are a way to run a model on another library without a file.
+For a model in a file, use `pronghorn export model.keras model.onnx`. The ending of the second name tells the format. If
+it does not, pass `--format`. To run a model on another library without a file, see [engines](engines.md).
 
-- **Any number of rows**, also where the model was made of the first batch or with `batch_shape`, and any extent for
-  which `Input` has None: they stay open in the file. A model that asks for one, as in `if x.shape[0] > 3`, is exported
-  for one number: `input_signature=[keras.InputSpec(shape=(8, 28, 28, 1))]`.
-- **What is written**: the call with `training=False`. A file that is there is replaced once the new one is whole, and
-  so is a SavedModel; a folder that holds anything else is left alone.
-- **What cannot be written is named**, layer and primitive with what to use instead, before anything is written. No
-  format takes texts apart. States that are kept between calls, as those of random numbers are, go into a SavedModel
-  alone; strings at the inputs, for `StringLookup`, into a SavedModel and ONNX.
+- **Any number of rows**, also if the model was built from its first batch or with `batch_shape`. Every extent for which
+  `Input` has None stays open in the file, too. A model that asks for such an extent, as in `if x.shape[0] > 3`, is
+  exported for one number: `input_signature=[keras.InputSpec(shape=(8, 28, 28, 1))]`.
+- **What is written**: the call with `training=False`. An existing file or SavedModel is replaced only when the new one
+  is complete. A folder that holds anything else is left alone.
+- **What cannot be written is named** before anything is written: the layer, the primitive, and what to use instead. No
+  format can split texts. States that are kept between calls, such as those of random numbers, can be written only into
+  a SavedModel. Strings at the inputs, for `StringLookup`, can be written into a SavedModel and ONNX.
 
 ## SavedModel
 
@@ -100,9 +99,9 @@ archive.add_endpoint("scores", lambda x: keras.ops.log(model(x)), [keras.InputSp
 archive.write_out("digits")
 ```
 
-An endpoint may assign variables, as a stateful recurrent layer does: they change in what is loaded. The operations are
-TensorFlow's own, with XLA or without. `nextafter`, `lu` and `eig` are not there, and what runs along an open axis
-without an operation of TensorFlow's (`cummax`, `cummin`, a bitwise reduction) is for a number of rows that is known.
+An endpoint may assign variables, as a stateful recurrent layer does. The loaded model then changes its variables. The
+operations are TensorFlow's own, with XLA or without. `nextafter`, `lu` and `eig` are not supported. TensorFlow has no
+operation for `cummax`, `cummin` and bitwise reductions. Along an open axis they need a known number of rows.
 
 ## PyTorch
 
@@ -115,9 +114,9 @@ program(torch.from_numpy(x))  # called as the model is
 
 Trainable weights are the program's parameters, the others its buffers, by their paths: `dense.kernel`. The number of
 rows is its dimension `batch`, from 1 on. A loop over a known number of steps, such as a recurrent layer's, is written
-out step by step; one over an open number is PyTorch's `scan`, and branches and `while` loops are its `cond` and
-`while_loop`. Open sizes of images begin where each convolution and pool finds two places; strides of convolutions over
-them are not there.
+step by step. A loop over an open number is PyTorch's `scan`. Branches and `while` loops are its `cond` and
+`while_loop`. Open sizes of images have a minimum: each convolution and pool must find two places. Convolutions with
+strides are not supported for open sizes.
 
 ## JAX
 
@@ -129,25 +128,26 @@ program.call(x)  # called as the model is; under jax.jit, too
 ```
 
 The weights are in the file, as constants of the program, and the number of rows is its symbol `batch`, from 1 on. Open
-sizes of images begin where each convolution and pool finds a place; strides of convolutions over them are not there.
-`platforms=("cpu", "cuda", "tpu")` writes a program for several kinds of devices; it is `("cpu",)` by default. A model
-with inputs of 64 bits asks for `jax_enable_x64` where it runs. A part of known size cut out of an open axis
-(`dynamic_slice`) is for a number of rows that is known.
+sizes of images have a minimum: each convolution and pool must find one place. Convolutions with strides are not
+supported for open sizes. `platforms=("cpu", "cuda", "tpu")` writes a program for several kinds of devices; it is
+`("cpu",)` by default. A model with inputs of 64 bits needs `jax_enable_x64` where it runs. A slice of known size out of
+an open axis (`dynamic_slice`) needs a known number of rows.
 
 ## ONNX
 
-- **Names**: inputs are called as `Input(name=...)` calls them, or by the keys of a dict; outputs by the layers that
-  make them, or by the keys; weights by their paths, such as `dense/kernel`.
-- **What is written** has what follows from the weights alone computed beforehand. A dense layer is
-  `MatMul` and `Add`, convolutions follow each other in ONNX's own order of axes, a recurrent layer is one `Scan`.
-- **Types** are the model's. bfloat16 is computed in float32 and rounded by casts, since few runtimes have operators of
-  it; its weights take two bytes in the file. onnxruntime has no float64 for convolutions, pooling, `erf`, `tan` and
-  the inverse and hyperbolic functions: such a file is valid, but it does not run there. A float that is cast to an
-  integer type that does not reach it is whatever the runtime makes of it, and so is the maximum of NaNs.
+- **Names**: an input has the name from `Input(name=...)`, or its key in a dict. An output has the name of its layer, or
+  its key. A weight has its path, such as `dense/kernel`.
+- **What is written**: values that depend on the weights alone are computed beforehand. A dense layer is `MatMul` and
+  `Add`. Successive convolutions use ONNX's own order of axes. A recurrent layer is one `Scan`.
+- **Types** are the model's. bfloat16 is computed in float32 and rounded by casts, since few runtimes have operators for
+  it. Its weights take two bytes in the file. onnxruntime has no float64 for convolutions, pooling, `erf`, `tan` and the
+  inverse and hyperbolic functions: such a file is valid, but does not run there. Two results depend on the runtime: a
+  float that is cast to an integer type out of its range, and the maximum of NaNs.
 - **Not there**: random numbers, matrix factorisations, `lgamma`, `digamma` and `erfinv`, complex inputs and outputs,
-  states that are kept between calls, texts. A model that begins with `StringLookup` takes strings in the file, too.
-- **The opset** is {opset}; `opset_version=` chooses another, from {oldest} on. Files are checked by ONNX's own checker,
-  and hold up to 2 GB of weights.
+  states that are kept between calls, splitting texts. A model that begins with `StringLookup` takes strings in the
+  file, too.
+- **The opset** is {opset}; `opset_version=` chooses another, from {oldest} on. Files are checked by ONNX's own checker. They
+  hold up to 2 GB of weights.
 
 ## Layers
 

@@ -19,7 +19,7 @@ _RAGGED = (
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
 _FLASH = "recorded; the compiler decides how attention is computed"
-_ONE_DEVICE = "there is one device, the CPU"
+_ONE_DEVICE = "our own engine has one device, the CPU; another engine has those of its library"
 
 #: Name without "keras." to what is missing.
 PARTLY: dict[str, str] = {
