@@ -146,8 +146,8 @@ an open axis (`dynamic_slice`) needs a known number of rows.
 - **Not there**: random numbers, matrix factorisations, `lgamma`, `digamma` and `erfinv`, complex inputs and outputs,
   states that are kept between calls, splitting texts. A model that begins with `StringLookup` takes strings in the
   file, too.
-- **The opset** is {opset}; `opset_version=` chooses another, from {oldest} on. Files are checked by ONNX's own checker. They
-  hold up to 2 GB of weights.
+- **The opset** is {opset}; `opset_version=` chooses another, from {oldest} on. Files are checked by ONNX's own checker.
+  They hold up to 2 GB of weights.
 
 ## Layers
 
