@@ -38,9 +38,9 @@ class CallbackList(Callback):
     Attributes:
         callbacks: the callbacks, in the order of calling: as given, but `BackupAndRestore` after those that it backs
             up.
-        has_train_batch_hooks, has_test_batch_hooks, has_predict_batch_hooks: whether any callback wants to hear of
+        has_train_batch_hooks, has_test_batch_hooks, has_predict_batch_hooks: whether any callback has hooks for
             single steps; a loop need not call the batch methods where none does.
-        watches_predictions: whether any but a progress bar wants to hear of single steps of `predict`.
+        watches_predictions: whether any but a progress bar has hooks for single steps of `predict`.
 
     Raises:
         TypeError: for an entry that is no callback.

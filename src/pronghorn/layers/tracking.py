@@ -124,7 +124,7 @@ class Tracker:
 
 
 class _Tracked(tree.Container):
-    """A container whose entries belong to a layer, which is told of what comes and goes."""
+    """A container whose entries belong to a layer. The layer is notified when entries are added or removed."""
 
     tracker: Tracker | None = None
 

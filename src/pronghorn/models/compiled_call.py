@@ -138,7 +138,7 @@ class CallsOfVersion:
     def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family, bool]:
         """Count a call; what compiles such calls, and whether there were enough of them with these extents."""
         for known in (self._counts, self._failures, self.steps):
-            if len(known) >= MOST_REMEMBERED:  # of extents that are ever others
+            if len(known) >= MOST_REMEMBERED:  # if extents keep changing
                 known.clear()
         count = self._counts[key] = self._counts.get(key, 0) + 1
         family = self._families.get((batch.kind, training))

@@ -1,4 +1,4 @@
-"""`Model.quantize`: which layers of a model are quantized, and what is told of it."""
+"""`Model.quantize`: which layers of a model are quantized, and the report of that."""
 
 from __future__ import annotations
 

@@ -443,7 +443,7 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
 @symbolic_aware
 def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
-    """The results of joining ever more elements with an associative function, in a logarithmic number of steps.
+    """Cumulative results of an associative function, in a logarithmic number of steps.
 
     Args:
         f: ``f(a, b) -> c`` of whole slices along ``axis``.

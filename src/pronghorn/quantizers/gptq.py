@@ -15,7 +15,7 @@ from pronghorn.quantizers.affine import Grid, QuantizedMatrix, nearest
 from pronghorn.quantizers.calibrated import CalibratedConfig
 from pronghorn.utils.arguments import is_integer, is_number
 
-#: So many inputs are rounded before those behind them are told; scales of groups are from before.
+#: How many inputs are rounded before their errors change the later inputs; the scales of groups are computed before.
 BLOCK = 128
 
 

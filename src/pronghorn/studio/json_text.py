@@ -1,4 +1,4 @@
-"""What pages are told, as JSON: it has no NaN and no infinities, so those become null."""
+"""Messages to pages, as JSON: it has no NaN and no infinities, so those become null."""
 
 from __future__ import annotations
 

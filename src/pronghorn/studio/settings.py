@@ -89,7 +89,7 @@ class Settings:
 
 
 def _usual_rate(optimizer: str) -> float | None:
-    """The step size of an optimizer that is not told one; None for a name of no optimizer."""
+    """The default step size of an optimizer; None for a name of no optimizer."""
     kind = getattr(optimizers, optimizer, None)
     rate = kind().get_config().get("learning_rate") if isinstance(kind, type) else None
     return float(f"{rate:.6g}") if isinstance(rate, int | float) else None

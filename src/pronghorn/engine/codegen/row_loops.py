@@ -57,7 +57,7 @@ class RowBlocks:
     Attributes:
         symbol: the name of the number of rows.
         row_bytes: by memory that has rows, what one of them takes.
-        cycles: of all steps for one row, in the rough.
+        cycles: a rough figure for all steps of one row.
     """
 
     symbol: str

@@ -1,7 +1,7 @@
 """The costs that several modules compare, and the sizes that stand in for unknown ones in such comparisons.
 
 A constant that serves one module's decision alone stands in that module.
-Cycles are those of one core, in the rough: they decide what is worth sharing or storing. Unless said otherwise they
+Cycles are rough figures for one core. They decide what is worth sharing or storing. Unless said otherwise they
 were measured with ``bench/kernels.py`` and ``bench/scaling.py`` on two cores of an Intel Emerald Rapids with AVX-512.
 The model of a register tile, in its own units, and the limits that follow from it stand in `codegen.contraction`; what
 a machine has (lanes, registers, caches) in `runtime.host.Target`.

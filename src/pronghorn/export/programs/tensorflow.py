@@ -170,7 +170,7 @@ def _arguments(found: Inference, arguments: tuple[Any, ...], tables: Sequence[Ca
 
 
 def _described(found: Inference, name: str) -> tf.TensorSpec:
-    """What TensorFlow is told of an input."""
+    """The description of an input for TensorFlow."""
     if name in found.strings:
         shape, dtype = found.strings[name], "string"
     else:

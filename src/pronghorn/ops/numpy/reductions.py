@@ -252,7 +252,7 @@ def _arg(prim: Any, x: Any, axis: int | None, keepdims: bool) -> Tensor:
 # -- cumulative -------------------------------------------------------------------------------------------------------
 @symbolic_aware
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The sums of ever more elements along ``axis``, or of the flattened array.
+    """Cumulative sums along ``axis``, or over the flattened array.
 
     >>> cumsum([1, 2, 3]).numpy()
     array([1, 3, 6], dtype=int32)
@@ -262,7 +262,7 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
 
 @symbolic_aware
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The products of ever more elements along ``axis``, or of the flattened array.
+    """Cumulative products along ``axis``, or over the flattened array.
 
     >>> cumprod([1, 2, 3, 4]).numpy()
     array([ 1,  2,  6, 24], dtype=int32)
@@ -410,7 +410,7 @@ def _nanarg(arg: Any, value: float, x: Any, axis: int | None, keepdims: bool) ->
 
 @symbolic_aware
 def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The sums of ever more elements along ``axis``, NaN taken as 0.
+    """Cumulative sums along ``axis``; a NaN counts as 0.
 
     >>> nancumsum([2.0, float("nan"), 3.0]).numpy()
     array([2., 2., 5.], dtype=float32)
@@ -420,7 +420,7 @@ def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
 
 @symbolic_aware
 def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The products of ever more elements along ``axis``, NaN taken as 1.
+    """Cumulative products along ``axis``; a NaN counts as 1.
 
     >>> nancumprod([2.0, float("nan"), 3.0]).numpy()
     array([2., 2., 6.], dtype=float32)

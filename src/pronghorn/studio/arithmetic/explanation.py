@@ -1,4 +1,4 @@
-"""What is told of one value of a layer."""
+"""The explanation of one value of a layer."""
 
 from __future__ import annotations
 
