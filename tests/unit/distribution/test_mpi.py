@@ -80,7 +80,7 @@ class News:
 
 
 @pytest.mark.parametrize("number", [28, 13])
-def test_what_goes_wrong_in_the_process_that_writes_is_told_on_all(monkeypatch, number):
+def test_an_error_of_the_process_that_writes_is_raised_in_all(monkeypatch, number):
     news = News()
     monkeypatch.setattr(processes._State, "processes", processes.Processes(2, 0, None, news))
     with pytest.raises(OSError, match="full"), together.written_by_first("a.keras"):
@@ -88,7 +88,7 @@ def test_what_goes_wrong_in_the_process_that_writes_is_told_on_all(monkeypatch, 
     with together.written_by_first("b.keras"):
         pass
     monkeypatch.setattr(processes._State, "processes", processes.Processes(2, 1, None, news))
-    told = pytest.raises(OSError, match=r"the disk is full.*process 0 says")
+    told = pytest.raises(OSError, match=r"the disk is full.*error of process 0")
     with told as found, together.written_by_first("a.keras"):
         pass
     assert found.value.errno == number

@@ -118,7 +118,7 @@ class LSTM(CellRNN):
 
     Returns:
         ``[batch, units]``, the output of the last step, or ``[batch, time, units]`` with ``return_sequences``. With
-        ``return_state`` a list: this, and the last states ``[batch, units]``.
+        ``return_state`` a tuple: this, and the last states ``[batch, units]``.
 
     Raises:
         ValueError: if ``units`` is no positive integer, or if the inputs do not have three axes.
