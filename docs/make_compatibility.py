@@ -87,8 +87,7 @@ and kinks. The exceptions are on purpose:
   gives more.
 - Evaluating a `Distiller` with losses of features does not change the student. In Keras, batch normalizations take the
   batches in. A loss of features that names a layer of the student alone compares it with the teacher's outputs.
-- The rows of `sparsemax` sum to one. `gelu(approximate=False)` is `x / 2 * (1 + erf(x / sqrt(2)))`, as in Keras on
-  TensorFlow and PyTorch: below -4 its last digits cancel.
+- The rows of `sparsemax` sum to one.
 - `StringLookup`, `IntegerLookup` and `TextVectorization` give one-hot, multi-hot and count vectors of the layer's float
   type, as their symbolic results say; Keras's are int64. `Equalization` uses one histogram for each image of a batch;
   Keras uses one for all.

@@ -87,6 +87,12 @@ served = loaded.signatures["serving_default"]
 served(image=x)["output_0"]  # by the names of the inputs, and those of the outputs
 ```
 
+Without TensorFlow, scripts that run under `pronghorn run` can write a folder of Pronghorn's own: by `tf.saved_model.save`,
+or by `model.export` if the script imports TensorFlow. `tf.saved_model.load` reads it there and in other processes. It
+holds the variables, and the graph of each `tf.function` for the arguments that its `input_signature` describes or that
+it was called with. The folder is data: nothing in it runs before one of its functions is called. TensorFlow cannot read
+it, and TensorFlow's SavedModels cannot be read there.
+
 Weights are variables of the SavedModel, in `variables`, `trainable_variables` and `non_trainable_variables`. Results
 that are a dict keep their keys in the signature. `keras.export.ExportArchive` writes several functions and their
 variables, each with a signature of its own:
@@ -142,7 +148,8 @@ an open axis (`dynamic_slice`) needs a known number of rows.
 - **Types** are the model's. bfloat16 is computed in float32 and rounded by casts, since few runtimes have operators for
   it. Its weights take two bytes in the file. onnxruntime has no float64 for convolutions, pooling, `erf`, `tan` and the
   inverse and hyperbolic functions: such a file is valid, but does not run there. Two results depend on the runtime: a
-  float that is cast to an integer type out of its range, and the maximum of NaNs.
+  float that is cast to an integer type out of its range, and the maximum of NaNs. ONNX has `erf` only. So `erfc`, and
+  the exact `gelu` below -4, are computed as the difference from 1 and lose their last digits.
 - **Not there**: random numbers, matrix factorisations, `lgamma`, `digamma` and `erfinv`, complex inputs and outputs,
   states that are kept between calls, splitting texts. A model that begins with `StringLookup` takes strings in the
   file, too.
