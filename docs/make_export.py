@@ -87,11 +87,11 @@ served = loaded.signatures["serving_default"]
 served(image=x)["output_0"]  # by the names of the inputs, and those of the outputs
 ```
 
-Without TensorFlow, scripts that run under `pronghorn run` can write a folder of Pronghorn's own: by `tf.saved_model.save`,
-or by `model.export` if the script imports TensorFlow. `tf.saved_model.load` reads it there and in other processes. It
-holds the variables, and the graph of each `tf.function` for the arguments that its `input_signature` describes or that
-it was called with. The folder is data: nothing in it runs before one of its functions is called. TensorFlow cannot read
-it, and TensorFlow's SavedModels cannot be read there.
+Without TensorFlow, scripts that run under `pronghorn run` can write a folder of Pronghorn's own: by
+`tf.saved_model.save`, or by `model.export` if the script imports TensorFlow. `tf.saved_model.load` reads it there and
+in other processes. It holds the variables, and the graph of each `tf.function` for the arguments that its
+`input_signature` describes or that it was called with. The folder is data: nothing in it runs before one of its
+functions is called. TensorFlow cannot read it, and TensorFlow's SavedModels cannot be read there.
 
 Weights are variables of the SavedModel, in `variables`, `trainable_variables` and `non_trainable_variables`. Results
 that are a dict keep their keys in the signature. `keras.export.ExportArchive` writes several functions and their

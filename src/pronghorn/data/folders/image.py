@@ -10,8 +10,8 @@ import numpy as np
 
 from pronghorn import config, ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.engine.graph.user_code import warn
 from pronghorn.data.folders.jpeg_colors import with_smooth_colors
+from pronghorn.engine.graph.user_code import warn
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _GRAY_SHARES = np.array([9797, 19234, 3737], "int32")  # of 2 ** 15: 0.299, 0.587 and 0.114
