@@ -1,9 +1,14 @@
 """What all tests share."""
 
 import collections
+import contextlib
 import gc
 import os
+import platform
 import signal
+import zlib
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +17,37 @@ os.environ.setdefault("PRONGHORN_DEBUG", "verify")
 
 # KERAS_BACKEND is for the real Keras; in scripts that tests run it would choose our engine.
 os.environ.setdefault("PRONGHORN_BACKEND", "pronghorn")
+
+
+def processor():
+    """What tells processors apart that cannot run each other's code."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() + platform.node()
+    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+
+
+def keep_what_jax_compiles():
+    """Let all processes, and later runs, share what JAX compiles: most of the time of the tests that ask real Keras.
+
+    JAX's own names of the entries tell its versions and options apart; the folder's name does so for the processors.
+    """
+    try:
+        version = metadata.version("jaxlib")
+    except metadata.PackageNotFoundError:
+        return
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    place = Path(caches).expanduser() / "pronghorn-tests" / f"jax-{version}-{zlib.crc32(processor().encode()):08x}"
+    with contextlib.suppress(OSError):  # without a home that can be written to, each process compiles for itself
+        place.mkdir(parents=True, exist_ok=True)
+        if os.access(place, os.W_OK):
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(place))
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")  # thousands of small functions
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+keep_what_jax_compiles()
 
 # Started in the background of a shell, a process and its children ignore Ctrl-C; the tests of interrupts need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
