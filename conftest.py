@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 TIMES = Path(__file__).parent / "tests" / "times.txt"
-COSTLY = 0.3  # seconds of processor time from which on a test is slow
-LISTED = 0.2  # and from which on the table names it
+COSTLY = 0.2  # seconds of processor time from which on a test is slow
+LISTED = 0.1  # and from which on the table names it
 COST = "processor seconds"
 
 
@@ -41,20 +41,20 @@ def mark_costly(items):
     seconds = costs()
     files = defaultdict(list)
     for item in items:
-        files[file_of(item.nodeid)].append(item)
+        if not item.get_closest_marker("slow"):
+            files[file_of(item.nodeid)].append(item)
     for tests in files.values():
         costly = [item for item in tests if seconds.get(item.nodeid, 0) > COSTLY]
-        if len(costly) == len([item for item in tests if not item.get_closest_marker("slow")]):
+        if len(costly) == len(tests):
             costly.sort(key=lambda item: seconds[item.nodeid])
             costly = costly[1:]
         for item in costly:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # after tests/conftest.py, known later, has marked tests; before `-m` chooses
 def pytest_collection_modifyitems(config, items):
     mark_costly(items)
-    yield  # other files mark tests slow, and `-m` chooses
     if leaves_slow_out(config):
         slow = [item for item in items if item.get_closest_marker("slow")]
         if slow:
