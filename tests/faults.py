@@ -29,8 +29,18 @@ SCORES = f"{PROGRAMS}/test_losses_and_metrics_vs_keras.py"
 #: The file below src/pronghorn, what stands there, what stands there instead, and the tests that run.
 FAULTS = [
     # optimizers
-    ("optimizers/adam.py", "momentum.tensor) * (1.0 - self.beta_1)", "momentum.tensor) * (1.0 - self.beta_2)", OPTIMIZERS),
-    ("optimizers/sgd.py", "step = self.momentum * step - gradient", "step = self.momentum * step + gradient", OPTIMIZERS),
+    (
+        "optimizers/adam.py",
+        "momentum.tensor) * (1.0 - self.beta_1)",
+        "momentum.tensor) * (1.0 - self.beta_2)",
+        OPTIMIZERS,
+    ),
+    (
+        "optimizers/sgd.py",
+        "step = self.momentum * step - gradient",
+        "step = self.momentum * step + gradient",
+        OPTIMIZERS,
+    ),
     ("optimizers/rmsprop.py", "spread - ops.square(mean.tensor)", "spread", OPTIMIZERS),
     ("optimizers/lion.py", "mean * self.beta_2 + gradient", "mean * self.beta_1 + gradient", OPTIMIZERS),
     ("optimizers/nadam.py", "+ of_gradient * gradient", "", OPTIMIZERS),
@@ -45,26 +55,96 @@ FAULTS = [
     ("engine/autodiff/rules/elementwise.py", "P.mul(P.mul(g, -0.5)", "P.mul(P.mul(g, 0.5)", RULES),
     ("engine/autodiff/rules/elementwise.py", "P.add(P.mul(y, y), 1.0)", "P.mul(y, y)", RULES),
     ("engine/autodiff/rules/reduction.py", 'reverse=not ctx.params["reverse"]', 'reverse=ctx.params["reverse"]', RULES),
-    ("engine/autodiff/rules/reduction.py", "P.div(g, count)", "g", f"{RULES} {UNIT}/engine/compiler/test_extremum_gradients.py"),
+    (
+        "engine/autodiff/rules/reduction.py",
+        "P.div(g, count)",
+        "g",
+        f"{RULES} {UNIT}/engine/compiler/test_extremum_gradients.py",
+    ),
     ("engine/autodiff/rules/indexing.py", "_clipped(indices, x.shape[axis]), g", "indices, g", RULES),
-    ("engine/autodiff/rules/linalg.py", "P.ge(_row_minus_column(x), 1 if strictly else 0)", "P.ge(_row_minus_column(x), 0)", RULES),
+    (
+        "engine/autodiff/rules/linalg.py",
+        "P.ge(_row_minus_column(x), 1 if strictly else 0)",
+        "P.ge(_row_minus_column(x), 0)",
+        RULES,
+    ),
     # kernels
-    ("engine/codegen/pooling.py", 'fb.op("or", flags, greater, first_nan)', "greater", f"{UNIT}/engine/compiler/test_pooling_stages.py"),
-    ("engine/codegen/cumulative.py", 'if op in ("add", "max") else "and"', 'if op == "add" else "and"', f"{CODEGEN}/test_cumulative.py {BACKENDS}/test_llvm.py"),
-    ("engine/codegen/sorting.py", "literal(-1, ty), ordered)", "literal(0, ty), ordered)", f"{CODEGEN}/test_sorting.py {BACKENDS}/test_llvm.py"),
-    ("engine/codegen/integers.py", "literal(bits - 1, ty))", "literal(0, ty))", f"{BACKENDS}/test_llvm.py {CODEGEN}/test_elementwise.py"),
-    ("engine/codegen/rounding.py", 'm.cmp("ogt", whole, x), m.sub(whole, 1.0)', 'm.cmp("ogt", whole, x), m.sub(whole, 0.0)', f"{CODEGEN}/test_elementwise.py {BACKENDS}/test_llvm.py"),
+    (
+        "engine/codegen/pooling.py",
+        'fb.op("or", flags, greater, first_nan)',
+        "greater",
+        f"{UNIT}/engine/compiler/test_pooling_stages.py",
+    ),
+    (
+        "engine/codegen/cumulative.py",
+        'if op in ("add", "max") else "and"',
+        'if op == "add" else "and"',
+        f"{CODEGEN}/test_cumulative.py {BACKENDS}/test_llvm.py",
+    ),
+    (
+        "engine/codegen/sorting.py",
+        "literal(-1, ty), ordered)",
+        "literal(0, ty), ordered)",
+        f"{CODEGEN}/test_sorting.py {BACKENDS}/test_llvm.py",
+    ),
+    (
+        "engine/codegen/integers.py",
+        "literal(bits - 1, ty))",
+        "literal(0, ty))",
+        f"{BACKENDS}/test_llvm.py {CODEGEN}/test_elementwise.py",
+    ),
+    (
+        "engine/codegen/rounding.py",
+        'm.cmp("ogt", whole, x), m.sub(whole, 1.0)',
+        'm.cmp("ogt", whole, x), m.sub(whole, 0.0)',
+        f"{CODEGEN}/test_elementwise.py {BACKENDS}/test_llvm.py",
+    ),
     # layers
-    ("layers/normalization/batch_normalization.py", "self._move(self.moving_variance, batch_variance, self.momentum)", "self._move(self.moving_variance, batch_variance, self.renorm_momentum)", f"{LAYERS} {UNIT}/layers"),
-    ("layers/normalization/batch_normalization.py", "weights * ops.square(x - mean)", "ops.square(x - mean)", f"{LAYERS} {UNIT}/layers {PROGRAMS}/test_masks_vs_keras.py"),
-    ("layers/attention/attention.py", "scores * self.scale", "scores + self.scale", f"{LAYERS} {UNIT}/layers/test_attention.py"),
-    ("layers/merging/dot.py", "ops.normalize(y, axis=b)", "ops.normalize(y, axis=a)", f"{LAYERS} {UNIT}/layers/test_merging.py"),
-    ("initializers/random.py", '(1.0, "fan_avg", "uniform")', '(1.0, "fan_in", "uniform")', f"{UNIT}/initializers {UNIT}/layers"),
+    (
+        "layers/normalization/batch_normalization.py",
+        "self._move(self.moving_variance, batch_variance, self.momentum)",
+        "self._move(self.moving_variance, batch_variance, self.renorm_momentum)",
+        f"{LAYERS} {UNIT}/layers",
+    ),
+    (
+        "layers/normalization/batch_normalization.py",
+        "weights * ops.square(x - mean)",
+        "ops.square(x - mean)",
+        f"{LAYERS} {UNIT}/layers {PROGRAMS}/test_masks_vs_keras.py",
+    ),
+    (
+        "layers/attention/attention.py",
+        "scores * self.scale",
+        "scores + self.scale",
+        f"{LAYERS} {UNIT}/layers/test_attention.py",
+    ),
+    (
+        "layers/merging/dot.py",
+        "ops.normalize(y, axis=b)",
+        "ops.normalize(y, axis=a)",
+        f"{LAYERS} {UNIT}/layers/test_merging.py",
+    ),
+    (
+        "initializers/random.py",
+        '(1.0, "fan_avg", "uniform")',
+        '(1.0, "fan_in", "uniform")',
+        f"{UNIT}/initializers {UNIT}/layers",
+    ),
     # files and callbacks
     ("saving/safetensors_store.py", '"I16": np.dtype("int16")', '"I16": np.dtype("uint16")', f"{UNIT}/saving"),
-    ("saving/safetensors_store.py", "np.ascontiguousarray(value).reshape(np.shape(value))", "np.asarray(value)", f"{UNIT}/saving"),
-    ("callbacks/early_stopping.py", "self.wait >= self.patience", "self.wait > self.patience", f"{UNIT}/callbacks src/pronghorn/callbacks"),
-]  # fmt: skip
+    (
+        "saving/safetensors_store.py",
+        "np.ascontiguousarray(value).reshape(np.shape(value))",
+        "np.asarray(value)",
+        f"{UNIT}/saving",
+    ),
+    (
+        "callbacks/early_stopping.py",
+        "self.wait >= self.patience",
+        "self.wait > self.patience",
+        f"{UNIT}/callbacks src/pronghorn/callbacks",
+    ),
+]
 
 
 def copied(place: Path) -> None:

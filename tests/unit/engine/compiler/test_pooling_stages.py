@@ -251,7 +251,8 @@ def test_the_first_of_equal_values_and_the_first_nan_win():
     traced = trace(pooled, avals)
     x, w, b = (np.round(2 * a) for a in arrays())  # so that sums are exact in any order
     x[:, 4:, :, :] = 1.0  # equal values in whole windows
-    x[0, 0, 1, 0] = np.nan
+    x[0, 0, 1, 0] = np.nan  # the first element of a window
+    x[1, 2, 3, 0] = np.nan  # and elements after numbers
     for got, expected in zip(Executable(traced)(x, w, b), run(traced.graph, [x, w, b])):
         np.testing.assert_array_equal(got, expected)
 
