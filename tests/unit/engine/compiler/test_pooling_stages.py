@@ -240,15 +240,18 @@ def test_pooling_runs_in_the_convolution():
     assert not fusion.written
 
 
-def test_the_first_of_equal_values_and_the_first_nan_win():
+@pytest.mark.parametrize("fused", [True, False])
+def test_the_first_of_equal_values_and_the_first_nan_win(fused):
     def pooled(x, w, b):
         y = ops.conv(x, w, 1, "valid") + b
         window = {"window": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1,) * 4}
-        y = y[:, :8, :8]
+        y = y if fused else y[:, :8, :8]  # what is cut is pooled by a kernel of its own
         return [P.window_max(y, **window), P.window_argmax(y, **window)]
 
     avals = [Aval(a.shape, "float32") for a in arrays()]
     traced = trace(pooled, avals)
+    kernels = lower(rewrite(traced.graph, host_target()), host_target()).kernels
+    assert any(isinstance(k, ContractionKernel) and k.pool is not None for k in kernels) == fused
     x, w, b = (np.round(2 * a) for a in arrays())  # so that sums are exact in any order
     x[:, 4:, :, :] = 1.0  # equal values in whole windows
     x[0, 0, 1, 0] = np.nan  # the first element of a window
