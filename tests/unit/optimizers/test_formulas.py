@@ -6,8 +6,8 @@ import pytest
 import pronghorn
 
 RATE, EPSILON = 0.1, 1e-7
-WEIGHTS = np.array([1.0, -2.0, 0.5])
-GRADIENTS = np.array([[0.3, -0.2, 0.05], [-0.1, -0.4, 0.2], [0.5, 0.1, -0.3]])
+WEIGHTS = np.array([1.0, -2.0, 0.5, 0.3])
+GRADIENTS = np.array([[0.3, -0.2, 0.05, 1.0], [-0.1, -0.4, 0.2, -0.7], [0.5, 0.1, -0.3, 0.01]])
 
 
 def averaged(mean, value, kept):
@@ -95,7 +95,7 @@ def adadelta(steps, w, rho):
         ("Adam", adam, {"beta_1": 0.8, "beta_2": 0.6}, {"amsgrad": True, "epsilon": EPSILON}),
         ("Adamax", adamax, {"beta_1": 0.8, "beta_2": 0.9}, {"epsilon": EPSILON}),
         ("Nadam", nadam, {"beta_1": 0.8, "beta_2": 0.9}, {"epsilon": EPSILON}),
-        ("Lion", lion, {"beta_1": 0.5, "beta_2": 0.99}, {}),
+        ("Lion", lion, {"beta_1": 0.9, "beta_2": 0.5}, {}),
         ("Adagrad", adagrad, {"initial_accumulator_value": 0.2}, {"epsilon": EPSILON}),
         ("Adadelta", adadelta, {"rho": 0.8}, {"epsilon": EPSILON}),
     ],
