@@ -29,3 +29,10 @@ def test_an_input_without_a_mask_is_valid(name, expected):
     y = getattr(layers, name)()([_masked([3, 9], [True, False]), ops.array([[[5.0], [5.0]]])])
     np.testing.assert_array_equal(y.numpy().ravel(), expected)
     assert y._keras_mask is None
+
+
+def test_cosines_over_another_axis_of_each():
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 4)), np.random.default_rng(1).normal(size=(2, 5, 3))
+    lengths = np.linalg.norm(x, axis=1)[:, :, None] * np.linalg.norm(y, axis=2)[:, None, :]
+    cosines = layers.Dot(axes=(1, 2), normalize=True)([ops.array(x, "float32"), ops.array(y, "float32")])
+    np.testing.assert_allclose(cosines.numpy(), np.einsum("bij,bki->bjk", x, y) / lengths, rtol=1e-5, atol=1e-6)
