@@ -8,6 +8,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers
+from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
@@ -60,6 +61,38 @@ def test_damaged_safetensors(tmp_path):
         path.write_bytes(bad)
         with pytest.raises(ValueError, match="safetensors"):
             model.load_weights(path)
+
+
+DTYPES = (
+    *(
+        "bool",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+    ),
+    *("complex64", ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2),
+)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_every_type_in_a_safetensors_file(dtype, order, tmp_path):
+    bits = np.random.default_rng(0).integers(0, 2, 6) if dtype == "bool" else np.array([1, 2, 3, 4, 120, -4])
+    array = np.array(bits.reshape(2, 3).astype(dtype), order=order)
+    with SafetensorsWriter(tmp_path / "w.safetensors") as writer:
+        writer.make("layers/dense")["0"] = array
+    with SafetensorsReader(tmp_path / "w.safetensors") as reader:
+        read = reader.get("layers/dense")["0"]
+    assert read.dtype == array.dtype
+    assert read.tobytes() == array.tobytes()
 
 
 def test_other_weights_in_a_safetensors_file(tmp_path):
