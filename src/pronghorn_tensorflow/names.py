@@ -62,7 +62,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "program.checks": "Assert assert_equal assert_greater assert_less assert_rank",
         "program.objects": "Module TensorArray numpy_function py_function",
         "rows.sparse": "SparseTensor",
-        "rows.more_sparse": "edit_distance",
+        "rows.sparse_functions": "edit_distance",
         "nn.blocks": (
             "batch_to_space broadcast_dynamic_shape broadcast_static_shape shape_n space_to_batch "
             "space_to_batch_nd:space_to_batch strided_slice timestamp tuple:tensors unique_with_counts"
@@ -224,7 +224,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "sparse": {
         "rows.sparse": "SparseTensor from_dense reduce_sum reorder sparse_dense_matmul to_dense",
-        "rows.more_sparse": (
+        "rows.sparse_functions": (
             "add concat expand_dims eye fill_empty_rows map_values maximum minimum reduce_max reset_shape reshape "
             "retain slice:slice_of softmax split to_indicator transpose"
         ),
@@ -344,7 +344,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "sysconfig": {"program.functions": "get_build_info"},
     "ragged": {
         "rows.ragged": "boolean_mask constant map_flat_values range:arange stack",
-        "rows.more_ragged": "row_splits_to_segment_ids segment_ids_to_row_splits stack_dynamic_partitions",
+        "rows.ragged_functions": "row_splits_to_segment_ids segment_ids_to_row_splits stack_dynamic_partitions",
     },
     "strings": {
         "strings.basic": (

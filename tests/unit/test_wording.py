@@ -28,7 +28,7 @@ def test_extents_that_are_not_known_are_written_as_they_are():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: keras.Sequential([layers.Dense(1)]).get_layer(index=3), "has 1 layer"),
+        (lambda: keras.Sequential([layers.Dense(1)]).get_layer(index=3), "1 layer."),
         (lambda: ops.reshape(ops.ones(1), (2,)), "has 1 element,"),
         (lambda: ops.sum(ops.ones(2), axis=3), "with 1 axis has"),
         (lambda: ops.matmul(ops.ones((2, 1)), ops.ones((2, 2))), "has 1 element,"),

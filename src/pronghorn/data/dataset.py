@@ -18,9 +18,9 @@ from pronghorn._wording import counted
 from pronghorn.data import storing
 from pronghorn.data.batching import checked_size, gathered, padded_elements, ragged
 from pronghorn.data.element import as_element, as_plain
+from pronghorn.data.gathering import GatheringSteps
 from pronghorn.data.kept import Kept, from_file, read_ahead
 from pronghorn.data.lazy import Lazy, LazyBatch, Made, Mapped
-from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.names import NamesNearest
 from pronghorn.data.structure import (
     array,
@@ -49,7 +49,7 @@ AUTOTUNE = -1
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
 
 
-class Dataset(MoreSteps, NamesNearest):
+class Dataset(GatheringSteps, NamesNearest):
     """A data set: elements that are arrays, or tuples and dicts of arrays, in an order.
 
     Args:

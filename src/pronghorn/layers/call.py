@@ -90,11 +90,6 @@ class Parameters:
         return flat
 
 
-@functools.lru_cache(maxsize=4096)
-def _parameters_of_function(fn: Callable[..., Any]) -> Parameters:
-    return Parameters(fn)
-
-
 def parameters_of(method: Callable[..., Any]) -> Parameters:
     """The `Parameters` of a bound method."""
     function = getattr(method, "__func__", None)

@@ -193,10 +193,6 @@ class WeightsReader:
         """
         return total_bytes(self._file, self.shown_as)
 
-    def has_any(self) -> bool:
-        """Return whether the file has the layout of weights files: objects with ``vars`` groups."""
-        return any(name in self._file for name in ("vars", "layers", "_layer_checkpoint_dependencies"))
-
     def is_legacy(self) -> bool:
         """Return whether the file has the older layout, of `model.save_weights("....h5")` in Keras 2."""
         return "layer_names" in self._file.attrs or "model_weights" in self._file

@@ -15,7 +15,7 @@ from pronghorn.data.ragged import RaggedTensor, elementwise, map_flat_values, ta
 from pronghorn.data.row_parts import joined
 from pronghorn.engine.graph.dtypes import is_integer, limits
 from pronghorn_tensorflow.printing.print import tf_print
-from pronghorn_tensorflow.rows.more_ragged import axis_of, map_fn, softmax, squeeze, tile
+from pronghorn_tensorflow.rows.ragged_functions import axis_of, map_fn, softmax, squeeze, tile
 from pronghorn_tensorflow.rows.sparse import SparseTensor
 
 __all__ = ["constant", "map_flat_values", "with_ragged"]

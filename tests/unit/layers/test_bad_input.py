@@ -37,7 +37,7 @@ def layer_of(function):
 
 CASES = {
     "wrong rank": (lambda: layers.Conv2D(4, 3)(Input((8, 8))), "conv2d.*with 4 axes.*one with 3.*None, 8, 8.*channels"),
-    "wrong channels": (lambda: _built_dense()(np.ones((2, 5))), r"'head'.*\(2, 5\).*value 4.*new layer"),
+    "wrong channels": (lambda: _built_dense()(np.ones((2, 5))), r"'head'.*\(2, 5\).*extent 4.*new layer"),
     "batch in input_shape": (
         lambda: Sequential([layers.Conv2D(4, 3, input_shape=(54000, 28, 28, 1))]),
         r"batch axis.*input_shape=\(28, 28, 1\)",
@@ -54,7 +54,7 @@ CASES = {
         lambda: Sequential([Input((4, 3)), layers.Flatten()])(np.ones((4, 3))),
         r"x\[None\] for a single sample",
     ),
-    "channels first": (lambda: _built_conv()(np.ones((2, 3, 8, 8))), r"axis -1.*value 3.*moveaxis\(x, 1, -1\)"),
+    "channels first": (lambda: _built_conv()(np.ones((2, 3, 8, 8))), r"extent 3.*axis -1.*moveaxis\(x, 1, -1\)"),
     "no super().__init__()": (lambda: Sequential([Forgetful()])(np.ones((2, 3))), r"Forgetful.*super\(\).__init__\(\)"),
     "values asked for in call": (lambda: layer_of(np.sin)(Input((3,))), "not known while.*in peek.*ops"),
     "arrays as a model": (lambda: Model(np.ones((2, 3)), np.ones((2, 1))), "symbolic.*Input.*ndarray, ndarray"),

@@ -155,11 +155,8 @@ def test_pictures(tmp_path):
     image.fromarray(pixels).resize((60, 40)).save(tmp_path / "a.jpg")
     stored = io.read_file(str(tmp_path / "a.jpg"))
     expected = np.asarray(image.open(tmp_path / "a.jpg"))
-    assert (np.asarray(io.decode_jpeg(stored)) == expected).all() and io.decode_jpeg(stored, channels=1).shape == (
-        40,
-        60,
-        1,
-    )
+    assert (np.asarray(io.decode_jpeg(stored, dct_method="INTEGER_ACCURATE")) == expected).all()  # Pillow's own
+    assert io.decode_jpeg(stored, channels=1).shape == (40, 60, 1)
     assert io.decode_jpeg(stored, ratio=2).shape == (20, 30, 3)
     odd = io.encode_jpeg(pixels[:17, :15])
     assert [tuple(io.decode_jpeg(odd, ratio=n).shape[:2]) for n in (1, 2, 4, 8)] == [(17, 15), (9, 8), (5, 4), (3, 2)]

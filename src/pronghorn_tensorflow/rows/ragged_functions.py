@@ -1,4 +1,4 @@
-"""More of `tf.ragged`, and of functions that take rows of different lengths, for `pronghorn run`."""
+"""Functions of `tf.ragged`, and others that take rows of different lengths, for `pronghorn run`."""
 
 from __future__ import annotations
 

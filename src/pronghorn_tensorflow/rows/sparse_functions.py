@@ -1,4 +1,4 @@
-"""More of `tf.sparse`, and `tf.edit_distance`, for `pronghorn run`: functions of values that are known."""
+"""Functions of `tf.sparse`, and `tf.edit_distance`, for `pronghorn run`: functions of values that are known."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pronghorn.data.dataset import Dataset
 
 
-class MoreSteps:
+class GatheringSteps:
     """See `Dataset`."""
 
     _length: float | None

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pronghorn_tensorflow.rows.more_sparse import reduce_max
 from pronghorn_tensorflow.rows.sparse import SparseTensor
+from pronghorn_tensorflow.rows.sparse_functions import reduce_max
 
 
 @pytest.mark.parametrize(
