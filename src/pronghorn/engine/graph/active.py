@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pronghorn.engine.graph.libraries import ForeignArrays
     from pronghorn.engine.graph.trace import Trace
 
 
@@ -22,10 +23,7 @@ class _State(threading.local):
         self.scopes: list[str] = []
         self.is_mapping = False
         self.watch: Callable[[], None] | None = None  # called for each primitive that is traced
-        # Makes an input of the function that is traced of another library's array; None for what is no such array. Its
-        # `keep` takes lists whose traced tensors are to be that library's arrays afterwards; its `array_of`,
-        # `numbers_of`, `while_loop` and `fori_loop` are for code that wants values in the middle.
-        self.foreign: Any = None
+        self.foreign: ForeignArrays | None = None  # the arrays of another library that the call is traced for
 
 
 state = _State()

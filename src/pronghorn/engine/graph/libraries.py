@@ -1,11 +1,15 @@
-"""What a variable asks of a library that holds its value: the part of an engine that the graph knows."""
+"""What the graph asks of other libraries: of one that holds a variable's value, and of one whose arrays a call has."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pronghorn.engine.graph.tensor import Tensor
 
 
 class ArrayLibrary(Protocol):
@@ -38,3 +42,33 @@ class ArrayLibrary(Protocol):
 
     def computing(self) -> AbstractContextManager[Any]:
         """What has to be on while the library's arrays are computed or copied."""
+
+
+class ForeignArrays(Protocol):
+    """The arrays of another library in a call that is traced for them: `engine.backends.foreign_calls` has one."""
+
+    def __call__(self, x: Any) -> Tensor | None:
+        """The input of the trace that an array of the library becomes; None for what is no such array.
+
+        Raises:
+            TypeError: for an array of a second library.
+        """
+
+    def keep(self, tensors: list[Any]) -> None:
+        """Have the traced tensors that are in a list at the end be the library's arrays once the call is over."""
+
+    def array_of(self, x: Any) -> Any:
+        """The library's array for a traced tensor or a variable; None where there is none yet, as in a loop's body."""
+
+    def numbers_of(self, x: Tensor) -> np.ndarray | None:
+        """The values of a traced tensor, on which a program may branch; None where the library traces it as well."""
+
+    def while_loop(
+        self, cond: Callable[..., Any], body: Callable[..., Any], start: Sequence[Tensor], limit: Any
+    ) -> Sequence[Any] | None:
+        """A loop by the library, in whose body its own functions want values; None where that cannot be done."""
+
+    def fori_loop(
+        self, lower: int, upper: int, body: Callable[..., Any], start: Sequence[Tensor]
+    ) -> Sequence[Any] | None:
+        """`while_loop` with a known number of rounds, from ``body``'s first argument ``lower`` up to ``upper``."""
