@@ -14,6 +14,7 @@ import numpy as np
 
 from pronghorn.data.element import Text, as_element, as_plain, text_of
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.utils.npz import reading_npz
 from pronghorn.utils.replacing import replacing
 
 
@@ -79,7 +80,7 @@ def read(path: Path, compression: str | None = None) -> Iterator[Any]:
         FileNotFoundError: if there is no such file.
         ValueError: for a file that is none of these, or was compressed in another way.
     """
-    with np.load(path, allow_pickle=False) as file:
+    with reading_npz(path) as file:
         found = bytes(file["compression"]).decode() if "compression" in file else None
         if found != (compression or None):
             raise ValueError(

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.utils.npz import reading_npz, telling_damage
+
 Split = tuple[np.ndarray, np.ndarray]
 
 
@@ -22,11 +24,9 @@ def load_npz(path: str | Path, names: Sequence[str]) -> list[np.ndarray]:
         ValueError: if the file is no such archive, lacks a name, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with reading_npz(path) as archive:
             return [archive[name] for name in names]
-    except (ValueError, KeyError, OSError, EOFError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except ValueError as error:
         raise ValueError(
             f"{path} is not the data set's file ({error}); delete it to have it downloaded again."
         ) from None
@@ -39,11 +39,11 @@ def load_npz_of_lists(path: str | Path, names: Sequence[str]) -> list[np.ndarray
     """
     arrays = []
     try:
-        with zipfile.ZipFile(path) as archive:
+        with telling_damage(path), zipfile.ZipFile(path) as archive:
             for name in names:
                 with archive.open(f"{name}.npy") as stream:
                     arrays.append(_read_npy(io.BytesIO(stream.read())))
-    except (zipfile.BadZipFile, KeyError) as error:
+    except ValueError as error:
         raise ValueError(
             f"{path} is not the data set's file ({error}); delete it to have it downloaded again."
         ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.export.files import check_folder, replacing_folder
 from pronghorn.export.stored.encoding import Damaged, Reader, Writer
 from pronghorn.export.stored.program import Place, Program
+from pronghorn.utils.npz import reading_npz
 from pronghorn.variables import Variable
 
 MARK = "programs.json"
@@ -133,8 +133,6 @@ def read(path: Path, make_variable: MakeVariable | None = None) -> Contents:
         raise Damaged(f"{str(path)!r} cannot be read: {error}.") from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise Damaged(f"{str(path)!r} cannot be read: it is damaged ({type(error).__name__}: {error}).") from error
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise Damaged(f"{str(path)!r} cannot be read: its arrays are damaged ({error}).") from error
 
 
 def _read(path: Path, make_variable: MakeVariable) -> Contents:
@@ -161,7 +159,7 @@ def _variable(array: np.ndarray, path: str, trainable: bool) -> Variable:
 
 def _arrays(path: Path, described: Any) -> list[np.ndarray]:
     found = []
-    with np.load(path, allow_pickle=False) as file:
+    with reading_npz(path) as file:
         for number, (name, shape) in enumerate(described):
             dtype, raw = dtypes.to_numpy(dtypes.name_of(name)), file[str(number)]
             if raw.dtype != np.uint8 or raw.nbytes != math.prod(shape) * dtype.itemsize or min(shape, default=0) < 0:
