@@ -114,8 +114,30 @@ class Tensor(ArrayMethods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self._values("array")
         if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(
+                    f"A Tensor of dtype {self.dtype} cannot be an array of {np.dtype(dtype)} without a copy."
+                )
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """The same memory for NumPy, which asks here before it calls `__array__`.
+
+        So NumPy knows the dtype before it converts, and refuses where it refuses its own arrays: ``np.take`` and
+        ``np.repeat`` take no floats as indices. `__array__` is called while a function is traced, and for dtypes that
+        are not NumPy's own.
+
+        >>> import numpy as np
+        >>> np.take(np.arange(3), Tensor(np.array([1.5])))
+        Traceback (most recent call last):
+        ...
+        TypeError: Cannot cast array data from dtype('float64') to dtype('int64') according to the rule 'same_kind'
+        """
+        if isinstance(self.data, Value) or self.data.dtype.isbuiltin != 1:
+            raise AttributeError("__array_interface__")
+        return interface_of(self.data)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """NumPy's functions, called on Tensors: they give NumPy's arrays, as they do for TensorFlow's tensors.
@@ -220,6 +242,12 @@ def _apart(found: Any) -> Any:
     if type(found) in (list, tuple):
         return type(found)(map(_apart, found))
     return found
+
+
+def interface_of(array: np.ndarray) -> dict[str, Any]:
+    """The description of an array for NumPy's ``__array_interface__``; what is made of it keeps the array alive."""
+    whole = np.ascontiguousarray(array) if array.ndim else array  # a buffer has no gaps
+    return {"version": 3, "shape": array.shape, "typestr": array.dtype.str, "data": whole}
 
 
 def may_change(array: np.ndarray) -> bool:

@@ -292,6 +292,12 @@ class GraphVariable(Operators):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.tensor.__array__(dtype, copy=True)
 
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """The value now, as `Tensor.__array_interface__` has it, in memory of its own."""
+        interface = self.tensor.__array_interface__
+        return interface | {"data": interface["data"].copy()}
+
     def __dlpack__(self, **wishes: Any) -> Any:
         """The value now in a DLPack capsule; it stays as it is when the variable changes."""
         return self.tensor.__dlpack__(**wishes)

@@ -96,3 +96,50 @@ def test_probabilities_can_be_drawn_from():
 def test_while_a_function_is_traced_the_method_is_what_can_be_had():
     compiled = pronghorn.jit(lambda x: np.squeeze(x) + 1)
     assert np.asarray(compiled(np.zeros((1, 2), "float32"))).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("made", [Tensor, pronghorn.Variable], ids=["Tensor", "Variable"])
+@pytest.mark.parametrize("function", [np.take, np.repeat, np.ndarray.take, np.ndarray.repeat])
+def test_floats_are_no_indices(made, function):
+    for indices in (np.float32([1.5, 0.5]), np.float32([[1.5, 0.5], [1, 0]]).T[0], np.complex64([1, 0])):
+        with pytest.raises(TypeError, match="Cannot cast array data"):
+            function(np.arange(2.0), made(indices))
+    np.testing.assert_array_equal(function(np.arange(2.0), made(np.int32([1, 0]))), function(np.arange(2.0), [1, 0]))
+
+
+@pytest.mark.parametrize("made", [Tensor, pronghorn.Variable], ids=["Tensor", "Variable"])
+def test_arrays_of_tensors_have_their_values_strides_or_not(made):
+    for array in [*ARRAYS.values(), np.float32([[1, 2], [3, 4]]).T, np.float32(range(9))[::2], np.int32([1, 2])[::-1]]:
+        found = np.asarray(made(array))
+        assert type(found) is np.ndarray
+        assert found.dtype == array.dtype
+        np.testing.assert_array_equal(found, array)
+
+
+def test_arrays_outlive_their_tensors_and_stay_apart_from_variables():
+    array = np.asarray(Tensor(np.arange(1000.0)))
+    variable = pronghorn.Variable(np.zeros(3, "float32"))
+    before = np.asarray(variable)
+    variable.assign([1, 2, 3])
+    np.testing.assert_array_equal(array, np.arange(1000.0))
+    np.testing.assert_array_equal(before, 0)
+
+
+def test_arrays_that_may_not_be_written_to_stay_so():
+    frozen = np.arange(3.0)
+    frozen.flags.writeable = False
+    assert not np.asarray(Tensor(frozen)).flags.writeable
+
+
+def test_casts_on_demand_and_none_without_a_copy():
+    tensor = Tensor(np.float32([1.5, -0.5]))
+    np.testing.assert_array_equal(np.asarray(tensor, dtype="int64"), [1, 0])
+    np.testing.assert_array_equal(tensor.__array__(np.int64), [1, 0])
+    with pytest.raises(ValueError, match="without a copy"):
+        tensor.__array__(np.int64, copy=False)
+
+
+def test_bfloat16_arrays_have_their_dtype():
+    found = np.asarray(ops.cast([1.0, 2.5], "bfloat16"))
+    assert found.dtype.name == "bfloat16"
+    assert found.tolist() == [1.0, 2.5]
