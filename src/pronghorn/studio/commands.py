@@ -31,6 +31,7 @@ SLOW = frozenset(
     {"measure", "script", "data", "results", "weights", "features", "saliency", "restart", "use_file", "code"}
 )
 
+MOST_SHOWN = 200  # examples at a time
 BETWEEN_STROKES = 0.05  # seconds that training waits for the next
 
 
@@ -160,9 +161,11 @@ def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | No
     data = bench.data
     if data is None:
         raise ValueError("There is no data yet.")
+    if start < 0 or count < 0:
+        raise ValueError(f"'start' and 'count' of 'examples' must be 0 or more, got {start} and {count}.")
     labels = _labels(data)
     rows = np.arange(len(labels)) if label is None else np.flatnonzero(labels == label)
-    chosen = rows[start : start + min(count, 200)]
+    chosen = rows[start : start + min(count, MOST_SHOWN)]
     shown = [
         {
             "example": int(i),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from pronghorn import optimizers, saving
 
 OPTIMIZERS = ("Adam", "AdamW", "SGD", "RMSprop", "Nadam", "Adagrad", "Adamax", "Lion")
@@ -95,6 +97,9 @@ def _usual_rate(optimizer: str) -> float | None:
     return float(f"{rate:.6g}") if isinstance(rate, int | float) else None
 
 
+_LARGEST_RATE = float(np.finfo("float32").max)  # beyond it a step's rate is infinite
+
+
 def _whole(smallest: int, largest: int) -> Any:
     def read(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
@@ -107,8 +112,8 @@ def _whole(smallest: int, largest: int) -> Any:
 
 
 def _rate(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(f"learning rate must be a number that is not negative, got {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_RATE:
+        raise ValueError(f"learning rate must be a number from 0 to {_LARGEST_RATE:.1e}, got {value!r}.")
     return float(value)
 
 

@@ -14,6 +14,7 @@ from pronghorn.studio.data_sets import MOST_CLASSES, DataSet, scaled_table
 
 _FEW = 20  # a column of so few different whole numbers holds classes
 _MOST_WORDS = 50  # that become a column each
+_LARGEST = 1e37  # whose squares, in float64, and whose own values, in float32, are finite; larger ones count as missing
 _MISSING = frozenset(("", "?", "-", "na", "n/a", "nan", "none", "null", "missing"))  # as people write it
 
 
@@ -58,6 +59,9 @@ def read_csv(name: str, text: str) -> Table:
     if len(lines) < 6 or len(lines[0]) < 2:
         raise ValueError("The table needs a first line with two or more names of columns, and five or more rows below.")
     header = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(lines[0])]
+    twice = next((name for name in header if header.count(name) > 1), None) if len(set(header)) < len(header) else None
+    if twice is not None:
+        raise ValueError(f"Two columns of {name} are called {twice!r}; give each a name of its own.")
     wrong = next((i for i, row in enumerate(lines) if len(row) != len(header)), None)
     if wrong is not None:
         raise ValueError(
@@ -137,8 +141,8 @@ def _is_missing(cell: str) -> bool:
 def _column(name: str, cells: list[str]) -> tuple[np.ndarray, list[str]]:
     numbers = _numbers(cells)
     if numbers is not None:
-        known = numbers[np.isfinite(numbers)]
-        filled = np.where(np.isfinite(numbers), numbers, known.mean() if len(known) else 0.0)
+        known = numbers[np.abs(numbers) <= _LARGEST]
+        filled = np.where(np.abs(numbers) <= _LARGEST, numbers, known.mean() if len(known) else 0.0)
         return filled[:, None], [name]
     words = sorted(set(cells))
     if len(words) > _MOST_WORDS:
@@ -148,11 +152,13 @@ def _column(name: str, cells: list[str]) -> tuple[np.ndarray, list[str]]:
 
 def _target(name: str, cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     numbers = _numbers(cells)
-    few = numbers is not None and np.isfinite(numbers).all() and not (numbers % 1).any() and len(set(cells)) <= _FEW
+    few = numbers is not None and np.isfinite(numbers).all() and not (numbers % 1).any() and len(set(numbers)) <= _FEW
     if numbers is not None and not few:
-        if not np.isfinite(numbers).all():
-            raise ValueError(f"The column {name!r} that is to be predicted has infinite numbers.")
+        if not (np.abs(numbers) <= _LARGEST).all():
+            raise ValueError(f"The column {name!r} that is to be predicted has numbers beyond {_LARGEST:.0e}.")
         return numbers.astype("float32"), ()
+    if numbers is not None:  # "1" and "1.0" are one class
+        cells = [f"{number + 0.0:.0f}" for number in numbers]
     words = sorted(set(cells), key=float) if few else sorted(set(cells))
     if not 2 <= len(words) <= MOST_CLASSES:
         raise ValueError(f"The column {name!r} has {len(words)} different values; it may have 2 to {MOST_CLASSES}.")

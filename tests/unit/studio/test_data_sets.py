@@ -92,3 +92,22 @@ def test_tables_that_are_none():
 
 def test_other_separators():
     assert tables.read_csv("t", "a;b\n1;2\n1;2\n1;2\n1;2\n1;2\n").header == ["a", "b"]
+
+
+def test_numbers_beyond_all_measure_leave_the_others_as_they_are():
+    rows = [f"{value},{i % 2}" for i, value in enumerate(["1e307", "-1e300", "inf", "1e400", *range(8)])]
+    data = tables.from_table(table(rows, "a,b"))
+    assert np.isfinite(data.x).all() and np.isfinite(data.x_test).all()
+    assert max(np.abs(data.x).max(), np.abs(data.x_test).max()) < 5
+    with pytest.raises(ValueError, match="numbers beyond 1e\\+37"):
+        tables.from_table(table([f"{i},{i + 0.5}e38" for i in range(30)], "a,b"))
+
+
+def test_classes_are_told_apart_by_their_numbers():
+    found = table([f"{i},{('0', '-0', '1', '1.0', '01', '1e1')[i % 6]}" for i in range(12)], "a,b")
+    assert tables.from_table(found).classes == ("0", "1", "10")
+
+
+def test_columns_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="Two columns of t.csv are called 'a'"):
+        table(["1,2,3"] * 6, "a,b,a")

@@ -332,3 +332,10 @@ def test_names_that_are_drawn(text):
     name = clean_name(text, "file")
     assert os.path.basename(name) == name and name not in ("", ".", "..") and "\0" not in name
     assert 0 < len(name.encode()) <= 200 and clean_name(name, "file") == name
+
+
+@pytest.mark.parametrize("asked", [{"count": -1}, {"start": -1}, {"start": -5, "count": -1}])
+def test_examples_are_counted_from_0(asked):
+    answer = commands.run(a_bench(), {"do": "examples", "with": asked})
+    assert "must be 0 or more" in answer["error"]
+    assert len(commands.run(a_bench(), {"do": "examples", "with": {"count": 10**9}})["result"]["examples"]) == 20

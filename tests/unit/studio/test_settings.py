@@ -11,7 +11,14 @@ from pronghorn.studio.show_code import code_of
 def test_changes_are_checked():
     settings = Settings().changed({"optimizer": "SGD", "learning_rate": 0.1, "batch_size": 32})
     assert type(settings.make_optimizer()).__name__ == "SGD" and settings.batch_size == 32
-    for wrong in ({"batch_size": 0}, {"batch_size": 1.5}, {"learning_rate": "fast"}, {"epochs": True}, {"size": 3}):
+    for wrong in (
+        {"batch_size": 0},
+        {"batch_size": 1.5},
+        {"learning_rate": "fast"},
+        {"learning_rate": 1e300},
+        {"epochs": True},
+        {"size": 3},
+    ):
         with pytest.raises(ValueError):
             settings.changed(wrong)
     with pytest.raises(ValueError, match="nearest: adam"):
