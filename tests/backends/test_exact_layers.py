@@ -162,6 +162,12 @@ WAYS = {
     "a mask of taps": lambda k: k * FIRST_COLUMN[..., :1, :1],
     "a choice": lambda k: ops.where(FIRST_COLUMN > 0, k, 0.0),
     "zeros around": lambda k: ops.pad(k[:, :1], [[0, 0], [0, 2], [0, 0], [0, 0]]),
+    "zeros beside": lambda k: ops.concatenate([k[:, :1], ops.zeros((3, 2, 32, 32))], axis=1),
+    "zeros written": lambda k: ops.slice_update(k, [0, 1, 0, 0], ops.zeros((3, 2, 32, 32))),
+    "a product by einsum": lambda k: ops.einsum("hwio,hw->hwio", k, FIRST_COLUMN[:, :, 0, 0]),
+    "a product of the flat kernel": lambda k: ops.reshape(
+        ops.reshape(k, (9, 32, 32)) * FIRST_COLUMN.reshape(9, 32, 32), KERNEL
+    ),
     "a product that is scaled": lambda k: 2.0 * (k * FIRST_COLUMN) / ops.sqrt(ops.sum(k * k)),
 }
 
@@ -198,6 +204,18 @@ MASKS = {
     "turned": lambda k: ops.transpose(ops.transpose(k, (3, 2, 1, 0)) * FULL.T, (3, 2, 1, 0)),
     "reversed": lambda k: ops.flip(k * FULL, axis=0),
     "by size": lambda k: ops.where(ops.abs(k) > 0.1, k, 0.0),
+    "negated": lambda k: -ops.tanh(k * FULL),
+    "squared": lambda k: ops.square(k * FULL),
+    "flat": lambda k: ops.reshape(ops.reshape(k, (9, 4, 4)) * TAPS.reshape(9, 1, 1), (3, 3, 4, 4)),
+    "by einsum": lambda k: ops.einsum("hwio,hw->hwio", k, TAPS[:, :, 0, 0]),
+    "zeros beside": lambda k: ops.concatenate([k[:2], ops.zeros((1, 3, 4, 4))]),
+    "zeros beside a part": lambda k: ops.concatenate([k[:, :, :2] * TAPS, k[:, :, 2:]], axis=2),
+    "stacked": lambda k: ops.stack([k[0], k[1], ops.stack([ops.zeros((4, 4))] * 3)]),
+    "zeros written": lambda k: ops.slice_update(k, [2, 0, 0, 0], ops.zeros((1, 3, 4, 4))),
+    "written into zeros": lambda k: ops.slice_update(ops.zeros((3, 3, 4, 4)), [0, 0, 0, 0], k[:, :2]),
+    "written after zeros": lambda k: ops.slice_update(k * FULL, [0, 0, 0, 0], k[:1]),
+    "zeros scattered": lambda k: ops.scatter_update(k, [[2]], np.zeros((1, 3, 4, 4), "float32")),
+    "scattered": lambda k: ops.scatter([[0], [2]], k[:2], (3, 3, 4, 4)),
 }
 NO_MASKS = {
     "plain": lambda k: k,
@@ -210,6 +228,19 @@ NO_MASKS = {
     "scaled channels": lambda k: k * np.arange(4, dtype="float32"),
     "normalised": lambda k: k / ops.sqrt(ops.sum(k * k, axis=(0, 1, 2), keepdims=True)),
     "another where": lambda k: ops.where(FULL > 0, k, 2 * k),
+    "functions": lambda k: -ops.tanh(ops.square(k)),
+    "cosine": lambda k: ops.cos(k * FULL),
+    "flat": lambda k: ops.reshape(ops.reshape(k, (9, 16)) * np.arange(16, dtype="float32"), (3, 3, 4, 4)),
+    "whole pairs, flat": lambda k: ops.reshape(ops.reshape(k, (9, 16)) * (SOME_PAIRS.reshape(9, 16)), (3, 3, 4, 4)),
+    "taps and channels in one axis": lambda k: ops.reshape(ops.reshape(k, (144,)), (3, 3, 4, 4)),
+    "by einsum": lambda k: ops.einsum("hwio,o->hwio", k, np.arange(4, dtype="float32")),
+    "ones by einsum": lambda k: ops.einsum("hwio,hw->hwio", k, np.ones((3, 3), "float32")),
+    "channels beside": lambda k: ops.concatenate([k[:, :, :2], ops.zeros((3, 3, 2, 4))], axis=2),
+    "taps beside": lambda k: ops.concatenate([k[:2], 2 * k[2:]]),
+    "taps written": lambda k: ops.slice_update(k, [2, 0, 0, 0], 2 * k[:1]),
+    "channels written": lambda k: ops.slice_update(k, [0, 0, 0, 0], ops.zeros((3, 3, 2, 4))),
+    "all written": lambda k: ops.slice_update(ops.zeros((3, 3, 4, 4)), [0, 0, 0, 0], k),
+    "all scattered": lambda k: ops.scatter([[0], [1], [2]], k, (3, 3, 4, 4)),
 }
 
 

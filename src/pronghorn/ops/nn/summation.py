@@ -7,9 +7,12 @@ kernel was made: see `is_masked`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pronghorn.engine.graph.active import active_tapes, current_trace
+from pronghorn.engine.graph.dim import Shape
 from pronghorn.engine.graph.exactness import exact_convolutions
 from pronghorn.engine.graph.ir import Node, Value
 from pronghorn.engine.graph.tensor import Tensor
@@ -40,9 +43,10 @@ def is_masked(kernel: Value, taps: Axes) -> bool:
     """Whether some taps of a kernel in a graph are zero, or may be, by how it was made.
 
     That is a product of two arrays that both vary along the taps, but for a constant all or none of whose taps are zero
-    for each pair of channels; a choice between an array and zeros, with a condition that varies along them; or an array
-    with zeros around it. Between it and the convolution there may be casts, other orders of axes, and factors and
-    divisors that are the same for all taps.
+    for each pair of channels; a choice between an array and zeros, with a condition that varies along them; an array
+    with zeros around it, beside it or written into it along the taps; or an array that is written into zeros there.
+    Between it and the convolution there may be casts, other orders and shapes, factors and divisors that are the same
+    for all taps, and functions that are zero at zero.
 
     Args:
         kernel: the value.
@@ -52,14 +56,16 @@ def is_masked(kernel: Value, taps: Axes) -> bool:
         node = _made(kernel)
         if node is None:
             return False
-        if node.prim.name == "pad":
-            return any(node.params["low"][i] or node.params["high"][i] or node.params["interior"][i] for i in taps)
-        if node.prim.name == "select":
-            return _chooses_zeros(node, taps)
-        varying = [v for v in node.inputs if _varies(v, taps)] if node.prim.name in ("mul", "div") else []
-        if node.prim.name == "mul" and len(varying) == 2:
-            return node.inputs[0] is not node.inputs[1] and all(_may_mask(v, taps) for v in varying)
-        if len(varying) == 1 and (node.prim.name == "mul" or varying == node.inputs[:1]):
+        name = node.prim.name
+        if name in _RULES:
+            return _RULES[name](node, taps)
+        if name in _ZERO_AT_ZERO or (name == "mul" and node.inputs[0] is node.inputs[1]):
+            kernel = node.inputs[0]
+            continue
+        varying = [v for v in node.inputs if _varies(v, taps)] if name in ("mul", "div") else []
+        if name == "mul" and len(varying) == 2:
+            return all(_may_mask(v, taps) for v in varying)
+        if len(varying) == 1 and (name == "mul" or varying == node.inputs[:1]):
             (kernel,) = varying
             continue
         before = _before(node, taps)
@@ -106,9 +112,38 @@ def _before(node: Node, axes: Axes) -> tuple[Value, Axes] | None:
     if name == "broadcast_in_dim":
         places = {place: i for i, place in enumerate(node.params["dims"]) if value.shape[i] != 1}
         return value, tuple(places[i] for i in axes if i in places)
-    if name == "reshape" and all(value.shape[: i + 1] == node.outputs[0].shape[: i + 1] for i in axes):
-        return value, axes
+    if name == "reshape":
+        found = _before_reshape(value.shape, node.outputs[0].shape, axes)
+        return None if found is None else (value, found)
     return None
+
+
+def _before_reshape(before: Shape, after: Shape, axes: Axes) -> Axes | None:
+    """The axes before a reshape that hold what ``axes`` hold behind it; None if others are mixed in.
+
+    >>> _before_reshape((9, 4, 4), (3, 3, 4, 4), (0, 1)), _before_reshape((9, 4), (3, 12), (0,))
+    ((0,), None)
+    """
+    if all(before[: i + 1] == after[: i + 1] for i in axes):
+        return axes
+    if not all(isinstance(n, int) and n > 0 for n in (*before, *after)):
+        return None
+    found: list[int] = []
+    i = j = 0
+    while i < len(before) and j < len(after):  # a few axes before are a few axes behind
+        first, begin, many, few = i, j, before[i], after[j]
+        i, j = i + 1, j + 1
+        while many != few:
+            if many < few:
+                many, i = many * before[i], i + 1
+            else:
+                few, j = few * after[j], j + 1
+        inside = [n in axes for n in range(begin, j) if after[n] != 1]
+        if any(inside):
+            if not all(inside):
+                return None
+            found += range(first, i)
+    return tuple(found)
 
 
 def _source(value: Value, axes: Axes) -> tuple[Value, Axes]:
@@ -136,6 +171,11 @@ def _constant(value: Value, taps: Axes) -> tuple[np.ndarray, Axes] | None:
     return (node.params["value"], axes) if node is not None and node.prim.name == "constant" else None
 
 
+# -- what puts zeros at some taps -------------------------------------------------------------------------------------
+def _pads(node: Node, taps: Axes) -> bool:
+    return any(node.params[where][i] for where in ("low", "high", "interior") for i in taps)
+
+
 def _chooses_zeros(node: Node, taps: Axes) -> bool:
     condition, *branches = node.inputs
     if not _varies(condition, taps):
@@ -146,8 +186,54 @@ def _chooses_zeros(node: Node, taps: Axes) -> bool:
     return any(_is_zero(branch) for branch in branches)
 
 
+def _joins_zeros(node: Node, taps: Axes) -> bool:
+    if node.params["axis"] in taps and any(map(_is_zero, node.inputs)):
+        return True
+    return any(is_masked(part, taps) for part in node.inputs)
+
+
+def _updates(node: Node, taps: Axes) -> bool:
+    x, update = node.inputs[:2]
+    is_part = any(x.shape[i] != update.shape[i] for i in taps)
+    return (is_part and (_is_zero(x) or _is_zero(update))) or is_masked(x, taps)
+
+
+def _scatters(node: Node, taps: Axes) -> bool:
+    x, _, updates = node.inputs  # along the first axis
+    is_part = 0 in taps and x.shape[0] != updates.shape[0]
+    zeros = _is_zero(x) or (node.params["mode"] == "set" and _is_zero(updates))
+    return (is_part and zeros) or is_masked(x, taps)
+
+
+def _multiplies(node: Node, taps: Axes) -> bool:
+    (of_x, of_y), contract = node.params["batch"], node.params["contract"]
+    if any(contract) or any(i >= len(of_x) for i in taps):
+        return False
+    x, y = node.inputs
+    sides = (x, tuple(of_x[i] for i in taps)), (y, tuple(of_y[i] for i in taps))
+    if all(_varies(*side) for side in sides):
+        return all(_may_mask(*side) for side in sides)
+    return any(_varies(*side) and is_masked(*side) for side in sides)
+
+
 def _is_zero(value: Value) -> bool:
     node = _made(value)
-    while node is not None and node.prim.name in ("broadcast_in_dim", "reshape", "cast"):
+    while node is not None and node.prim.name in ("broadcast_in_dim", "reshape", "cast", "transpose"):
         node = _made(node.inputs[0])
+    if node is not None and node.prim.name == "concatenate":
+        return all(map(_is_zero, node.inputs))
     return node is not None and node.prim.name == "constant" and not np.any(node.params["value"])
+
+
+_RULES: dict[str, Callable[[Node, Axes], bool]] = {
+    "pad": _pads,
+    "select": _chooses_zeros,
+    "concatenate": _joins_zeros,
+    "dynamic_update_slice": _updates,
+    "scatter": _scatters,
+    "dot_general": _multiplies,
+}
+_ZERO_AT_ZERO = frozenset((
+    "neg", "sign", "floor", "ceil", "round", "expm1", "log1p", "sqrt", "sin", "tan", "asin", "atan", "sinh", "tanh",
+    "asinh", "atanh", "erf", "erfinv", "conj",
+))  # fmt: skip
