@@ -5,8 +5,10 @@ The layout is Keras's: ``name.weights.json`` and ``name_00000.weights.h5``, ... 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.saving.weights_store import ReadGroup, WeightsReader, WeightsWriter, WriteGroup
+from pronghorn.utils import leftovers
 from pronghorn.utils.replacing import replacing
 
 INDEX_SUFFIX = ".weights.json"
@@ -45,10 +48,24 @@ class ShardedWriter:
         self._total = 0
 
     def __enter__(self) -> ShardedWriter:
-        self._open()
+        self._index.parent.mkdir(parents=True, exist_ok=True)
+        _remove_of_the_dead(self._index)
+        self._note = leftovers.fresh_beside(_note_of(self._index))
+        try:
+            self._open()
+        except BaseException:
+            self._remove()
+            leftovers.done(self._note)
+            raise
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self._end(error)
+        finally:
+            leftovers.done(self._note)
+
+    def _end(self, error: Any) -> None:
         try:
             self._close()
             if error is None:
@@ -75,8 +92,9 @@ class ShardedWriter:
     def _open(self) -> None:
         self._close()
         name = f"{self._stem}{self._token}_{len(self._files):05d}{SHARD_SUFFIX}"
+        with open(self._note, "a", encoding="utf-8") as note:  # for who finds it, if this process is killed
+            note.write(f"{name}\n")
         self._files.append(self._index.with_name(name))
-        self._index.parent.mkdir(parents=True, exist_ok=True)
         self._writer = WeightsWriter(self._files[-1])
         self._room = self._limit
 
@@ -111,6 +129,23 @@ class ShardedWriter:
         files = self._map.setdefault(f"/{group.path}/vars" if group.path else "/vars", [])
         if self._files[-1].name not in files:
             files.append(self._files[-1].name)
+
+
+def _note_of(index: Path) -> Path:
+    """Beside this, while a save goes on, lies a file with the names of its new files."""
+    return index.with_name(f"{index.name.removesuffix(INDEX_SUFFIX)}.shards")
+
+
+def _remove_of_the_dead(index: Path) -> None:
+    """Remove what killed saves to the same index have left, but for what it names."""
+    named, stem = _files_of(index), re.escape(index.name.removesuffix(INDEX_SUFFIX))
+    ours = re.compile(rf"{stem}(_[0-9a-f]{{8}})?_\d{{5,}}{re.escape(SHARD_SUFFIX)}")
+    for note in leftovers.of_the_dead(_note_of(index)):
+        with contextlib.suppress(OSError, ValueError):  # it is a courtesy: writing goes on
+            for name in filter(ours.fullmatch, note.read_text(encoding="utf-8").splitlines()):
+                if index.with_name(name) not in named:
+                    index.with_name(name).unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
 
 
 class ShardedGroup(MutableMapping[str, Any]):

@@ -39,7 +39,18 @@ def done(fresh: Path) -> None:
 
 
 def remove(target: Path) -> None:
-    """Remove the new files beside ``target`` whose writers are dead: killed, or on a machine that was taken away.
+    """Remove the new files beside ``target`` whose writers are dead; see `of_the_dead`.
+
+    Args:
+        target: what they were to replace.
+    """
+    for file in of_the_dead(target):
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def of_the_dead(target: Path) -> list[Path]:
+    """The new files beside ``target`` whose writers are dead: killed, or on a machine that was taken away.
 
     On this machine the process is looked for; a file of another, or from before this one was started, is left alone for
     a day after its last change.
@@ -47,24 +58,23 @@ def remove(target: Path) -> None:
     Args:
         target: what they were to replace.
     """
-    prefix = _prefix(target)
+    prefix, found = _prefix(target), []
     with contextlib.suppress(OSError):  # it is a courtesy: writing goes on
         for entry in os.scandir(target.parent):
             if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX):
                 with contextlib.suppress(OSError):
-                    _remove_if_dead(Path(entry.path), entry.name[len(prefix) : -len(_SUFFIX)])
+                    if _is_of_the_dead(Path(entry.path), entry.name[len(prefix) : -len(_SUFFIX)]):
+                        found.append(Path(entry.path))
+    return found
 
 
-def _remove_if_dead(file: Path, writer: str) -> None:
+def _is_of_the_dead(file: Path, writer: str) -> bool:
     found = re.fullmatch(r"([^-]+)-(\d+)-[^-]*", writer)
     if found and found[1] == _machine():
-        dead = file not in _writing if int(found[2]) == os.getpid() else not _is_alive(int(found[2]))
-    elif found or re.fullmatch(r"[a-z0-9_]{8}", writer):  # as older versions called them
-        dead = time.time() - file.stat().st_mtime > _ABANDONED_AFTER
-    else:
-        return  # another path's, whose name begins alike
-    if dead:
-        file.unlink(missing_ok=True)
+        return file not in _writing if int(found[2]) == os.getpid() else not _is_alive(int(found[2]))
+    if found or re.fullmatch(r"[a-z0-9_]{8}", writer):  # as older versions called them
+        return time.time() - file.stat().st_mtime > _ABANDONED_AFTER
+    return False  # another path's, whose name begins alike
 
 
 def _is_alive(process: int) -> bool:

@@ -132,3 +132,58 @@ def test_what_the_dead_have_left_is_removed(tmp_path):
         assert target.read_text() == "inner" and outer.exists()
     assert target.read_text() == "outer"
     assert set(tmp_path.iterdir()) == {target, other, *(tmp_path / f".m.keras-{name}.new" for name in kept)}
+
+
+def die_in_a_save(path, after):
+    """Have a process save in files and end without a word when it opens one more than so many."""
+    script = (
+        "import os, sys, pronghorn as K\n"
+        "from pronghorn.saving import shards\n"
+        "class Writer(shards.WeightsWriter):\n"
+        "    count = 0\n"
+        "    def __init__(self, path):\n"
+        "        Writer.count += 1\n"
+        "        super().__init__(path)\n"
+        "        if Writer.count > int(sys.argv[2]): os._exit(9)\n"
+        "shards.WeightsWriter = Writer\n"
+        "m = K.Sequential([K.Input((20,)), K.layers.Dense(30), K.layers.Dense(40)])\n"
+        "m.save_weights(sys.argv[1], max_shard_size=5e-6)\n"
+    )
+    source = os.pathsep.join([str(Path(ph.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ended = subprocess.run([sys.executable, "-c", script, path, str(after)], env={**os.environ, "PYTHONPATH": source})
+    assert ended.returncode == 9
+
+
+def test_files_of_killed_saves_in_several_are_removed(tmp_path):
+    index, other = tmp_path / "m.weights.json", tmp_path / "m_1.weights.json"
+    model().save_weights(other)
+    theirs = {*tmp_path.iterdir()}
+    die_in_a_save(index, 1)  # with names that the next save has, too
+    assert len([*tmp_path.glob("m_0*.h5")]) == 2
+    made = model()
+    made.save_weights(index)
+    whole = {*tmp_path.iterdir()}
+    assert whole - theirs == {index, tmp_path / "m_00000.weights.h5"}
+    die_in_a_save(index, 0)
+    die_in_a_save(index, 1)
+    assert len({*tmp_path.iterdir()} - whole) == 3  # the first one's are gone
+    loaded = model()
+    loaded.load_weights(index)
+    for one, two in zip(made.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    made.save_weights(index)
+    assert len({*tmp_path.iterdir()} - theirs) == 2
+    loaded.load_weights(index)
+
+
+def test_a_note_of_the_dead_removes_nothing_else(tmp_path):
+    model().save_weights(tmp_path / "m.weights.json")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [tmp_path / name for name in ("a.h5", "m.weights.h5", "n_00000.weights.h5", "m_x_00000.weights.h5")]
+    for file in kept:
+        file.touch()
+    note = tmp_path / f".m.shards-{leftovers._machine()}-{dead.pid}-abcdefgh.new"
+    note.write_text("\n".join([*(file.name for file in kept), "../m_00000.weights.h5", "\0", "m_00000.weights.h5"]))
+    model().save_weights(tmp_path / "m.weights.json")
+    assert all(file.exists() for file in kept) and not note.exists()
