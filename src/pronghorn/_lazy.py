@@ -218,6 +218,15 @@ def _table(module: ModuleType) -> dict[str, str]:
     return own_dict(module)["_lazy_table"]
 
 
+def bound(module: ModuleType, name: str) -> Any:
+    """Return what a name of a lazy package stands for, or None where it has none.
+
+    `getattr` with a default would look for the nearest names first, for a message that nobody reads.
+    """
+    known = name in own_dict(module) or name in _table(module)
+    return getattr(module, name) if known else None
+
+
 def listed_names(module: ModuleType) -> list[str]:
     """Return the names that `dir` and completion offer, without those with two underscores; nothing is imported."""
     own = own_dict(module)

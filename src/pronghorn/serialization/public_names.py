@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pronghorn
+from pronghorn._lazy import bound
 from pronghorn.engine.graph.user_code import defined_in, is_own
 
 # Where a configuration may find a class, and under which module name it is written. Nothing else is ever looked up:
@@ -76,7 +77,7 @@ def module_of(cls: type) -> str | None:
     folder = defined_in(cls).split(".")[1]
     candidates = sorted(_NAMESPACES, key=lambda n: n.split(".")[0] != folder)
     for path in candidates:
-        if getattr(namespace(path), EXPORTED_AS.get(name, name), None) is cls:
+        if bound(namespace(path), EXPORTED_AS.get(name, name)) is cls:
             return f"keras.{path}"
     return None
 
@@ -89,7 +90,7 @@ def find_class(module: str | None, name: str) -> type | None:
         name: the class's name.
     """
     if module is None and not name.startswith("_"):  # configurations of Keras 2 name only the class
-        found = getattr(namespace("layers"), name, None)
+        found = bound(namespace("layers"), name)
         return found if inspect.isclass(found) and is_own(found) else None
     if not module or module.split(".")[0] not in ("keras", "pronghorn", "tf_keras") or name.startswith("_"):
         return None
@@ -104,7 +105,7 @@ def find_class(module: str | None, name: str) -> type | None:
     paths += [n for n in _NAMESPACES if parts and n.split(".")[0] == parts[0] and n not in paths]
     paths += [""] if name in _AT_ROOT or not parts else []
     for path in paths:
-        found = getattr(namespace(path), EXPORTED_AS.get(name, name), None) if path else _at_root(name)
+        found = bound(namespace(path), EXPORTED_AS.get(name, name)) if path else _at_root(name)
         if inspect.isclass(found) and is_own(found):
             return found
     return None
