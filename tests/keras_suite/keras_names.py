@@ -7,6 +7,7 @@ becomes a placeholder, which can be imported and fails when it is used.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -17,8 +18,9 @@ import os
 import sys
 import types
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import engine_meanings
 import private_equivalents
@@ -97,6 +99,9 @@ _PREFERRED = {
     "models": ("models", ""),
 }
 
+# A namespace whose names import another library, scikit-learn: only its own tests have these listed.
+_SLOW = "wrappers"
+
 
 class PublicNames:
     """All public names of Pronghorn: namespace by path, and where each name occurs."""
@@ -104,12 +109,17 @@ class PublicNames:
     def __init__(self) -> None:
         self.namespaces: dict[str, types.ModuleType] = {}
         self._by_name: dict[str, list[tuple[str, Any]]] = {}
+        self._slow_is_listed = False
         self._walk(pronghorn, "")
 
     def _walk(self, module: types.ModuleType, path: str) -> None:
         if module in self.namespaces.values():
             return
         self.namespaces[path] = module
+        if path != _SLOW:
+            self._list(module, path)
+
+    def _list(self, module: types.ModuleType, path: str) -> None:
         for name, value in list(vars(module).items()):
             if name.startswith("_"):
                 continue
@@ -124,10 +134,13 @@ class PublicNames:
 
     def find(self, module: str, name: str) -> Any:
         """The public object that a name in one of Keras's modules is, or None."""
+        parts = path_of(module)
+        if parts[:1] == [_SLOW] and not self._slow_is_listed:
+            self._slow_is_listed = True
+            self._list(self.namespaces[_SLOW], _SLOW)
         found = self._by_name.get(name)
         if not found:
             return None
-        parts = path_of(module)
         prefixes = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
         preferred = _PREFERRED.get(parts[0] if parts else "", ())
         for wanted in (*prefixes, *preferred, "", "config", "ops", "saving", "utils"):
@@ -364,9 +377,27 @@ def without_compiling(item: Any, test: Callable[[], None]) -> Callable[[], None]
     return call
 
 
+def only_shapes(item: Any) -> bool:
+    """Whether a test builds networks, some of hundreds of millions of weights, and looks at their shapes alone."""
+    return "::ApplicationsTest::" in item.nodeid and not item.originalname.startswith("test_application_base")
+
+
+@contextlib.contextmanager
+def undrawn() -> Iterator[None]:
+    """Initial values that nobody reads are zeros, whose memory is not touched; other tests look at drawn ones."""
+    with contextlib.ExitStack() as stack:
+        for initializer in vars(pronghorn.initializers).values():
+            if inspect.isclass(initializer) and issubclass(initializer, pronghorn.initializers.VarianceScaling):
+                stack.enter_context(mock.patch.object(initializer, "makes_zeros", True, create=True))
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: Any) -> Any:
     """Tests may save and load what their file defines."""
+    if only_shapes(item):
+        with undrawn():
+            return (yield)
     if item.cls is not None and pronghorn.config.backend() == "pronghorn" and asks_for_types(item):
         item.obj = without_compiling(item, item.obj)
     with private_equivalents.classes_of(getattr(item, "module", None)):
