@@ -13,6 +13,7 @@ import pytest
 
 TIMES = Path(__file__).parent / "tests" / "times.txt"
 COSTLY = 0.2  # seconds of processor time from which on a test is slow
+LONG = 5.0  # and from which on it runs before the others: two processes are both busy to the end
 LISTED = 0.1  # and from which on the table names it
 COST = "processor seconds"
 
@@ -36,9 +37,8 @@ def costs():
     return {test: float(seconds) for seconds, _, test in pairs if "::" in test}
 
 
-def mark_costly(items):
+def mark_costly(items, seconds):
     """Mark what the table calls costly, but for the cheapest test of a file that has no quick one besides."""
-    seconds = costs()
     files = defaultdict(list)
     for item in items:
         if not item.get_closest_marker("slow"):
@@ -54,12 +54,14 @@ def mark_costly(items):
 
 @pytest.hookimpl(tryfirst=True)  # after tests/conftest.py, known later, has marked tests; before `-m` chooses
 def pytest_collection_modifyitems(config, items):
-    mark_costly(items)
+    seconds = costs()
+    mark_costly(items, seconds)
     if leaves_slow_out(config):
         slow = [item for item in items if item.get_closest_marker("slow")]
         if slow:
             config.hook.pytest_deselected(items=slow)
             items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    items.sort(key=lambda item: -max(seconds.get(item.nodeid, 0), LONG))  # the others stay in their order
 
 
 def file_of(test):
