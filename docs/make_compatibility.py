@@ -3,7 +3,8 @@
     python docs/make_compatibility.py          writes the page
     python docs/make_compatibility.py --check  writes nothing; exit status 1 if the page is stale
 
-The names are in docs/keras_api.txt; what is partly there or not is said in the code, by `pronghorn._compat`.
+The names are in docs/keras_api.txt; what is partly there, or not, is said in
+docs/explained_names.py.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from pronghorn._compat import Status, status
-
 _FOLDER = Path(__file__).parent
 sys.path.insert(0, str(_FOLDER))
 
+from explained_names import Status, status  # noqa: E402
 from pages import write_or_check  # noqa: E402
 
 PAGE = _FOLDER / "compatibility.md"
@@ -110,7 +110,7 @@ def page(names: Iterable[str]) -> str:
     found = {name: status(name) for name in names}
     unexplained = [f"{name}: {what.words}" for name, what in found.items() if what.kind == "unexplained"]
     if unexplained:
-        raise SystemExit("Neither there nor explained in pronghorn._compat:\n" + "\n".join(unexplained))
+        raise SystemExit("Neither there nor explained in docs/explained_names.py:\n" + "\n".join(unexplained))
     _judge_namespaces(found)
     parts = [_HEAD.format(count=len(found)), *_counts(found), _NEWER, _NUMBERS]
     by_namespace: dict[str, list[str]] = {}

@@ -24,9 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT / "src") not in sys.path:
     sys.path.insert(0, str(ROOT / "src"))
 
+import explained_names  # noqa: E402
 import reference_text  # noqa: E402
 
-from pronghorn import _compat, _lazy  # noqa: E402
+from pronghorn import _lazy  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _is_for_a_page(family: Family, name: str, value: Any) -> bool:
         return False
     if family.public.startswith("ops") and isinstance(value, type):
         return False  # an operation as a class: the function says all
-    if _compat.status(f"keras.{family.public}.{name}".replace("..", ".")).kind == "not":
+    if explained_names.status(f"keras.{family.public}.{name}".replace("..", ".")).kind == "not":
         return False  # it only says that it is not there
     return getattr(value, "__module__", None) is not None
 

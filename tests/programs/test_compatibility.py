@@ -1,12 +1,13 @@
 """docs/compatibility.md says what is true: every public name of Keras's is there, or explained."""
 
+import doctest
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
 import pronghorn as keras
-from pronghorn import _compat
 
 _SCRIPT = Path(__file__).parents[2] / "docs" / "make_compatibility.py"
 
@@ -19,8 +20,13 @@ def script():
     return module
 
 
-def test_every_name_is_there_or_explained(script):
-    unexplained = [name for name in script.read_names() if _compat.status(name).kind == "unexplained"]
+@pytest.fixture(scope="module")
+def explained(script):
+    return sys.modules["explained_names"]  # which the script has imported
+
+
+def test_every_name_is_there_or_explained(script, explained):
+    unexplained = [name for name in script.read_names() if explained.status(name).kind == "unexplained"]
     assert not unexplained
 
 
@@ -29,16 +35,16 @@ def test_the_page_is_fresh(script):
     assert not stale, "run python docs/make_compatibility.py"
 
 
-def test_explanations_are_of_names_that_exist(script):
+def test_explanations_are_of_names_that_exist(script, explained):
     known = {name.removeprefix("keras.") for name in script.read_names()}
-    tables = {**_compat.PARTLY, **_compat.NOT, **_compat._ALIASES, **_compat.NEEDS}
+    tables = {**explained.PARTLY, **explained.NOT, **explained._ALIASES, **explained.NEEDS}
     assert set(tables) <= known
 
 
-def test_what_is_not_there_raises_when_used(script):
+def test_what_is_not_there_raises_when_used(script, explained):
     for name in script.read_names():
-        if _compat.status(name).kind == "not" and name != "keras.src":
-            value = _compat._resolve(name.removeprefix("keras."))
+        if explained.status(name).kind == "not" and name != "keras.src":
+            value = explained._resolve(name.removeprefix("keras."))
             with pytest.raises((NotImplementedError, ImportError), match=r"\w+ .*[a-z]{3}"):
                 value()
 
@@ -46,3 +52,7 @@ def test_what_is_not_there_raises_when_used(script):
 def test_private_modules_say_so():
     with pytest.raises(AttributeError, match="private to the Keras package"):
         keras.src  # noqa: B018
+
+
+def test_the_examples_of_the_explanations(explained):
+    assert doctest.testmod(explained).failed == 0
