@@ -46,9 +46,10 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique divide truediv:divide"
         ),
         "arrays.shapes": "rank shape size",
-        "math.more": (
-            "bitcast case complex:complex_of dynamic_partition dynamic_stitch histogram_fixed_width "
-            "reverse_sequence scalar_mul searchsorted switch_case tensor_scatter_nd_sub truncatediv unravel_index"
+        "math.elementwise": "bitcast complex:complex_of scalar_mul truncatediv",
+        "math.places": (
+            "case dynamic_partition dynamic_stitch histogram_fixed_width reverse_sequence searchsorted "
+            "switch_case tensor_scatter_nd_sub unravel_index"
         ),
         "program.functions": (
             "UnconnectedGradients constant convert_to_tensor "
@@ -80,11 +81,14 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "math": {
         "program.functions": "squared_difference",
         "nn.basic": "log_softmax softmax softplus softsign",
-        "math.more": (
-            "cumulative_logsumexp erfcinv invert_permutation is_non_decreasing is_strictly_increasing ndtri polyval "
-            "bincount reciprocal_no_nan reduce_euclidean_norm scalar_mul segment_max segment_mean segment_min "
-            "segment_prod segment_sum unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n xdivy xlog1py "
-            "xlogy zero_fraction"
+        "math.elementwise": (
+            "cumulative_logsumexp erfcinv is_non_decreasing is_strictly_increasing ndtri polyval "
+            "reciprocal_no_nan reduce_euclidean_norm scalar_mul xdivy xlog1py xlogy zero_fraction"
+        ),
+        "math.places": "invert_permutation bincount",
+        "math.segments": (
+            "segment_max segment_mean segment_min segment_prod segment_sum unsorted_segment_min "
+            "unsorted_segment_prod unsorted_segment_sqrt_n"
         ),
         "math.linalg": "igammac lbeta",
         "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e betainc polygamma zeta",
@@ -111,7 +115,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
         ),
         "math.basic": "in_top_k l2_normalize top_k",
-        "math.more": "zero_fraction",
+        "math.elementwise": "zero_fraction",
         "math.random": "dropout",
         "program.functions": (
             "embedding_lookup sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits "
@@ -135,7 +139,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
         "math.basic": "matmul global_norm norm l2_normalize band_part diag_part",
         "arrays.basic": "eye",
-        "math.more": (
+        "math.solving": (
             "adjoint cholesky_solve cross eigvalsh logdet matrix_transpose normalize slogdet triangular_solve"
         ),
     },
@@ -175,7 +179,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "dtypes": {
         "arrays.basic": "cast",
-        "math.more": "complex:complex_of",
+        "math.elementwise": "complex:complex_of",
         "arrays.types": "DType as_dtype",
         "pronghorn.ops": "saturate_cast",
     },
@@ -186,7 +190,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "overlap_and_add rfft rfft2d stft"
         ),
     },
-    "bitwise": {"math.more": "invert"},
+    "bitwise": {"math.elementwise": "invert"},
     "audio": {"files.io": "decode_wav encode_wav"},
     "io": {
         "files.io": (

@@ -12,7 +12,7 @@ from pronghorn import ops
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.fourier import overlap_add
-from pronghorn_tensorflow.math.more import complex_of
+from pronghorn_tensorflow.math.elementwise import complex_of
 
 
 def _parts(x: Any) -> tuple[Any, Any]:
