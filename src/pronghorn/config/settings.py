@@ -1,6 +1,6 @@
 """Settings of the whole process: the default float type, epsilon, logging, threads.
 
-Each can also come from the environment, read once at import: `KERAS_FLOATX`, `KERAS_EPSILON`,
+Each can also come from the environment, read once, when a setting is first used: `KERAS_FLOATX`, `KERAS_EPSILON`,
 `KERAS_IMAGE_DATA_FORMAT`, `KERAS_MAX_EPOCHS`, `KERAS_MAX_STEPS_PER_EPOCH`, `PRONGHORN_BACKEND_NAME`, and
 `PRONGHORN_NUM_THREADS`, which the thread pool reads when it starts.
 """

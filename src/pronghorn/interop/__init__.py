@@ -155,7 +155,10 @@ def to_torch(model: Any) -> torch.nn.Module:
     >>> module(torch.ones(4, 3)).shape  # doctest: +SKIP
     torch.Size([4, 2])
     """
-    return _torch("to_torch")(model)
+    engines.engine("torch")
+    from pronghorn.interop import torch_modules
+
+    return torch_modules.to_torch(model)
 
 
 def torch_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
@@ -173,7 +176,10 @@ def torch_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
 
     >>> optimizer = torch.optim.SGD(torch_parameters(model).values(), lr=0.1)  # doctest: +SKIP
     """
-    return dict(_torch("named_parameters")(model))
+    engines.engine("torch")
+    from pronghorn.layers.foreign import torch_methods
+
+    return dict(torch_methods.named_parameters(model))
 
 
 def to_pytensor(model: Any) -> GraphFunction:
@@ -220,13 +226,6 @@ def _keras(name: str) -> Callable[..., Any]:
             name=error.name,
         ) from error
     return getattr(keras_models, name)
-
-
-def _torch(name: str) -> Callable[..., Any]:
-    engines.engine("torch")
-    from pronghorn.interop import torch_modules
-
-    return getattr(torch_modules, name)
 
 
 __all__ = ["from_dlpack", "from_keras", "to_jax", "to_keras", "to_pytensor", "to_torch", "torch_parameters"]

@@ -61,8 +61,9 @@ def _missing():
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1"])
-def test_a_bad_environment_is_told_at_the_import(text):
+def test_a_bad_environment_is_told_where_the_settings_are_read(text):
     env = {**os.environ, threads.VARIABLE: text}
-    done = subprocess.run([sys.executable, "-c", "import pronghorn.config"], env=env, capture_output=True, text=True)
+    command = [sys.executable, "-c", "import pronghorn.config.settings"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.rstrip().rpartition("\n")[2].startswith("ValueError: The environment variable PRONGHORN_NUM_TH")
