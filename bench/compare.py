@@ -20,6 +20,7 @@ import platform
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,10 @@ SCRIPTS = {HERE / "workloads.py": list(workloads.WORKLOADS), HERE / "large.py": 
 
 _KERAS = "keras==3.15.1"
 
+Implementation = tuple[list[str], str, dict[str, str]]
+
 #: Implementation to (packages to install, package to import, environment variables).
-IMPLEMENTATIONS: dict[str, tuple[list[str], str, dict[str, str]]] = {
+IMPLEMENTATIONS: dict[str, Implementation] = {
     "pronghorn": ([str(ROOT)], "pronghorn", {}),
     "tensorflow": ([_KERAS, "tensorflow-cpu"], "keras", {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}),
     "jax": ([_KERAS, "jax"], "keras", {"KERAS_BACKEND": "jax"}),
@@ -74,7 +77,9 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def parsed_with_environments(parser: argparse.ArgumentParser) -> argparse.Namespace:
+def parsed_with_environments(
+    parser: argparse.ArgumentParser, implementations: Mapping[str, Implementation] = IMPLEMENTATIONS
+) -> argparse.Namespace:
     """Read the command line, with what says where the implementations' environments are."""
     parser.add_argument("--venvs", type=Path, default=ROOT / "bench" / "results" / "venvs",
                         help="where virtual environments are made and found again")  # fmt: skip
@@ -82,20 +87,25 @@ def parsed_with_environments(parser: argparse.ArgumentParser) -> argparse.Namesp
                         help="use this interpreter for an implementation instead of making an environment")  # fmt: skip
     options = parser.parse_args()
     options.interpreters = dict(entry.split("=", 1) for entry in options.python)
-    unknown = set(options.interpreters) - set(IMPLEMENTATIONS)
+    unknown = set(options.interpreters) - set(implementations)
     if unknown:
-        parser.error(f"--python: {', '.join(unknown)} is none of {', '.join(IMPLEMENTATIONS)}")
+        parser.error(f"--python: {', '.join(unknown)} is none of {', '.join(implementations)}")
     return options
 
 
-def interpreter(name: str, options: argparse.Namespace, console: Console) -> str:
+def interpreter(
+    name: str,
+    options: argparse.Namespace,
+    console: Console,
+    implementations: Mapping[str, Implementation] = IMPLEMENTATIONS,
+) -> str:
     """Return the Python of an implementation, making its virtual environment if need be."""
     if name in options.interpreters:
         return options.interpreters[name]
     folder = options.venvs.resolve() / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "installed.txt"
-    packages = IMPLEMENTATIONS[name][0]
+    packages = implementations[name][0]
     if not done.exists() or name == "pronghorn":  # Pronghorn is the checkout as it is now
         with console.status(f"installing {name}: {' '.join(packages)}"):
             if not python.exists():
@@ -106,7 +116,13 @@ def interpreter(name: str, options: argparse.Namespace, console: Console) -> str
     return str(python)
 
 
-def run_script(name: str, python: str, script: Path, *arguments: str) -> tuple[dict[str, Any], str]:
+def run_script(
+    name: str,
+    python: str,
+    script: Path,
+    *arguments: str,
+    implementations: Mapping[str, Implementation] = IMPLEMENTATIONS,
+) -> tuple[dict[str, Any], str]:
     """Run a script on one implementation, in a process of its own.
 
     Args:
@@ -114,13 +130,14 @@ def run_script(name: str, python: str, script: Path, *arguments: str) -> tuple[d
         python: its interpreter.
         script: is given the package to import, and the arguments.
         arguments: more of the command line.
+        implementations: what the names stand for.
 
     Returns:
         The figures that it printed, as lines of JSON, and the last line of what went wrong.
     """
-    _, package, variables = IMPLEMENTATIONS[name]
+    _, package, variables = implementations[name]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    if name == "pronghorn":
+    if package == "pronghorn":
         env["PYTHONPATH"] = str(ROOT / "src")
     command = [python, str(script), package, *arguments]
     result = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True)
