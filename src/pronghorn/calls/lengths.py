@@ -39,9 +39,10 @@ class Lengths:
     ([(batch, length0), (batch, length0, 3), (batch, 1)], {'batch': 32, 'length0': 9})
     """
 
-    __slots__ = ("_counts", "_failures", "_own", "_programs", "_reshaped", "_seen")
+    __slots__ = ("_counts", "_failures", "_fewest_shapes", "_own", "_programs", "_reshaped", "_seen")
 
-    def __init__(self) -> None:
+    def __init__(self, fewest_shapes: int = FEWEST_SHAPES) -> None:
+        self._fewest_shapes = fewest_shapes
         self._reshaped = times_reshaped()
         self._seen: list[list[tuple[int, ...]]] = []
         self._programs: list[tuple[list[Shape], tuple[Dim, ...], Program]] = []
@@ -92,7 +93,7 @@ class Lengths:
     def may_vary(self, shapes: Sequence[tuple[int, ...]]) -> bool:
         """Whether to make a program for any lengths for a batch of such shapes that has none."""
         seen = len(self._seen) + self._is_new(shapes)
-        return seen >= FEWEST_SHAPES and len(self._programs) < MOST_PROGRAMS and self._failures < MOST_FAILURES
+        return seen >= self._fewest_shapes and len(self._programs) < MOST_PROGRAMS and self._failures < MOST_FAILURES
 
     def symbolic(self, shapes: Sequence[tuple[int, ...]], samples: int) -> tuple[list[Shape], dict[str, int]] | None:
         """Shapes with symbols for what varied, and the numbers that these are in a batch of so many samples.

@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import Layout, take_apart
-from pronghorn.calls.lengths import Lengths
+from pronghorn.calls.lengths import FEWEST_SHAPES, Lengths
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.backends import choice
@@ -106,6 +106,7 @@ class StepFunction:
         jit: whether an engine's library is to compile it further than it does by itself.
         as_program: gives what runs it as a program of an engine's library; None where it is traced.
         is_shared: whether its batches are those of a model, which a distribution shares among devices or processes.
+        fewest_shapes: with so many shapes of batches, a program for any lengths is made.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class StepFunction:
         jit: bool = False,
         as_program: Callable[[str], _Program | None] | None = None,
         is_shared: bool = False,
+        fewest_shapes: int = FEWEST_SHAPES,
     ):
         self._step = step
         self._as_program = as_program
@@ -127,6 +129,7 @@ class StepFunction:
         self._state_key = state_key
         self._engine, self._jit = engine, jit
         self._is_shared = is_shared
+        self._fewest_shapes = fewest_shapes
         self._distribution: Distribution | None = None
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
@@ -271,7 +274,7 @@ class StepFunction:
         """What knows batches that differ in extents alone; None where each needs a program of its own."""
         if self._distribution is not None or batch.texts or not batch.common_size:
             return None
-        return self._lengths.setdefault((*self._way, batch.kind), Lengths())
+        return self._lengths.setdefault((*self._way, batch.kind), Lengths(self._fewest_shapes))
 
     def _compile(self, batch: Batch, variants: Variants) -> Program | None:
         """Compile the step for a batch: for any number of samples, if that is possible, or for that of the batch."""

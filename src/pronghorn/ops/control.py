@@ -23,6 +23,7 @@ from pronghorn.engine.graph.regions import region
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops import _compiled_loops as compiled_loops
 from pronghorn.ops import _library_loops as library_loops
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware
@@ -170,7 +171,7 @@ def while_loop(
         return result[0] if not sequence and isinstance(result[0], tuple) and len(result[0]) == 1 else result
 
     if current_trace() is None:
-        state = _while_now(cond, step, state, maximum_iterations)
+        state = _while_now(cond, step, body, state, maximum_iterations)
     else:
         try:
             state = _traced_while(cond, step, state, maximum_iterations)
@@ -186,18 +187,27 @@ def while_loop(
 _ROUNDS_BY_PYTHON = 4
 
 
-def _while_now(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
+def _while_now(cond: Any, step: Any, user: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
     """A loop by Python; where the chosen library gives what its body returns, that runs all but the first rounds."""
     count, results, before = 0, state, state
+    rounds = compiled_loops.Rounds((cond, step), _while_of, user)
     while (limit is None or count < limit) and bool(B.convert(cond(*state))):
+        by_program = rounds.rest(state, None if limit is None else int(limit) - count)
+        if by_program is not None:
+            return by_program
         if count == _ROUNDS_BY_PYTHON and _are_alike(before, state):
             rest = library_loops.rest(cond, step, results, state, None if limit is None else int(limit) - count)
             if rest is not None:
                 return rest
-        before, results = state, step(*state)
+        before, results = state, rounds.round(step, state)
         state = tree.map_structure(B.convert, results)
         count += 1
     return state
+
+
+def _while_of(functions: Sequence[Any], state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
+    """A loop for the program that `compiled_loops` makes of it."""
+    return _traced_while(functions[0], functions[1], state, limit)
 
 
 def _are_alike(before: Any, after: Any) -> bool:
