@@ -51,7 +51,7 @@ class CompiledFunction:
 
     def __init__(self, function: Callable[..., Any]):
         self.python_function = function
-        self._steps: dict[Hashable, _Step] = {}
+        self._steps: dict[Hashable, StepFunction] = {}
         functools.update_wrapper(self, function)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -83,7 +83,7 @@ class CompiledFunction:
         args, kwargs = tree.map_structure(lambda x: Tensor(np.asarray(x)) if has_numbers(x) else x, (args, kwargs))
         return self.python_function(*args, **kwargs)
 
-    def _step(self, key: Hashable) -> _Step | None:
+    def _step(self, key: Hashable) -> StepFunction | None:
         """The compiled functions for arguments of a layout, by its key."""
         step = self._steps.get(key)
         if step is None and len(self._steps) < _MOST_KINDS:
@@ -92,8 +92,11 @@ class CompiledFunction:
                 args, kwargs = data
                 return self.python_function(*args, **kwargs)
 
-            step = self._steps[key] = _Step(run, getattr(self.python_function, "__name__", "function"))
+            step = self._steps[key] = self._new_step(run)
         return step
+
+    def _new_step(self, run: Callable[[Any], Any]) -> StepFunction:
+        return _Step(run, getattr(self.python_function, "__name__", "function"))
 
 
 def _taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layout, list[np.ndarray]]:

@@ -17,6 +17,7 @@ from pronghorn.layers.building import is_default
 from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
 from pronghorn.models.compiled_call import CompiledCalls, OpByOp
+from pronghorn.models.compiled_steps import as_function
 from pronghorn.models.functional_config import functional_from_config
 from pronghorn.models.quantizing import quantization_summary, quantize_layers
 from pronghorn.models.state_tree import get_state_tree, set_state_tree
@@ -86,6 +87,9 @@ class Model(Trainer, Layer):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copied = memo[id(self)] = pickling.from_bytes(pickling.to_bytes(self), safe_mode=False)
         return copied
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, as_function(self, name, value))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.compiled and (engine := self._engine or choice.named()) is not None:
