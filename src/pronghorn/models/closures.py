@@ -1,9 +1,9 @@
 """What a function's results depend on besides its arguments: its code, and what its closure and globals hold.
 
-`Survey` takes this apart. Arrays in closures, defaults, globals, bound arguments and containers of these are inputs: the
-function can be made again with other arrays in their place. All else is part of the key: numbers and text by value,
-functions by their code and what they hold in turn, layers by identity and version, other objects by identity and by
-what their attributes hold. Arrays in attributes are part of the key by identity.
+`Survey` takes this apart. Arrays in closures, defaults, globals, bound arguments and containers of these are inputs:
+the function can be made again with other arrays in their place. All else is part of the key: numbers and text by
+value, functions by their code and what they hold in turn, layers by identity and version, other objects by identity
+and by what their attributes hold. Arrays in attributes are part of the key by identity.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ compiling it does. Both are estimated from the operations of a round and the siz
 no bit of a result depends on how fast a machine is. Results of compiled rounds differ from others as the last bits of
 sums do.
 
-Programs are kept by what `closures.Survey` tells: arrays in closures are inputs of the program. Each is dropped when one
-of the objects that it holds by identity dies, or when others have come meanwhile.
+Programs are kept by what `closures.Survey` tells: arrays in closures are inputs of the program. Each is dropped when
+one of the objects that it holds by identity dies, or when others have come meanwhile.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Entry:
 
     def __init__(self, survey: Survey, traced: Callable[..., Any]):
         self._traced = traced
-        self._functions: tuple[Any, ...] | None = None  # while they are traced
+        self._survey: Survey | None = None  # of the functions that are traced
         self._lock = threading.RLock()
         self._step = _Step(self._run, "loop", fewest_shapes=2)
         self.round_cost, self.price, self.spent = 0.0, COMPILING, 0.0
@@ -90,11 +90,11 @@ class Entry:
                 return None
             batch = Batch(layout, arrays)
             with self._lock:
-                self._functions = functions, survey
+                self._survey = survey
                 try:
                     program = self._step.prepare(batch)
                 finally:
-                    self._functions = None
+                    self._survey = None
         except Exception:  # running it by Python tells, where it is the body's
             self.is_wrong = True
             return None
@@ -105,8 +105,20 @@ class Entry:
         return tree.map_structure(lambda x: Tensor(np.asarray(x)), results)
 
     def _run(self, data: Any) -> Any:
-        (state, limit, arrays), (functions, survey) = data, self._functions
-        return self._traced(survey.functions(arrays), state, limit)
+        assert self._survey is not None
+        state, limit, arrays = data
+        return self._traced(self._survey.functions(arrays), state, limit)
+
+
+def count() -> int:
+    """How many loops are kept."""
+    return len(_entries)
+
+
+def forget() -> None:
+    """Drop all loops that are kept."""
+    with _lock:
+        _entries.clear()
 
 
 def _weakly(x: Any, entry: Entry) -> Any:

@@ -1,14 +1,14 @@
 """Functions of models that are made as Keras makes `train_function` of `train_step`, for steps of other names.
 
-Libraries on Keras give models steps of their own, such as one that writes text, and keep in the attribute
-``NAME_function`` what they call: a compiled function for the backends that they know, the method ``NAME_step`` itself for
-any other. The method that is set so is compiled here, by the name that the attribute has.
+Libraries on Keras give models steps of their own, such as one that writes text. What they call stands in the
+attribute ``NAME_function``: a compiled function for the backends that they know, the method ``NAME_step`` itself for any
+other. The method that is set so is compiled here.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from pronghorn import tree
 from pronghorn.calls import jit
 from pronghorn.calls.step import StepFunction
 from pronghorn.engine.backends import choice
-from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.foreign import without_framework
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import call as calls
@@ -25,15 +24,14 @@ from pronghorn.layers.versions import Version, version_of
 
 
 def as_function(model: Any, name: str, value: Any) -> Any:
-    """What a model keeps as its attribute ``name``: ``value``, or the compiled function of it if it is the model's step.
+    """What a model keeps as its attribute ``name``: ``value``, or, if that is the model's step, a compiled function.
 
     >>> as_function(None, "train_function", len)
     <built-in function len>
     """
-    if isinstance(value, types.MethodType) and value.__self__ is model and name.endswith("_function"):
-        if value.__name__ == name.removesuffix("_function") + "_step":
-            return _CompiledStep(model, value)
-    return value
+    is_own = isinstance(value, types.MethodType) and value.__self__ is model and name.endswith("_function")
+    is_step = is_own and value.__name__ == name.removesuffix("_function") + "_step"
+    return _CompiledStep(model, value) if is_step else value
 
 
 class _Step(StepFunction):

@@ -34,6 +34,8 @@ def sample(shape, batch, seed=0):
 
 CASES = {
     "mean": (lambda x: ops.mean(x), [(BATCH, 3)]),
+    "extent minus array": (lambda x: x.shape[0] - ops.sum(ops.cast(x, "int32")), [(BATCH, 3)]),
+    "array minus extent": (lambda x: ops.sum(ops.cast(x, "int32")) - x.shape[0], [(BATCH, 3)]),
     "mean over batch": (lambda x: ops.mean(x, axis=0), [(BATCH, 3)]),
     "var": (lambda x: ops.var(x, axis=0), [(BATCH, 3)]),
     "softmax": (lambda x: ops.softmax(x), [(BATCH, 3)]),

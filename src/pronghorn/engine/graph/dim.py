@@ -351,6 +351,8 @@ def _extent(x: Any) -> Extent | None:
     """``x`` as an extent; None if it is none."""
     if isinstance(x, (int, Dim)):
         return x
+    if getattr(x, "is_traced", False):  # an array, which then computes with this extent
+        return None
     return operator.index(x) if isinstance(x, SupportsIndex) and getattr(x, "ndim", 0) == 0 else None
 
 

@@ -1,0 +1,126 @@
+"""Steps that libraries give models beside Keras's own, kept as `NAME_function`: these are compiled."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import pronghorn
+from pronghorn import Model, layers, ops, random
+
+
+class Writer(Model):
+    """Writes numbers, in the way in which libraries have models write text."""
+
+    traced = []  # whether each call of the step was traced
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.embedding = layers.Embedding(11, width)
+        self.dense = layers.Dense(11)
+        self.seeds = random.SeedGenerator(1)
+        self.write_function = None
+
+    def call(self, tokens):
+        return self.dense(self.embedding(tokens))
+
+    def write_step(self, inputs, stops=None):
+        Writer.traced.append(ops.is_tensor(inputs["tokens"]) and inputs["tokens"].is_traced)
+        tokens, mask = inputs["tokens"], ops.cast(inputs["mask"], "bool")
+
+        def next_token(tokens, index):
+            logits = self(ops.slice(tokens, [0, index - 1], [ops.shape(tokens)[0], 1]))
+            return ops.argmax(logits[:, 0], axis=-1)
+
+        def going(tokens, index):
+            return True if stops is None else ops.logical_not(ops.any(ops.equal(tokens[:, index - 1], stops[0])))
+
+        def body(tokens, index):
+            token = ops.cast(next_token(tokens, index), tokens.dtype)
+            token = ops.where(mask[:, index], tokens[:, index], token)
+            return ops.slice_update(tokens, [0, index], token[:, None]), index + 1
+
+        index = ops.min(ops.sum(ops.cast(mask, "int32"), axis=-1))
+        left = ops.shape(tokens)[1] - index
+        return {"tokens": ops.while_loop(going, body, (tokens, index), maximum_iterations=left)[0]}
+
+
+def prompts(rows=2, length=12, known=3):
+    tokens = np.zeros((rows, length), "int32")
+    tokens[:, :known] = np.arange(rows * known).reshape(rows, known) % 11
+    return {"tokens": tokens, "mask": (np.arange(length) < known).astype("int32")[None].repeat(rows, 0)}
+
+
+@pytest.fixture
+def writer():
+    pronghorn.utils.set_random_seed(3)
+    model = Writer()
+    model(np.zeros((1, 2), "int32"))
+    model.write_function = model.write_step
+    Writer.traced.clear()
+    return model
+
+
+def test_it_is_traced_once_for_prompts_of_any_length(writer):
+    calls = Writer.traced
+    for rows, known in ((2, 3), (2, 5), (4, 1), (1, 12)):
+        given = prompts(rows, known=known)
+        found = writer.write_function(given, stops=None)["tokens"]
+        assert all(calls)
+        np.testing.assert_array_equal(found.numpy(), writer.write_step(given)["tokens"].numpy())
+        calls.pop()
+    traces = len(calls)
+    assert traces <= 2  # one for any number of rows, and perhaps one for a single row
+    for rows in (1, 2, 7):
+        writer.write_function(prompts(rows), stops=None)
+    assert len(calls) == traces
+
+
+def test_other_lengths_share_a_program(writer):
+    calls = Writer.traced
+    for length in (12, 15, 9, 21):
+        given = prompts(length=length)
+        found = writer.write_function(given, stops=(4,))["tokens"]
+        traced = len(calls)
+        np.testing.assert_array_equal(found.numpy(), writer.write_step(given, (4,))["tokens"].numpy())
+        calls.pop()
+        assert traced <= 2
+    assert all(calls)
+
+
+def test_layers_that_change_are_seen(writer):
+    before = writer.write_function(prompts())["tokens"].numpy()
+    writer.dense.kernel.assign(-writer.dense.kernel)
+    after = writer.write_function(prompts())["tokens"].numpy()
+    np.testing.assert_array_equal(after, writer.write_step(prompts())["tokens"].numpy())
+    assert (before != after).any()
+    writer.dense.activation = lambda x: -x
+    np.testing.assert_array_equal(writer.write_function(prompts())["tokens"].numpy(), before)
+
+
+def test_what_cannot_be_compiled_runs_as_it_is_without_a_word(writer):
+    class Asking(Writer):
+        def write_step(self, inputs):
+            return float(ops.sum(inputs))
+
+    model = Asking()
+    model.write_function = model.write_step
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [model.write_function(np.ones(k, "float32")) for k in (3, 4)] == [3.0, 4.0]
+
+
+def test_models_that_run_eagerly_and_other_functions_are_left_alone(writer):
+    calls = Writer.traced
+    writer.compile(run_eagerly=True)
+    writer.write_function(prompts())
+    assert calls == [False]
+    writer.read_function = writer.write_step
+    assert writer.read_function == writer.write_step
+    writer.write_function = len
+    assert writer.write_function is len
+
+
+def test_errors_are_those_of_the_step(writer):
+    with pytest.raises(KeyError, match="mask"):
+        writer.write_function({"tokens": prompts()["tokens"]})
