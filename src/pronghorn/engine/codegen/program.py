@@ -28,7 +28,7 @@ from pronghorn.engine.codegen.row_loops import LoopParts, RowBlocks, ahead, bloc
 from pronghorn.engine.codegen.step import StepEmitter, is_special
 from pronghorn.engine.codegen.walker import taken
 from pronghorn.engine.compiler.kernels import Kernel, Program
-from pronghorn.engine.compiler.outputs import overwriting
+from pronghorn.engine.compiler.outputs import change_rows_in_place, overwriting
 from pronghorn.engine.compiler.schedule import copy_kernel
 from pronghorn.engine.compiler.stages import lower
 from pronghorn.engine.graph import dtypes
@@ -111,7 +111,7 @@ class ProgramEmitter(StepEmitter):
         elif node.prim.name == "scan":
             self._scan(kernel, node)
         elif node.prim.name == "while_loop":
-            self._while(node)
+            self._while(kernel, node)
         else:
             self._branch(node)
 
@@ -167,16 +167,22 @@ class ProgramEmitter(StepEmitter):
         fb.place(follow)
         return fb.cmp("ne", "i64", known, 0)
 
-    def _nested(self, graph: Graph, inputs: Mapping[Value, Value]) -> tuple[Program, list[Value]]:
+    def _nested(
+        self, graph: Graph, inputs: Mapping[Value, Value], carried: Sequence[Value] = ()
+    ) -> tuple[Program, list[Value]]:
         """The program of a body whose ``inputs`` lie in the memory of outer values, and its outputs, each with memory
-        of its own (a copy is added where it has not)."""
+        of its own (a copy is added where it has not) or in that of the input that is ``carried`` in its place."""
         program = lower(graph, self.target, is_body=True)
         self._adopt(program)
         self.tables.aliases.update(inputs)
+        self.tables.aliases.update(change_rows_in_place(program, carried))
         claimed: set[Value] = set(graph.inputs)
         outputs = []
-        for v in program.graph.outputs:
+        for place, v in enumerate(program.graph.outputs):
             root = program.aliases.get(v, v)
+            if place < len(carried) and root is carried[place]:
+                outputs.append(root)
+                continue
             if root in claimed or root.node is None or root in self.out.constants:
                 fresh = Value(v.aval, program.graph)
                 program.kernels.append(copy_kernel(root, fresh))
@@ -396,16 +402,24 @@ class ProgramEmitter(StepEmitter):
         fb.store("ptr", pb, self._slot_address(a))
         fb.store("ptr", pa, self._slot_address(b))
 
-    def _while(self, node: Node) -> None:
+    def _while(self, kernel: Kernel, node: Node) -> None:
         p = node.params
         nc, nb = p["num_cond_consts"], p["num_body_consts"]
         operands = [self.tables.root(v) for v in node.inputs]
         carry = p["body"].inputs[nb:]
-        body, outputs = self._nested(p["body"], dict(zip(p["body"].inputs[:nb], operands[nc : nc + nb])))
+        body, outputs = self._nested(p["body"], dict(zip(p["body"].inputs[:nb], operands[nc : nc + nb])), carry)
+        own = [(new, old) for new, old in zip(outputs, carry) if self.tables.root(new) is new and new is not old]
+        self.tables.aliases.update(overwriting(body, own))
         shared = dict(zip(p["cond"].inputs[:nc], operands[:nc])) | dict(zip(p["cond"].inputs[nc:], carry))
         condition, (verdict,) = self._nested(p["cond"], shared)
-        for v, start in zip(carry, operands[nc + nb :]):
-            self._kernels([copy_kernel(start, v)])
+        starts = operands[nc + nb :]
+        for v, new, start, end in zip(carry, outputs, starts, node.outputs):
+            if self.tables.root(new) is v and self.tables.root(end) is end:
+                self.tables.aliases[v] = end
+                if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
+                    self.tables.aliases[end] = start
+        for v, start in zip(carry, starts):
+            self._copy(start, v)
         first = self.epoch
         fb = self.fb
         with self._region():
@@ -423,7 +437,7 @@ class ProgramEmitter(StepEmitter):
             fb.place(done)
         self._keep([*carry, *outputs, *operands, verdict], first)
         for v, final in zip(carry, node.outputs):
-            self._kernels([copy_kernel(v, final)])
+            self._copy(v, final)
 
     def _branch(self, node: Node) -> None:
         pred, *operands = (self.tables.root(v) for v in node.inputs)

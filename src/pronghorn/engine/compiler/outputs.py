@@ -6,13 +6,13 @@ the new value is copied over it at the end. Results that are inputs, constants o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pronghorn.engine.compiler.expr import Expr, Index, Load, walk
 from pronghorn.engine.compiler.kernels import ContractionKernel, Kernel, LoopKernel, Nest, NodeKernel, Program
 from pronghorn.engine.compiler.schedule import copy_kernel
 from pronghorn.engine.compiler.virtual import linear
-from pronghorn.engine.graph.ir import Node, Value
+from pronghorn.engine.graph.ir import Value
 
 
 def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> tuple[Program, list[Value]]:
@@ -77,20 +77,50 @@ def overwriting(program: Program, updates: Sequence[tuple[Value, Value]]) -> dic
 def may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
     """Whether ``kernel``, after which nothing reads ``variable``, may write ``root`` straight over it: of the old value
     it reads only the element that it is about to write."""
+    if isinstance(kernel, NodeKernel):
+        return variable in kernel.reads and _changes_rows(kernel, variable)
     if root.shape != variable.shape:
         return False
     if variable not in kernel.reads:
-        return not isinstance(kernel, NodeKernel)
-    if isinstance(kernel, NodeKernel):
-        return _changes_rows(kernel.node, variable)
+        return True
     return isinstance(kernel, Nest) and _reads_own_element(kernel, root, variable)
 
 
-def _changes_rows(node: Node, variable: Value) -> bool:
+def change_rows_in_place(program: Program, carried: Collection[Value]) -> dict[Value, Value]:
+    """Which arrays in a loop's body lie where those do of which they have other rows.
+
+    The first of such a chain is what the loop carries; each is the last to look at the one before.
+
+    Args:
+        program: the body's.
+        carried: its inputs that the loop carries.
+    """
+    kept = {program.aliases.get(v, v) for v in program.graph.outputs}
+    last_read = {v: at for at, kernel in enumerate(program.kernels) for v in kernel.reads}
+    over: dict[Value, Value] = {}
+    for at, kernel in enumerate(program.kernels):
+        if not isinstance(kernel, NodeKernel) or kernel.node.prim.name != "scatter":
+            continue
+        old, new = _memory(kernel.node.inputs[0], kernel), kernel.node.outputs[0]
+        is_carried = (old in carried or old in over) and old not in kept
+        if is_carried and last_read[old] <= at and new not in program.aliases and _changes_rows(kernel, old):
+            over[new] = old
+    return over
+
+
+def _memory(value: Value, kernel: NodeKernel) -> Value:
+    """The memory that a kernel reads for an operand."""
+    while value not in kernel.reads and value.node is not None and value.node.prim.name in ("reshape", "stop_gradient"):
+        value = value.node.inputs[0]
+    return value
+
+
+def _changes_rows(kernel: NodeKernel, variable: Value) -> bool:
     """Whether a node gives a variable with other values in some rows, which are in memory of their own."""
-    if node.prim.name != "scatter" or node.inputs[0] is not variable:
+    first, *others = (_memory(v, kernel) for v in kernel.node.inputs)
+    if kernel.node.prim.name != "scatter" or first is not variable:
         return False
-    return all(v.node is not None and v.node.prim.name not in ("reshape", "stop_gradient") for v in node.inputs[1:])
+    return all(v is not variable and v.node is not None for v in others)
 
 
 def _reads_own_element(kernel: Nest, root: Value, variable: Value) -> bool:

@@ -30,6 +30,7 @@ from pronghorn.engine.compiler.printer import print_program
 from pronghorn.engine.compiler.schedule import fuse
 from pronghorn.engine.compiler.simplify import eliminate_dead, simplify
 from pronghorn.engine.compiler.sparse import sparse_sums
+from pronghorn.engine.compiler.updates import update_in_place
 from pronghorn.engine.compiler.verify import verify_program
 from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.joining import join_loops
@@ -70,6 +71,7 @@ def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Any], T]:
 GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("regions", _anywhere(open_regions), is_needed=True),
     Stage("loops", _anywhere(join_loops), is_general=True),
+    Stage("updates", _anywhere(update_in_place)),
     Stage("simplify", _anywhere(simplify), is_general=True),
     Stage("pooled", _anywhere(pool_gradients)),
     Stage("simplify", _anywhere(simplify)),
