@@ -168,7 +168,7 @@ class ProgramEmitter(StepEmitter):
         return fb.cmp("ne", "i64", known, 0)
 
     def _nested(
-        self, graph: Graph, inputs: Mapping[Value, Value], carried: Sequence[Value] = ()
+        self, graph: Graph, inputs: Mapping[Value, Value], carried: Sequence[Value] = (), may_stay: bool = True
     ) -> tuple[Program, list[Value]]:
         """The program of a body whose ``inputs`` lie in the memory of outer values, and its outputs, each with memory
         of its own (a copy is added where it has not) or in that of the input that is ``carried`` in its place."""
@@ -180,7 +180,7 @@ class ProgramEmitter(StepEmitter):
         outputs = []
         for place, v in enumerate(program.graph.outputs):
             root = program.aliases.get(v, v)
-            if place < len(carried) and root is carried[place]:
+            if may_stay and place < len(carried) and root is carried[place]:
                 outputs.append(root)
                 continue
             if root in claimed or root.node is None or root in self.out.constants:
@@ -220,7 +220,7 @@ class ProgramEmitter(StepEmitter):
         body, nc, nk = p["body"], p["num_consts"], p["num_carry"]
         operands = [self.tables.root(v) for v in node.inputs]
         constants = dict(zip(body.inputs[:nc], operands[:nc]))
-        program, outputs = self._nested(body, constants)
+        program, outputs = self._nested(body, constants, body.inputs[nc : nc + nk], may_stay=False)
         updates = zip(outputs[:nk], body.inputs[nc : nc + nk])
         in_place = overwriting(program, [(new, old) for new, old in updates if self.tables.root(new) is new])
         self.tables.aliases.update(in_place)
@@ -249,7 +249,7 @@ class ProgramEmitter(StepEmitter):
                 return
         rows = self._kept_rows(kernel, loop) if has_launches else []
         for v, new, start, end in zip(loop.carry, outputs, loop.start, loop.end):
-            if in_place.get(new) is v and self.tables.root(end) is end:
+            if new is not v and self.tables.root(new) is v and self.tables.root(end) is end:
                 self.tables.aliases[v] = end
                 if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
                     self.tables.aliases[end] = start
@@ -410,14 +410,22 @@ class ProgramEmitter(StepEmitter):
         body, outputs = self._nested(p["body"], dict(zip(p["body"].inputs[:nb], operands[nc : nc + nb])), carry)
         own = [(new, old) for new, old in zip(outputs, carry) if self.tables.root(new) is new and new is not old]
         self.tables.aliases.update(overwriting(body, own))
-        shared = dict(zip(p["cond"].inputs[:nc], operands[:nc])) | dict(zip(p["cond"].inputs[nc:], carry))
-        condition, (verdict,) = self._nested(p["cond"], shared)
         starts = operands[nc + nb :]
         for v, new, start, end in zip(carry, outputs, starts, node.outputs):
             if self.tables.root(new) is v and self.tables.root(end) is end:
                 self.tables.aliases[v] = end
                 if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
                     self.tables.aliases[end] = start
+        kept: list[Value] = []
+        launches: list[Launch] | None = None
+        if not any(map(is_special, body.kernels)):
+            launches = [launch for each in body.kernels for launch in self._launches(each)]
+            once, launches = ahead(launches, [*carry, *outputs], 1, self.tables.root)
+            for launch in once:
+                self._launch(launch)
+                kept += launch.writes
+        shared = dict(zip(p["cond"].inputs[:nc], operands[:nc])) | dict(zip(p["cond"].inputs[nc:], carry))
+        condition, (verdict,) = self._nested(p["cond"], shared)
         for v, start in zip(carry, starts):
             self._copy(start, v)
         first = self.epoch
@@ -429,13 +437,14 @@ class ProgramEmitter(StepEmitter):
             self._kernels(condition.kernels)
             fb.branch_if(self._decide(verdict), work, done)
             fb.place(work)
-            self._kernels(body.kernels)
+            self._launch_all(launches or ())
+            self._kernels(body.kernels if launches is None else ())
             self._settle()
             for a, b in zip(carry, outputs):
                 self._swap(a, b)
             fb.branch(head)
             fb.place(done)
-        self._keep([*carry, *outputs, *operands, verdict], first)
+        self._keep([*carry, *outputs, *operands, verdict, *kept], first)
         for v, final in zip(carry, node.outputs):
             self._copy(v, final)
 

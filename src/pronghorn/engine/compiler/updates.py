@@ -309,7 +309,9 @@ def _concatenate(node: Node, parts: dict[Value, _Part]) -> _Part | None:
     updates: dict[Node, None] = {}
     for p in known:
         others = [a for a in range(len(p.starts)) if a != axis]
-        if p.starts[axis] != start or any((p.starts[a], p.sizes[a]) != (first.starts[a], first.sizes[a]) for a in others):
+        if p.starts[axis] != start or any(
+            (p.starts[a], p.sizes[a]) != (first.starts[a], first.sizes[a]) for a in others
+        ):
             return None
         start = start + p.sizes[axis]
         updates.update(dict.fromkeys(p.updates))
