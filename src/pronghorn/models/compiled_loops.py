@@ -23,7 +23,7 @@ import types
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from pronghorn._packages import is_ours
 from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import has_numbers, take_apart
-from pronghorn.calls.step import StepFunction
+from pronghorn.calls.step import Program, StepFunction
 from pronghorn.engine.graph.active import TraceError, pop_tape, push_tape
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.variable import overlays
@@ -55,8 +55,21 @@ _lock = threading.Lock()
 class _Step(StepFunction):
     """A loop that Python runs where it cannot be compiled."""
 
+    made = 0
+
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True
+
+    def _assembled(self, *args: Any) -> Program:
+        self.made += 1
+        return super()._assembled(*args)
+
+    def has_for(self, batch: Batch) -> bool:
+        """Whether there is a program for a batch."""
+        variants, lengths = self._variants.get((*self._way, batch.key)), self._lengths_of(batch)
+        if variants is not None and variants.find(batch.extents, batch.common_size) is not None:
+            return True
+        return lengths is not None and lengths.find(batch) is not None
 
 
 class Entry:
@@ -68,7 +81,6 @@ class Entry:
         self._lock = threading.RLock()
         self._step = _Step(self._run, "loop", fewest_shapes=2)
         self.round_cost, self.price, self.spent = 0.0, COMPILING, 0.0
-        self.uses = 0
         self._watched = [_weakly(x, self) for x in survey.objects]
         self.key: Hashable = None
         self.is_wrong = False
@@ -77,10 +89,18 @@ class Entry:
         """A round ran by Python."""
         self.spent += self.round_cost
 
+    def may_run(self, is_first: bool) -> bool:
+        """Whether `rest` is worth a call; ``is_first`` says that no round has run yet."""
+        return not self.is_wrong and (self.spent >= self.price or (is_first and self._step.made > 0))
+
     def rest(self, functions: tuple[Any, ...], state: Any, limit: int | None) -> Any:
-        """What the loop comes to from here on; None where Python goes on."""
-        if self.is_wrong or self.spent < self.price:
-            return None
+        """What the loop comes to from here on; None where Python goes on.
+
+        Args:
+            functions: those of the loop.
+            state: what it carries now.
+            limit: the most rounds that are left.
+        """
         try:
             survey = Survey(*functions)
             data = (state, None if limit is None else np.int32(limit), survey.arrays)
@@ -90,6 +110,10 @@ class Entry:
                 return None
             batch = Batch(layout, arrays)
             with self._lock:
+                if not self._step.has_for(batch):
+                    if self.spent < self.price:
+                        return None
+                    self.spent -= self.price
                 self._survey = survey
                 try:
                     program = self._step.prepare(batch)
@@ -102,7 +126,7 @@ class Entry:
             self.is_wrong = True
             return None
         results = program(batch)
-        return tree.map_structure(lambda x: Tensor(np.asarray(x)), results)
+        return tree.map_structure(lambda x: None if x is None else Tensor(np.asarray(x)), results)
 
     def _run(self, data: Any) -> Any:
         assert self._survey is not None
@@ -125,10 +149,10 @@ def _weakly(x: Any, entry: Entry) -> Any:
     """A reference by which an entry is dropped when an object dies; the object where it can have none."""
     mine = weakref.ref(entry)
 
-    def drop(_: Any) -> None:
+    def drop(_: Any, entries: OrderedDict[Hashable, Entry] = _entries) -> None:  # it may be the program's last act
         found = mine()
         if found is not None:
-            _entries.pop(found.key, None)
+            entries.pop(found.key, None)
 
     try:
         return weakref.ref(x, drop)
@@ -158,7 +182,8 @@ def find(functions: tuple[Any, ...], traced: Callable[..., Any], state: Any) -> 
     with _lock:
         entry = _entries.get((found[0], traced))
         if entry is not None:
-            _entries.move_to_end(entry.key)
+            with suppress(KeyError):  # what it was made for may die at any time
+                _entries.move_to_end(entry.key)
     return entry
 
 

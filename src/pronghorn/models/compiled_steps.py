@@ -1,8 +1,8 @@
 """Functions of models that are made as Keras makes `train_function` of `train_step`, for steps of other names.
 
 Libraries on Keras give models steps of their own, such as one that writes text. What they call stands in the
-attribute ``NAME_function``: a compiled function for the backends that they know, the method ``NAME_step`` itself for any
-other. The method that is set so is compiled here.
+attribute ``NAME_function``: a compiled function for the backends that they know, the method ``NAME_step`` itself for
+any other. The method that is set so is compiled here.
 """
 
 from __future__ import annotations

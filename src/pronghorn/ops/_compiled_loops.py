@@ -39,13 +39,16 @@ class Rounds:
         self._entry: Any = None
         self._is_off = not is_plain_code() or choice.chosen() != "llvm"
 
-    def rest(self, state: Any, limit: int | None) -> Any:
+    def rest(self, state: Callable[[], Any], limit: int | None) -> Any:
         """What the loop comes to from here on, compiled; None where the next round is to run by Python."""
         if self._is_off:
             return None
-        if self._count == 0 and self._is_known():
-            self._entry = _compiler().find(self._functions, self._traced, state)
-        return None if self._entry is None else self._entry.rest(self._functions, state, limit)
+        is_first = self._count == 0
+        if is_first and self._is_known():
+            self._entry = _compiler().find(self._functions, self._traced, state())
+        if self._entry is None or not self._entry.may_run(is_first):
+            return None
+        return self._entry.rest(self._functions, state(), limit)
 
     def round(self, step: Callable[..., Any], state: Any) -> Any:
         """A round by Python."""

@@ -27,7 +27,7 @@ from pronghorn.ops import _compiled_loops as compiled_loops
 from pronghorn.ops import _library_loops as library_loops
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.numpy.joining import stack
+from pronghorn.ops.numpy.joining import concatenate, stack
 from pronghorn.ops.numpy.shaping import flip, part
 
 
@@ -192,7 +192,7 @@ def _while_now(cond: Any, step: Any, user: Any, state: tuple[Any, ...], limit: A
     count, results, before = 0, state, state
     rounds = compiled_loops.Rounds((cond, step), _while_of, user)
     while (limit is None or count < limit) and bool(B.convert(cond(*state))):
-        by_program = rounds.rest(state, None if limit is None else int(limit) - count)
+        by_program = rounds.rest(functools.partial(tuple, state), None if limit is None else int(limit) - count)
         if by_program is not None:
             return by_program
         if count == _ROUNDS_BY_PYTHON and _are_alike(before, state):
@@ -290,16 +290,26 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
 def _fori_now(low: int, high: int, body: Any, value: Any) -> Any:
     """`_while_now` with a known number of rounds."""
+    rounds = compiled_loops.Rounds((body,), _fori_of, body)
     before = results = value
     for i in builtins.range(low, high):
+        by_program = rounds.rest(functools.partial(lambda i, v: (B.convert(i), v), i, value), high - i)
+        if by_program is not None:
+            return by_program[1]
         if i == low + _ROUNDS_BY_PYTHON and _are_alike(before, value):
             step = lambda i, v: (i + 1, body(i, v))  # noqa: E731
             rest = library_loops.rest(lambda i, _: i < high, step, results, (B.convert(i), value), None)
             if rest is not None:
                 return rest[1]
-        before, results = value, body(B.convert(i), value)
+        before, (_, results) = value, rounds.round(lambda i, v: (i, body(i, v)), (B.convert(i), value))
         value = tree.map_structure(B.convert, results)
     return value
+
+
+def _fori_of(functions: Sequence[Any], state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
+    """The same as `_while_of`, for so many rounds."""
+    (body,) = functions
+    return _traced_while(lambda i, v: True, lambda i, v: (P.add(i, B.full_like(i, 1)), body(i, v)), state, limit)
 
 
 def _known(bound: Any) -> Any:
@@ -357,17 +367,58 @@ def scan(
 
 
 def _scan_now(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: int, reverse: bool) -> tuple[Any, Any]:
-    results: list[Any] = [None] * steps
-    for i in reversed(builtins.range(steps)) if reverse else builtins.range(steps):
-        x = None if xs is None else tree.pack_sequence_as(xs, [leaf[i] for leaf in leaves])
-        carry, results[i] = _pair(f(carry, x))
+    xs = tree.pack_sequence_as(xs, leaves) if leaves else xs
+    results: list[Any] = []  # of the rounds by Python, in their order
+    rest: Any = None  # what a program gives for all others
+    rounds = compiled_loops.Rounds((f,), _scan_backwards_of if reverse else _scan_of, f) if leaves else None
+    for done in builtins.range(steps):
+        i = steps - 1 - done if reverse else done
+        if rounds is not None:
+            rest = rounds.rest(functools.partial(_left, carry, xs, leaves, done, reverse), None)
+            if rest is not None:
+                carry, rest = rest
+                break
+
+        def step(carry: Any, xs: Any, i: int = i) -> tuple[Any, Any]:
+            x = None if xs is None else tree.pack_sequence_as(xs, [leaf[i] for leaf in leaves])
+            carry, y = _pair(f(carry, x))
+            results.append(y)
+            return carry, xs
+
+        carry = (step(carry, xs) if rounds is None else rounds.round(step, (carry, xs)))[0]
         carry = tree.map_structure(B.convert, carry)
     if not steps:
         return _empty_scan(f, carry, xs, leaves)
-    rows = [[t for t in tree.flatten(r) if t is not None] for r in results]
-    columns = iter([stack(column, 0) for column in zip(*rows)])
-    flat = [None if t is None else next(columns) for t in tree.flatten(results[0])]
+    if not results:
+        return carry, rest
+    rows = [[t for t in tree.flatten(r) if t is not None] for r in (reversed(results) if reverse else results)]
+    columns = [stack(column, 0) for column in zip(*rows)]
+    if rest is not None:
+        others = [t for t in tree.flatten(rest) if t is not None]
+        columns = [concatenate([b, a] if reverse else [a, b], 0) for a, b in zip(columns, others)]
+    left = iter(columns)
+    flat = [None if t is None else next(left) for t in tree.flatten(results[0])]
     return carry, tree.pack_sequence_as(results[0], flat)
+
+
+def _left(carry: Any, xs: Any, leaves: list[Tensor], done: int, reverse: bool) -> tuple[Any, Any]:
+    """What a scan has left to do when some of its rounds are done."""
+    if done:
+        steps = leaves[0].shape[0]
+        bounds = (0, steps - done) if reverse else (done, steps)
+        xs = tree.pack_sequence_as(xs, [part(leaf, 0, *bounds) for leaf in leaves])
+    return carry, xs
+
+
+def _scan_of(functions: Sequence[Any], state: tuple[Any, Any], limit: Any, reverse: bool = False) -> tuple[Any, Any]:
+    """A scan for the program that `compiled_loops` makes of it."""
+    carry, xs = state
+    leaves = _tensors(xs)
+    return _scan_traced(functions[0], carry, xs, leaves, leaves[0].shape[0], reverse)
+
+
+def _scan_backwards_of(functions: Sequence[Any], state: tuple[Any, Any], limit: Any) -> tuple[Any, Any]:
+    return _scan_of(functions, state, limit, reverse=True)
 
 
 def _empty_scan(f: Any, carry: Any, xs: Any, leaves: list[Tensor]) -> tuple[Any, Any]:

@@ -269,3 +269,45 @@ def test_loops_compile_when_they_have_cost_as_much(programs, monkeypatch):
     for _ in range(10):
         scaled(by, ops.ones((2,)), 8)
     assert 0 < len(programs) < 8
+
+
+def test_loops_over_a_range(programs):
+    for low, high, by in ((0, 12, 0.5), (3, 9, 0.25), (-7, 20, 2.0), (5, 5, 1.0), (0, 3, 1.0)):
+        given = ops.convert_to_tensor(np.float32(by))
+        found = ops.fori_loop(low, high, lambda i, v, by=given: v * by + ops.cast(i, "float32"), ops.zeros((2,)))
+        x = np.zeros(2, "float32")
+        for i in range(low, high):
+            x = x * np.float32(by) + np.float32(i)
+        np.testing.assert_allclose(found.numpy(), x, rtol=1e-6)
+    assert len(programs) == 4 and len(set(programs)) == 1 and count_of(programs[0]) == 1
+
+
+def test_each_program_has_to_pay(programs, monkeypatch):
+    monkeypatch.setattr(compiled_loops, "COMPILING", 150 * compiled_loops.BY_PYTHON)
+    by = ops.convert_to_tensor(np.float32(0.5))
+    for length in range(2, 12):
+        scaled(by, ops.ones((length,)), 6)
+    assert len(set(programs)) == 1 and count_of(programs[0]) <= 4
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scans(programs, reverse):
+    for length in (9, 9, 5, 1, 0):
+        for by in (0.5, 0.25):
+            xs = {"a": np.arange(length, dtype="float32"), "b": np.ones((length, 2), "float32")}
+            factor = ops.convert_to_tensor(np.float32(by))
+
+            def step(carry, x, factor=factor):
+                carry = carry * factor + x["a"] * x["b"]
+                return carry, {"sum": ops.sum(carry), "none": None, "row": (carry,)}
+
+            last, found = ops.scan(step, ops.zeros((2,)), xs, reverse=reverse)
+            carry, rows = np.zeros(2, "float32"), np.zeros((length, 2), "float32")
+            for i in range(length)[:: -1 if reverse else 1]:
+                rows[i] = carry = carry * np.float32(by) + xs["a"][i]
+            np.testing.assert_allclose(last.numpy(), carry, rtol=1e-6)
+            np.testing.assert_allclose(found["row"][0].numpy(), rows, rtol=1e-6)
+            np.testing.assert_allclose(found["sum"].numpy(), rows.sum(1), rtol=1e-6)
+            assert found["none"] is None
+    assert programs and len(set(programs)) == 1
+    np.testing.assert_array_equal(ops.map(lambda x: x * 2, np.arange(20)).numpy(), np.arange(20) * 2)

@@ -132,12 +132,12 @@ class _Updates(Rewriter):
         return all(v in self._parts for v in node.outputs) and bool(node.outputs)
 
     def _is_small(self, node: Node) -> bool:
-        """Whether an update is of a few rows."""
-        part, update = self._parts[node.outputs[0]], node.inputs[1]
-        return any(
-            isinstance(n, int) and isinstance(m, Dim | int) and (isinstance(m, Dim) or m >= SHARE * n)
-            for n, m in zip(update.shape, node.outputs[0].shape)
-        ) and isinstance(part.source.dtype, str)
+        """Whether an update is of a few rows, whose numbers are no larger than int32 has."""
+        size = product(self._source.shape)
+        if isinstance(size, int) and size > np.iinfo("int32").max:
+            return False
+        axes = zip(node.inputs[1].shape, node.outputs[0].shape)
+        return any(isinstance(n, int) and (isinstance(m, Dim) or m >= SHARE * n) for n, m in axes)
 
     def _all_see_theirs(self) -> bool:
         """Whether every reader of a part sees the updates that it is to see, and no others, in the latest array."""
@@ -162,7 +162,7 @@ class _Updates(Rewriter):
     def _read(self, value: Value) -> Value:
         """A value in the new graph; a part is cut out of the latest array."""
         part = self._parts.get(value)
-        if part is None or value is self._source and self._now is self.map[value]:
+        if part is None or (value is self._source and self._now is self.map[value]):
             return self.map[value]
         limits = tuple(start + size for start, size in zip(part.starts, part.sizes))
         found = self._now
