@@ -1,7 +1,8 @@
 """Control flow: branches, loops and scans, and functions with a gradient of their own.
 
-Called with known values and outside of a trace, these are Python's own `if` and `for`. While a function is traced they
-become one node whose parameters are the graphs of the branches or of the loop's body.
+Called with known values and outside of a trace, these are Python's own `if` and `for`; loops that go on become programs
+(`_compiled_loops`). While a function is traced they become one node whose parameters are the graphs of the branches or
+of the loop's body.
 """
 
 from __future__ import annotations
@@ -156,6 +157,12 @@ def while_loop(
         loop_vars: a tuple or list of (nests of) arrays, or one array.
         maximum_iterations: stop after as many, whatever ``cond`` says.
 
+    Called on arrays, the first rounds run by Python. A loop that goes on is compiled and then runs as one native loop; so
+    do later loops of the same code from their first round on, whatever arrays ``cond`` and ``body`` hold. ``body`` is
+    then called a few times only. One that does more than compute in its fourth round runs by Python in all: it prints,
+    reads a clock, draws Python's or NumPy's random numbers, changes a list, a counter or an attribute that it reaches, or
+    needs values. So do loops in a `GradientTape`, in a layer's call, and whose state changes its shapes or types.
+
     With JAX's engine chosen, JAX runs a loop whose body calls JAX's own functions: it calls the body a few times only.
 
     >>> while_loop(lambda i: i < 5, lambda i: (i + 2,), (0,))[0].numpy()
@@ -260,6 +267,8 @@ def _check_carry(name: str, before: Sequence[Tensor], after: Sequence[Value]) ->
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Apply ``body_fun(i, value) -> value`` for ``i`` from ``lower`` up to, but without, ``upper``.
 
+    Called on arrays, it is compiled when it goes on, as `while_loop` is.
+
     >>> fori_loop(0, 4, lambda i, v: v + i, 0).numpy()
     np.int32(6)
     """
@@ -329,6 +338,8 @@ def scan(
     unroll: Any = 1,
 ) -> tuple[Any, Any]:
     """Carry a state along the leading axis of ``xs``.
+
+    Called on arrays, with ``xs``, it is compiled when it goes on, as `while_loop` is.
 
     Args:
         f: ``f(carry, x) -> (carry, y)``; ``x`` is a slice of ``xs``.
