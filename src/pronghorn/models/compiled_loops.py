@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import config, tree
 from pronghorn._packages import is_ours
 from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch
@@ -40,6 +40,7 @@ from pronghorn.engine.graph.variable import overlays
 from pronghorn.layers import call as calls
 from pronghorn.models.closures import NotTakenApart, Survey
 from pronghorn.placement.active import distribution
+from pronghorn.utils.autocast import autocast_scope
 
 #: So many loops are kept, with their programs.
 MOST_KEPT = 64
@@ -162,7 +163,9 @@ def _weakly(x: Any, entry: Entry) -> Any:
 
 def _surveyed(functions: tuple[Any, ...], state: Any) -> tuple[Hashable, Survey] | None:
     """The key of a loop; None where it is not compiled."""
-    if jit.runs_eagerly() or overlays.stack or calls.current_call_context() is not None or distribution() is not None:
+    if jit.runs_eagerly() or overlays.stack or autocast_scope() is not None:
+        return None
+    if calls.current_call_context() is not None or distribution() is not None:
         return None
     try:
         survey = Survey(*functions)
@@ -171,7 +174,8 @@ def _surveyed(functions: tuple[Any, ...], state: Any) -> tuple[Hashable, Survey]
         return None
     if not all(isinstance(leaf, Tensor) for leaf in leaves):
         return None
-    return (survey.key, layout.key, tuple([(x.dtype, x.ndim) for x in leaves])), survey
+    kinds = tuple([(x.dtype, x.ndim) for x in leaves])
+    return (survey.key, layout.key, kinds, config.floatx(), config.image_data_format()), survey
 
 
 def find(functions: tuple[Any, ...], traced: Callable[..., Any], state: Any) -> Entry | None:

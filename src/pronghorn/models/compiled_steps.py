@@ -8,19 +8,20 @@ any other. The method that is set so is compiled here.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import config, tree
 from pronghorn.calls import jit
 from pronghorn.calls.step import StepFunction
 from pronghorn.engine.backends import choice
 from pronghorn.engine.graph.foreign import without_framework
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.layers import call as calls
-from pronghorn.layers.versions import Version, version_of
+from pronghorn.layers.versions import version_of
+from pronghorn.placement.active import distribution
 
 
 def as_function(model: Any, name: str, value: Any) -> Any:
@@ -29,8 +30,8 @@ def as_function(model: Any, name: str, value: Any) -> Any:
     >>> as_function(None, "train_function", len)
     <built-in function len>
     """
-    is_own = isinstance(value, types.MethodType) and value.__self__ is model and name.endswith("_function")
-    is_step = is_own and value.__name__ == name.removesuffix("_function") + "_step"
+    is_own = isinstance(value, types.MethodType) and value.__self__ is model and not hasattr(type(model), name)
+    is_step = is_own and name.endswith("_function") and value.__name__ == name.removesuffix("_function") + "_step"
     return _CompiledStep(model, value) if is_step else value
 
 
@@ -50,16 +51,16 @@ class _CompiledStep(jit.CompiledFunction):
     def __init__(self, model: Any, step: Callable[..., Any]):
         super().__init__(step)
         self._model = model
-        self._version: Version | None = None
+        self._held_for: Hashable = None  # what the compiled functions hold for
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         model = self._model
-        is_own = choice.chosen() == "llvm" and (model._engine or "llvm") == "llvm"
+        is_own = choice.chosen() == "llvm" and (model._engine or "llvm") == "llvm" and distribution() is None
         if not is_own or model.run_eagerly or calls.current_call_context() is not None:
             return self.python_function(*args, **kwargs)
-        version = version_of(model)
-        if version is not self._version:
-            self._steps, self._version = {}, version
+        holds_for = version_of(model), config.floatx(), config.image_data_format()
+        if holds_for != self._held_for:
+            self._steps, self._held_for = {}, holds_for
         return super().__call__(*tree.map_structure(_as_array, args), **tree.map_structure(_as_array, kwargs))
 
     def _run_as_it_is(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -157,11 +157,12 @@ def while_loop(
         loop_vars: a tuple or list of (nests of) arrays, or one array.
         maximum_iterations: stop after as many, whatever ``cond`` says.
 
-    Called on arrays, the first rounds run by Python. A loop that goes on is compiled and then runs as one native loop; so
-    do later loops of the same code from their first round on, whatever arrays ``cond`` and ``body`` hold. ``body`` is
-    then called a few times only. One that does more than compute in its fourth round runs by Python in all: it prints,
-    reads a clock, draws Python's or NumPy's random numbers, changes a list, a counter or an attribute that it reaches, or
-    needs values. So do loops in a `GradientTape`, in a layer's call, and whose state changes its shapes or types.
+    Called on arrays, the first rounds run by Python. A loop that goes on is compiled and then runs as one native loop;
+    so do later loops of the same code from their first round on, whatever arrays ``cond`` and ``body`` hold. ``body``
+    is then called a few times only. One that does more than compute in its fourth round runs by Python in all: it
+    prints, reads a clock, draws Python's or NumPy's random numbers, changes a list, a counter or an attribute that it
+    reaches, or needs values. So do loops in a `GradientTape` or a layer's call, and those whose state changes its
+    shapes or types.
 
     With JAX's engine chosen, JAX runs a loop whose body calls JAX's own functions: it calls the body a few times only.
 

@@ -1,5 +1,6 @@
 """Steps that libraries give models beside Keras's own, kept as `NAME_function`: these are compiled."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -124,3 +125,45 @@ def test_models_that_run_eagerly_and_other_functions_are_left_alone(writer):
 def test_errors_are_those_of_the_step(writer):
     with pytest.raises(KeyError, match="mask"):
         writer.write_function({"tokens": prompts()["tokens"]})
+
+
+def test_threads(writer):
+    results = {}
+
+    def run(rows):
+        for _ in range(4):
+            results.setdefault(rows, []).append(writer.write_function(prompts(rows))["tokens"].numpy())
+
+    threads = [threading.Thread(target=run, args=(rows,)) for rows in (1, 2, 3, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for rows in (1, 2, 3, 5):
+        expected = writer.write_step(prompts(rows))["tokens"].numpy()
+        assert len(results[rows]) == 4
+        for found in results[rows]:
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_the_functions_of_the_trainer_are_its_own(writer):
+    writer.compile("sgd", "mse")
+    assert writer.train_function is None
+    writer.make_train_function()
+    assert not callable(getattr(writer.train_function, "python_function", None))
+
+
+def test_the_float_type_of_the_process_counts(writer):
+    class Typed(Writer):
+        def write_step(self, inputs):
+            return ops.zeros((2,)) + ops.cast(inputs, pronghorn.config.floatx())
+
+    model = Typed()
+    model.write_function = model.write_step
+    given = np.ones(2, "float32")
+    assert model.write_function(given).dtype == "float32"
+    pronghorn.config.set_floatx("float16")
+    try:
+        assert model.write_function(given).dtype == "float16"
+    finally:
+        pronghorn.config.set_floatx("float32")

@@ -191,7 +191,7 @@ class _Updates(Rewriter):
         last = max(axis for axis, (n, m) in enumerate(zip(extents, whole)) if n != m)
         rows, inner = whole[: last + 1], whole[last + 1 :]
         indices = self._rows(extents[: last + 1], places[: last + 1], rows)
-        count, width = product(extents[: last + 1]), product(inner)
+        count, width = product(tuple(extents[: last + 1])), product(inner)
         flat = self._shaped(self._now, (product(rows), width))
         new = self._shaped(self._read(update), (count, width))
         [flat] = self.add(P.scatter, [flat, self._shaped(indices, (count,)), new], {"mode": "set"})
