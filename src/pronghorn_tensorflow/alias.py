@@ -12,18 +12,16 @@ import sys
 from types import ModuleType
 from typing import Any
 
+import pronghorn_tensorflow.program.operators  # noqa: F401  (it gives tensors their operators)
 from pronghorn import ops
 from pronghorn._lazy import nearest_clause, not_there
-from pronghorn.data import element, tensor_spec
 from pronghorn.data.dataset import use_end
-from pronghorn.data.tensor_spec import TensorShape
-from pronghorn.engine.graph.tensor import use_dtypes, use_methods, use_shapes
+from pronghorn.data.element_types import OF_NAME
 from pronghorn_tensorflow import names, private_names
 from pronghorn_tensorflow.arrays.doubles import keeping_doubles
-from pronghorn_tensorflow.arrays.types import OF_NAME, TENSOR_METHODS, type_of
+from pronghorn_tensorflow.arrays.tensor import have_tensors_answer
 from pronghorn_tensorflow.calls import called_as_there
 from pronghorn_tensorflow.program.errors import OutOfRangeError, with_causes
-from pronghorn_tensorflow.program.operators import TENSOR_OPERATORS
 from pronghorn_tensorflow.rows.ragged import with_ragged
 from pronghorn_tensorflow.strings.arrays import with_text
 
@@ -125,7 +123,8 @@ class TensorFlowAlias(_Namespace):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.__version__ = names.VERSION
-        _have_tensors_answer()
+        have_tensors_answer()
+        use_end(functools.partial(OutOfRangeError, None, None, "The data set has no more elements."))
 
     def __getattr__(self, name: str) -> Any:
         if name == "keras":
@@ -133,17 +132,6 @@ class TensorFlowAlias(_Namespace):
         if name in names.KERAS_TOO:
             return importlib.import_module(f"tensorflow.keras.{name}")
         return super().__getattr__(name)
-
-
-@functools.cache
-def _have_tensors_answer() -> None:
-    """Have tensors answer as TensorFlow's do, from now on."""
-    use_shapes(TensorShape)
-    element.use_shapes(TensorShape)
-    use_dtypes(type_of)
-    tensor_spec.use_dtypes(type_of)
-    use_methods(TENSOR_METHODS | TENSOR_OPERATORS)
-    use_end(functools.partial(OutOfRangeError, None, None, "The data set has no more elements."))
 
 
 @functools.cache

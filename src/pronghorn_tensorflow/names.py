@@ -365,8 +365,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
 SPECIAL: dict[str, dict[str, str]] = {
     "": {
         "GradientTape": "pronghorn:GradientTape",
-        "Tensor": "pronghorn_tensorflow.arrays.types:Tensor",
-        "is_tensor": "pronghorn_tensorflow.arrays.types:is_tensor",
+        "Tensor": "pronghorn_tensorflow.arrays.tensor:Tensor",
+        "is_tensor": "pronghorn_tensorflow.arrays.tensor:is_tensor",
         "make_tensor_proto": "tensorboard.util.tensor_util:make_tensor_proto",
         "newaxis": "numpy:newaxis",
         "device": "pronghorn:device",

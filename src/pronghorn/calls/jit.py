@@ -14,7 +14,7 @@ from pronghorn.calls.batch import Batch, kinds
 from pronghorn.calls.layout import Layout, has_numbers, take_apart
 from pronghorn.calls.step import StepFunction
 from pronghorn.engine.graph.active import TraceError, active_tapes, current_trace
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.user_code import warn
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
@@ -76,11 +76,11 @@ class CompiledFunction:
         if program is None:
             return self._run_as_it_is(args, kwargs)
         results = program(batch)
-        return Tensor(results) if type(results) is np.ndarray else tree.map_structure(_as_result, results)
+        return tensor_of(results) if type(results) is np.ndarray else tree.map_structure(_as_result, results)
 
     def _run_as_it_is(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # Compiled, it gets tensors whatever arrays came: so it does here.
-        args, kwargs = tree.map_structure(lambda x: Tensor(np.asarray(x)) if has_numbers(x) else x, (args, kwargs))
+        args, kwargs = tree.map_structure(lambda x: tensor_of(np.asarray(x)) if has_numbers(x) else x, (args, kwargs))
         return self.python_function(*args, **kwargs)
 
     def _step(self, key: Hashable) -> StepFunction | None:
@@ -101,7 +101,7 @@ class CompiledFunction:
 
 def _taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layout, list[np.ndarray]]:
     """The layout of a call's arguments, and their arrays."""
-    if not kwargs and all(type(x) is Tensor or type(x) is np.ndarray for x in args):  # the most usual call, quickly
+    if not kwargs and all(isinstance(x, Tensor) or type(x) is np.ndarray for x in args):  # the most usual call, quickly
         layout, given = _arrays_alone(len(args)), list(args)
     else:
         layout, given = take_apart((args, kwargs), lambda x: not isinstance(x, Tensor | np.ndarray | np.generic))
@@ -112,7 +112,7 @@ _arrays_alone = functools.cache(lambda count: Layout((tuple(range(count)), {})))
 
 
 def _as_result(x: Any) -> Any:
-    return Tensor(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
+    return tensor_of(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
 
 
 def jit(function: Callable[..., Any]) -> CompiledFunction:

@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 
 class Constant:
@@ -54,7 +54,7 @@ class RowsPlace:
         """Return the rows; one value after the other where they are known."""
         padded, lengths = leaves[self.number], leaves[self.number + 1]
         if isinstance(padded, np.ndarray):
-            padded, lengths = Tensor(padded), Tensor(lengths)
+            padded, lengths = tensor_of(padded), tensor_of(lengths)
         rows = PaddedRows(padded, lengths)
         return rows if not isinstance(padded, Tensor) or padded.is_traced else rows.flattened()
 

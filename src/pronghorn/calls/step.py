@@ -19,7 +19,7 @@ from pronghorn.engine.graph import dtypes, exactness
 from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
 from pronghorn.engine.graph.ir import Aval
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.engine.runtime import arena
@@ -378,7 +378,7 @@ class StepFunction:
         return trace(flat, avals, self.name, numbers), layout
 
     def _run_eagerly(self, batch: Batch) -> Any:
-        tensors = [Tensor(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
+        tensors = [tensor_of(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
         result = self._step(batch.layout.pack(tensors))
         return tree.map_structure(_as_numpy, result)
 

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.data.tensor_spec import TensorShape
+
+_extents, _set_extents = np.ndarray.shape.__get__, np.ndarray.shape.__set__  # type: ignore[attr-defined]
+
 
 class Array(np.ndarray):
     """A NumPy array with a method `numpy`, which scripts for TensorFlow call on what they read from a data set.
@@ -27,6 +31,15 @@ class Array(np.ndarray):
         """
         return self.view(np.ndarray).copy()[()]
 
+    @property
+    def shape(self) -> TensorShape:
+        """The shape, which answers as TensorFlow's do, as the method `numpy` does."""
+        return tuple.__new__(TensorShape, _extents(self))
+
+    @shape.setter
+    def shape(self, wanted: Any) -> None:
+        _set_extents(self, wanted)
+
     def set_shape(self, shape: Any) -> None:
         """Say what the shape is.
 
@@ -35,7 +48,7 @@ class Array(np.ndarray):
         """
         check_shape(self.shape, shape)
 
-    def get_shape(self) -> tuple[int, ...]:
+    def get_shape(self) -> TensorShape:
         """Return the shape."""
         return self.shape
 
@@ -164,19 +177,6 @@ def give_strings_as(kind: type[Array]) -> None:
     """Have layers give strings as `Words` or, in scripts for TensorFlow, as a `Text`, whose strings are bytes."""
     global _strings
     _strings = kind
-
-
-def use_shapes(kind: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
-    """Have elements give their shapes as another kind of tuple: TensorFlow's, in scripts that are written for it."""
-    plain: Any = np.ndarray.shape
-
-    def shape(self: Array) -> tuple[int, ...]:
-        return kind(plain.__get__(self))
-
-    def set_shape(self: Array, wanted: Any) -> None:
-        plain.__set__(self, wanted)
-
-    Array.shape = property(shape, set_shape)  # type: ignore[assignment]
 
 
 def has_shape(found: Any, wanted: Any) -> bool:

@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.ragged import RaggedTensor, taken
-from pronghorn.data.tensor_spec import TensorShape, dtype_name
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.tensor import Tensor
 

@@ -12,9 +12,10 @@ import numpy as np
 from pronghorn import ops
 from pronghorn._wording import counted
 from pronghorn.data.element import Text, as_element, as_text
+from pronghorn.data.element_types import dtype_name, type_of
 from pronghorn.data.names import NamesNearest
 from pronghorn.data.row_parts import check_rowids, depth_of, flat, joined, lengths_without, places_of, with_last
-from pronghorn.data.tensor_spec import TensorShape, dtype_name, text_dtype
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.engine.graph.strings import holds_text
 from pronghorn.engine.graph.tensor import OPERATORS, Tensor
 
@@ -201,7 +202,7 @@ class RaggedTensor(NamesNearest):
     def dtype(self) -> str:
         """The type of the values; `"string"` for text."""
         flat = self.flat_values
-        return text_dtype() if isinstance(flat, Text) else flat.dtype
+        return type_of("string") if isinstance(flat, Text) else flat.dtype
 
     @property
     def shape(self) -> TensorShape:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data.element import Array, Text, as_element, as_text, check_shape
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.data.tensor_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec, dtype_name
+from pronghorn.data.tensor_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import mapping
 from pronghorn.engine.graph.tensor import Tensor, may_change

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from pronghorn._wording import counted
-from pronghorn.engine.graph import dtypes
-
-#: What stands for strings beside the name: arrays of them hold Python's objects.
-_OF_STRINGS = (str, object, np.object_, np.str_, np.bytes_)
+from pronghorn.data.element_types import dtype_name, type_of
 
 
 class TensorShape(tuple[Any, ...]):
@@ -249,7 +243,7 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _known(self.shape))
-        object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
+        object.__setattr__(self, "dtype", type_of(dtype_name(self.dtype)))
 
     @classmethod
     def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
@@ -301,7 +295,7 @@ class RaggedTensorSpec:
         object.__setattr__(self, "shape", _known(self.shape))
         if self.shape is not None and self.ragged_rank is None:
             object.__setattr__(self, "ragged_rank", len(self.shape) - 1)
-        object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
+        object.__setattr__(self, "dtype", type_of(dtype_name(self.dtype)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -321,36 +315,10 @@ class SparseTensorSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _known(self.shape))
-        object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
+        object.__setattr__(self, "dtype", type_of(dtype_name(self.dtype)))
 
 
 def _known(shape: Any) -> TensorShape | None:
     """A shape; None where the number of axes is not known."""
     shape = TensorShape(shape)
     return None if shape.rank is None else shape
-
-
-_kind: Callable[[str], str] = str
-
-
-def use_dtypes(kind: Callable[[str], str]) -> None:
-    """Have descriptions give element types as another kind of string: TensorFlow's, for `pronghorn run`."""
-    global _kind
-    _kind = kind
-
-
-def text_dtype() -> str:
-    """The type of strings, as descriptions give it."""
-    return _kind("string")
-
-
-def dtype_name(dtype: Any) -> str:
-    """The name of a type that was given as a name, a NumPy type or a Python one.
-
-    >>> dtype_name(np.float32), dtype_name(np.dtype(object)), dtype_name("string")
-    ('float32', 'string', 'string')
-    """
-    if isinstance(dtype, str):
-        return "string" if str.__str__(dtype) == "string" else dtypes.name_of(dtype)
-    is_text = dtype.kind in "OSU" if isinstance(dtype, np.dtype) else dtype in _OF_STRINGS
-    return "string" if is_text else dtypes.name_of(dtype)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.engine.graph.active import current_trace
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 _SMALL = 64
 
@@ -21,7 +21,7 @@ def orthonormal_columns(x: Tensor) -> Tensor:
     rows, columns = x.shape
     if columns >= _SMALL and current_trace() is None:
         try:
-            return Tensor(_by_cholesky(x.numpy(), rounds=1 if rows >= 2 * columns else 2))
+            return tensor_of(_by_cholesky(x.numpy(), rounds=1 if rows >= 2 * columns else 2))
         except np.linalg.LinAlgError:
             pass
     q, r = ops.qr(x)

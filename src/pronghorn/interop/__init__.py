@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pronghorn._lazy import attach
 from pronghorn.engine.backends import engine as engines
 from pronghorn.engine.graph import dlpack
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ def from_dlpack(x: Any) -> Tensor:
     """
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack takes an array with a method __dlpack__, got a {type(x).__name__}.")
-    return Tensor(dlpack.array_of(x))
+    return tensor_of(dlpack.array_of(x))
 
 
 def to_jax(model: Any, training: bool = False) -> tuple[Callable[..., Any], dict[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.layers.input_spec import known_shape
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import get_mask
@@ -192,7 +192,7 @@ def without_masks_of(spec: CallSpec, outputs: Any) -> Any:
     def without(x: Any) -> Any:
         if id(x) not in given:
             return x
-        return Tensor(x.data) if x.is_traced else ops.copy(x)
+        return tensor_of(x.data) if x.is_traced else ops.copy(x)
 
     return tree.map_structure(without, outputs) if given else outputs
 

@@ -24,7 +24,7 @@ from pronghorn.calls.layout import Layout, has_numbers, known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
 from pronghorn.engine.graph.active import active_tapes, current_trace
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.versions import Version, version_of
@@ -183,7 +183,7 @@ class CallsOfVersion:
                 self.steps[key] = None
             return OpByOp()
         outputs = in_pieces(step, batch)
-        return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)
+        return tensor_of(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(tensor_of, outputs)
 
 
 _ONE_ARRAY = Layout(0)

@@ -18,7 +18,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.active import state
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, equal_extents, identical
 from pronghorn.engine.graph.foreign import without_framework
-from pronghorn.engine.graph.tensor import Tensor, may_change
+from pronghorn.engine.graph.tensor import Tensor, may_change, tensor_of
 
 _INT32 = np.iinfo(np.int32)
 
@@ -49,7 +49,7 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
     array = _to_array(x, dtype)
     if state.tapes and array is x and may_change(array) and not state.traces:
         array = array.copy()  # a tape wants it later, when its owner may have written into it
-    return Tensor(array)
+    return tensor_of(array)
 
 
 def _to_array(x: Any, dtype: str | None) -> np.ndarray:
@@ -230,25 +230,25 @@ def _alike(x: Any, y: Any) -> list[Tensor] | None:
 
     None for all others, and while a function is traced, whose graph shows what becomes of a number.
     """
-    if type(x) is Tensor and type(x.data) is np.ndarray:
+    if isinstance(x, Tensor) and type(x.data) is np.ndarray:
         array, other = x.data, y
-    elif type(y) is Tensor and type(y.data) is np.ndarray:
+    elif isinstance(y, Tensor) and type(y.data) is np.ndarray:
         array, other = y.data, x
     else:
         return None
-    if type(other) is Tensor:
+    if isinstance(other, Tensor):
         same = type(other.data) is np.ndarray and other.data.dtype == array.dtype and other.data.shape == array.shape
         return [x, y] if same else None
     if state.traces or array.dtype not in _TAKEN.get(type(other), ()):
         return None
     filled = np.empty(array.shape, array.dtype)
     filled[...] = np.asarray(other).astype(array.dtype)
-    return [x, Tensor(filled)] if other is y else [Tensor(filled), y]
+    return [x, tensor_of(filled)] if other is y else [tensor_of(filled), y]
 
 
 def full(shape: Shape, value: Any, dtype: str) -> Tensor:
     """An array filled with the Python number ``value``."""
-    scalar = Tensor(np.asarray(value).astype(dtypes.to_numpy(dtype)))
+    scalar = tensor_of(np.asarray(value).astype(dtypes.to_numpy(dtype)))
     return P.broadcast_in_dim(scalar, shape=tuple(shape), dims=()) if len(shape) else scalar
 
 

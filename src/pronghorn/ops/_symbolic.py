@@ -15,7 +15,7 @@ import numpy as np
 from pronghorn.engine.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.engine.graph.active import state
 from pronghorn.engine.graph.messages import short_messages
-from pronghorn.engine.graph.tensor import Tensor, may_change
+from pronghorn.engine.graph.tensor import Tensor, may_change, tensor_of
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 #: Arguments that are neither symbolic nor another library's, nor memory that their owner may write into.
-_PLAIN = frozenset((Tensor, bool, int, float))
+_PLAIN = Tensor, int, float
 
 
 def symbolic_aware(fn: F) -> F:
@@ -35,7 +35,7 @@ def symbolic_aware(fn: F) -> F:
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
         for x in args:
-            if type(x) not in _PLAIN:
+            if not isinstance(x, _PLAIN):
                 break
         else:
             if not kwargs:  # most calls that are made op by op
@@ -82,7 +82,7 @@ def _apart(found: Any, arrays: list[np.ndarray]) -> Any:
     """A result, with copies in place of what are views of arrays."""
     if isinstance(found, Tensor):
         is_view = isinstance(found.data, np.ndarray) and any(np.may_share_memory(found.data, x) for x in arrays)
-        return Tensor(found.data.copy()) if is_view else found
+        return tensor_of(found.data.copy()) if is_view else found
     if isinstance(found, (list, tuple)):
         parts = [_apart(part, arrays) for part in found]
         return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)

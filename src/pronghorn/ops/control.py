@@ -21,7 +21,7 @@ from pronghorn.engine.graph.active import TraceError, active_tapes, current_trac
 from pronghorn.engine.graph.batching import NotBatched, batched
 from pronghorn.engine.graph.ir import Aval, Value
 from pronghorn.engine.graph.regions import region
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, aval_of
 from pronghorn.engine.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops import _compiled_loops as compiled_loops
@@ -52,7 +52,7 @@ class _Flat:
 
 
 def _avals(tensors: Sequence[Tensor]) -> list[Aval]:
-    return [Aval(t.shape, t.dtype) for t in tensors]
+    return [aval_of(t) for t in tensors]
 
 
 def _tensors(nest: Any) -> list[Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.math import extract_sequences
@@ -46,7 +46,7 @@ def _circle(n: int, sign: int, shape: tuple[int, int], dtype: str) -> Pair:
     """Cosine and sine of ``sign * 2 pi j k / n`` for each ``j, k`` below ``shape``."""
     product = np.outer(np.arange(shape[0]), np.arange(shape[1])) % n
     angle = sign * 2 * math.pi * product / n
-    return tuple(Tensor(f(angle).astype(dtypes.to_numpy(dtype))) for f in (np.cos, np.sin))  # type: ignore[return-value]
+    return tuple(tensor_of(f(angle).astype(dtypes.to_numpy(dtype))) for f in (np.cos, np.sin))  # type: ignore[return-value]
 
 
 def _transform(x: Pair, sign: int) -> Pair:
@@ -127,7 +127,7 @@ def _by_convolution(x: Pair, n: int, sign: int) -> Pair:
     dtype = x[0].dtype
 
     def constant(z: np.ndarray) -> Pair:
-        return tuple(Tensor(p.astype(dtypes.to_numpy(dtype))) for p in (z.real, z.imag))  # type: ignore[return-value]
+        return tuple(tensor_of(p.astype(dtypes.to_numpy(dtype))) for p in (z.real, z.imag))  # type: ignore[return-value]
 
     turned = _times(x, constant(chirp))
     rank = x[0].ndim
@@ -275,7 +275,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
         return pad(given, (low, fft_length - length - low))
     low = (fft_length - length) // 2
     values = np.pad(values, (low, fft_length - length - low))
-    return Tensor(values.astype(dtypes.to_numpy(dtype)))
+    return tensor_of(values.astype(dtypes.to_numpy(dtype)))
 
 
 def _check_lengths(name: str, sequence_length: int, sequence_stride: int, fft_length: int) -> None:
@@ -384,5 +384,5 @@ def overlap_add(pieces: Tensor, stride: int) -> Tensor:
     rank = len(lead)
     order = [rank, rank + 1, *range(rank)]
     base = B.full((total, *lead), 0, pieces.dtype)
-    out = P.scatter(base, Tensor(places), permute(pieces, order), mode="add")
+    out = P.scatter(base, tensor_of(places), permute(pieces, order), mode="add")
     return permute(out, [*range(1, rank + 1), 0])

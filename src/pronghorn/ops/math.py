@@ -9,7 +9,7 @@ import numpy as np
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Dim, comparable
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import unstack
@@ -211,7 +211,7 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Ten
     if count < 1:
         raise ValueError(f"extract_sequences: an axis of {size} has no piece of length {sequence_length}.")
     places = np.arange(count)[:, None] * sequence_stride + np.arange(sequence_length)[None, :]
-    return P.take(x, Tensor(places.astype(np.int32)), axis=x.ndim - 1)
+    return P.take(x, tensor_of(places.astype(np.int32)), axis=x.ndim - 1)
 
 
 # -- complex numbers as pairs -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pronghorn.engine.backends.eager import run_function
 from pronghorn.engine.backends.eager.worth import DRAWN_FROM
 from pronghorn.engine.graph.active import current_trace
 from pronghorn.engine.graph.dim import Shape, is_static
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 
 def drawn(function: Callable[..., Tensor], key: Tensor, shape: Shape, dtype: str, *numbers: Any) -> Tensor:
@@ -40,5 +40,5 @@ def drawn(function: Callable[..., Tensor], key: Tensor, shape: Shape, dtype: str
         values = [np.asarray(numbers[i], "float64" if dtype == "float64" else "float32") for i in given]
         out = run_function((function, dtype, tuple(given)), compute, [key.numpy(), *values], shape)
         if out is not None:
-            return Tensor(out)
+            return tensor_of(out)
     return function(key, shape, dtype, *numbers)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.data.element_types import type_of
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.tensor import Tensor
-from pronghorn_tensorflow.arrays.types import type_of
 
 
 class Extent(int):

@@ -17,9 +17,9 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text, text_of
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.folders.image import JPEGS, _pillow, cut_off_gray, decoded_jpeg, high_bytes, why_unreadable
 from pronghorn.data.storing import matching, path_of
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.strings import holds_text
 from pronghorn_tensorflow.files.tensors import read_tensor, write_tensor

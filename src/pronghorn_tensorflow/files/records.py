@@ -21,8 +21,8 @@ from pronghorn._wording import counted
 from pronghorn.callbacks.event_file import masked, record
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.element import Text, as_plain, as_text, text_of
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.storing import matching, path_of, paths_of
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.engine.graph import dtypes
 from pronghorn_tensorflow.files.messages import Example, Feature
 from pronghorn_tensorflow.program.errors import DataLossError

@@ -11,7 +11,7 @@ from pronghorn import ops
 from pronghorn.callbacks.event_file import bytes_field
 from pronghorn.data import RaggedTensor
 from pronghorn.data.element import as_text, encoded, text_of
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.element_types import dtype_name
 from pronghorn.engine.graph import dtypes
 from pronghorn_tensorflow.files.messages import BytesList, Example, Feature, Features, Message, checked, inside
 from pronghorn_tensorflow.files.records import (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data.element import Text, as_text, text_of
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.element_types import dtype_name
 from pronghorn_tensorflow.files.io import parse_tensor, serialize_tensor
 from pronghorn_tensorflow.rows.sparse import SparseTensor
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pronghorn import ops, random, utils
 from pronghorn.data.element import as_text
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.element_types import dtype_name
 from pronghorn.engine.graph.active import eager
 from pronghorn.engine.graph.strings import holds_text
 from pronghorn.random import seed_generator

@@ -10,7 +10,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
-from pronghorn.data.tensor_spec import TensorShape, dtype_name
+from pronghorn.data.element_types import dtype_name
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.engine.graph.strings import holds_text
 from pronghorn_tensorflow.math.basic import unique
 from pronghorn_tensorflow.nn.basic import conv2d, spatial_extents

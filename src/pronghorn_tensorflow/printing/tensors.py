@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data.element import Array, Text, Words, give_strings_as
-from pronghorn.data.tensor_spec import TensorShape, TensorSpec, UnknownShape, dtype_name
+from pronghorn.data.element_types import DType, dtype_name
+from pronghorn.data.tensor_spec import TensorShape, TensorSpec, UnknownShape
 from pronghorn.engine.graph.tensor import Tensor
-from pronghorn_tensorflow.arrays.types import DType
+from pronghorn_tensorflow.arrays.tensor import TensorFlowTensor
 
 
 def shown_value(x: Any) -> str:
@@ -98,7 +99,7 @@ _OF_SHAPES = {"__repr__": _shape_repr, "__str__": shown_shape}
 
 #: What each class writes with, as long as a script has the stand-in.
 _WRITING: dict[type, dict[str, Any]] = {
-    Tensor: _OF_TENSORS,
+    TensorFlowTensor: _OF_TENSORS,
     Array: _OF_TENSORS,
     Text: _OF_TENSORS,
     TensorShape: _OF_SHAPES,

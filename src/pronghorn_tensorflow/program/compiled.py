@@ -17,7 +17,7 @@ from pronghorn._wording import counted
 from pronghorn.calls.jit import CompiledFunction
 from pronghorn.data import RaggedTensor
 from pronghorn.data.element import Array, Text, has_shape
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.element_types import dtype_name
 from pronghorn_tensorflow.program.concrete import ConcreteFunction, is_same
 from pronghorn_tensorflow.program.functions import constant
 from pronghorn_tensorflow.program.kinds import Kinds

@@ -13,11 +13,11 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.data.element import Array
-from pronghorn.data.tensor_spec import TensorShape, TensorSpec, dtype_name
+from pronghorn.data.element_types import dtype_name, type_of
+from pronghorn.data.tensor_spec import TensorShape, TensorSpec
 from pronghorn.engine.graph.ir import Graph, Node, Value
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.export.signature import Inference, Purpose, inference_of, to_spec
-from pronghorn_tensorflow.arrays.types import type_of
 from pronghorn_tensorflow.program.errors import InvalidArgumentError, UnimplementedError
 
 _PURPOSE = Purpose(

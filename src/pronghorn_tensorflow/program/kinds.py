@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.data.tensor_spec import TensorSpec, dtype_name
+from pronghorn.data.element_types import dtype_name
+from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.engine.graph.active import current_trace
 from pronghorn.engine.graph.tensor import Tensor
 

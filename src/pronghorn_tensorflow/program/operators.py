@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn.engine.graph.tensor import OPERATORS, ArrayMethods, Tensor
 from pronghorn.engine.graph.variable import GraphVariable
+from pronghorn_tensorflow.arrays.tensor import TensorFlowTensor
 from pronghorn_tensorflow.math.basic import LONG, divide
 from pronghorn_tensorflow.program.errors import with_causes
 
@@ -44,6 +45,5 @@ def get_item(self: Any, key: Any) -> Any:
 DIVISION: dict[str, Any] = {"__truediv__": true_divide, "__rtruediv__": _divided_by}
 
 #: Of tensors: what fails for their shapes or numbers is a `tf.errors.OpError`, too.
-TENSOR_OPERATORS: dict[str, Any] = {
-    name: with_causes(method) for name, method in ({**OPERATORS, **DIVISION, "__getitem__": get_item}).items()
-}
+for _name, _method in {**OPERATORS, **DIVISION, "__getitem__": get_item}.items():
+    setattr(TensorFlowTensor, _name, with_causes(_method))

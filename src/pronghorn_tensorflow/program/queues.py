@@ -13,7 +13,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import as_text
-from pronghorn.data.tensor_spec import TensorShape, dtype_name
+from pronghorn.data.element_types import dtype_name
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.engine.graph.active import current_trace
 from pronghorn_tensorflow.arrays.types import as_dtype
 from pronghorn_tensorflow.program.errors import CancelledError, FailedPreconditionError, OutOfRangeError

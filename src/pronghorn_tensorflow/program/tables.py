@@ -8,9 +8,9 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_element, as_plain, as_text, encoded, text_of
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.storing import path_of
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64
 from pronghorn_tensorflow.program.errors import FailedPreconditionError
 from pronghorn_tensorflow.strings.basic import on_strings

@@ -11,13 +11,15 @@ import numpy as np
 import pronghorn
 from pronghorn import ops
 from pronghorn.data.element import check_shape
-from pronghorn.data.tensor_spec import TensorShape, dtype_name
+from pronghorn.data.element_types import DType, dtype_name, type_of
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.engine.graph.active import is_plain_code
 from pronghorn.engine.graph.strings import holds_text
 from pronghorn.engine.graph.tensor import LOGICAL_OPERATORS, OPERATORS, Tensor
 from pronghorn_tensorflow.arrays.basic import gather_nd
 from pronghorn_tensorflow.arrays.doubles import keeping_doubles
-from pronghorn_tensorflow.arrays.types import DType, IndexedSlices, Reference, type_of
+from pronghorn_tensorflow.arrays.tensor import TensorFlowTensor
+from pronghorn_tensorflow.arrays.types import IndexedSlices, Reference
 from pronghorn_tensorflow.printing.tensors import shown_shape, shown_value
 from pronghorn_tensorflow.program.errors import OutOfRangeError
 from pronghorn_tensorflow.program.functions import constant
@@ -28,7 +30,7 @@ from pronghorn_tensorflow.strings.variables import TextVariable
 _PARTS: dict[int, tuple[Variable, Any]] = {}
 
 
-class Value(Tensor):
+class Value(TensorFlowTensor):
     """The value of a variable, which TensorFlow's scripts call: `v.value()`; Keras's do not."""
 
     __slots__ = ()
@@ -38,7 +40,7 @@ class Value(Tensor):
         return ops.convert_to_tensor(self)
 
 
-class Slice(Tensor):
+class Slice(TensorFlowTensor):
     """A part of a variable, which can be assigned: `v[0, 1].assign(5.0)`.
 
     It is the array that the operation made, which tapes know by its identity, and so it has no attribute of its own.
@@ -149,7 +151,7 @@ class Variable(pronghorn.Variable):
         part = whole[key]
         if part is whole:
             part = ops.squeeze(ops.expand_dims(whole, 0), 0)  # an array of its own
-        if type(part) not in (Tensor, Value):  # another library's
+        if not isinstance(part, Tensor):  # another library's
             return part
         part.__class__ = Slice
         _PARTS[id(part)] = self, key
@@ -160,7 +162,7 @@ class Variable(pronghorn.Variable):
     def value(self) -> Any:
         """The value, which may be called, too."""
         found = super().value
-        if type(found) is Tensor:  # and not another library's
+        if isinstance(found, Tensor):  # and not another library's
             found.__class__ = Value
         return found
 

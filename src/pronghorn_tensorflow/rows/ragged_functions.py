@@ -10,10 +10,11 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.data.batching import ragged, stack
 from pronghorn.data.element import Text, as_text
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.ragged import RaggedTensor, taken, values_of
 from pronghorn.data.row_parts import joined
 from pronghorn.data.structure import map_leaves
-from pronghorn.data.tensor_spec import RaggedTensorSpec, dtype_name
+from pronghorn.data.tensor_spec import RaggedTensorSpec
 
 
 def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: Any = "int64") -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.element_types import dtype_name
 from pronghorn_tensorflow.program.functions import constant
 from pronghorn_tensorflow.rows.sparse import SparseTensor
 

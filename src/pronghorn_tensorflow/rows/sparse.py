@@ -10,8 +10,9 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
+from pronghorn.data.element_types import type_of
 from pronghorn.data.ragged import values_of
-from pronghorn.data.tensor_spec import TensorShape, text_dtype
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn_tensorflow.printing.tensors import shown_tensor
 from pronghorn_tensorflow.program.functions import constant
 
@@ -40,7 +41,7 @@ class SparseTensor:
     @property
     def dtype(self) -> str:
         """The type of the values."""
-        return text_dtype() if isinstance(self.values, Text) else self.values.dtype
+        return type_of("string") if isinstance(self.values, Text) else self.values.dtype
 
     def get_shape(self) -> TensorShape:
         """Return the extents."""

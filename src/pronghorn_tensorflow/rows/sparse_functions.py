@@ -9,8 +9,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.ragged import taken
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn_tensorflow.rows.sparse import SparseTensor, from_dense, reorder, to_dense
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text, each, text_of
+from pronghorn.data.element_types import dtype_name
 from pronghorn.data.ragged import RaggedTensor
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.engine.graph.strings import has_strings, on_host
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64, murmur64, siphash
 from pronghorn_tensorflow.strings.characters import REPLACEMENT, characters, decoded, text_of_points

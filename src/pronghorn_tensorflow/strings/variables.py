@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from pronghorn.data.element import Text, as_text, text_of
-from pronghorn_tensorflow.arrays.types import OF_NAME
+from pronghorn.data.element_types import OF_NAME
 
 
 class TextVariable(Text):

@@ -10,7 +10,7 @@ from pronghorn.engine.autodiff.reverse import Record, pull_back
 from pronghorn.engine.autodiff.rules.common import full, zeros_like
 from pronghorn.engine.graph.active import TraceError, current_trace
 from pronghorn.engine.graph.ir import Node
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Trace
 
 
@@ -82,7 +82,9 @@ def value_and_grad(fn: Callable[..., Any], wrt: Sequence[Any]) -> tuple[Any, lis
 
 def record_of(node: Node) -> Record:
     """A node of the graph as a record."""
-    return Record(node.prim, [Tensor(v) for v in node.inputs], node.params, [Tensor(v) for v in node.outputs], node)
+    return Record(
+        node.prim, [tensor_of(v) for v in node.inputs], node.params, [tensor_of(v) for v in node.outputs], node
+    )
 
 
 def ones_like(tensor: Tensor) -> Tensor:
@@ -91,4 +93,4 @@ def ones_like(tensor: Tensor) -> Tensor:
 
 
 def _in_graph(trace: Trace, tensor: Any) -> Tensor:
-    return Tensor(trace.lift(as_tensor(tensor)))
+    return tensor_of(trace.lift(as_tensor(tensor)))

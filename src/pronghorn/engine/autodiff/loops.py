@@ -19,7 +19,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.active import TraceError, current_trace
 from pronghorn.engine.graph.ir import Graph, Node, Value, needed
 from pronghorn.engine.graph.joining import LoopJoiner
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.trace import inline, trace_body
 
 Env = dict[Value, Tensor]
@@ -105,7 +105,7 @@ def _trace_step(loop: _Loop) -> _Step:
         step.y_cts = ct_values[len(loop.smooth_carry) :]
         a, b = len(loop.wanted_consts), len(loop.wanted_consts) + len(loop.smooth_carry)
         step.const_grads, step.carry_grads, step.x_grads = grads[:a], grads[a:b], grads[b:]
-        return [Tensor(v) for v in grads if v is not None]
+        return [tensor_of(v) for v in grads if v is not None]
 
     traced = trace_body(both_ways, avals, f"{loop.body.name}, both ways")
     step.graph, step.captures = traced.graph, traced.captures

@@ -20,7 +20,7 @@ from pronghorn.engine.graph.active import active_tapes, current_trace, pop_tape,
 from pronghorn.engine.graph.dim import is_static, product
 from pronghorn.engine.graph.ir import Node
 from pronghorn.engine.graph.primitives.registry import Primitive
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Trace
 from pronghorn.engine.graph.variable import GraphVariable
 
@@ -346,7 +346,7 @@ class GradientTape:
         owner = _owner(trace)
         versions = {v: _versions(trace, owner, self._before, v) for v in owner.variables if self._watches(v)}
         leaves = [t for ts in versions.values() for t in ts]
-        tracked = {identity(t) for t in [*(Tensor(trace.lift(t)) for t in self._kept), *leaves]}
+        tracked = {identity(t) for t in [*(tensor_of(trace.lift(t)) for t in self._kept), *leaves]}
         records = []
         for node in self._seen_nodes(trace):
             if vjp_rule(node.prim) is not None and any(v in tracked for v in node.inputs):
@@ -358,10 +358,10 @@ class GradientTape:
             if isinstance(source, GraphVariable):
                 arrays = versions.get(source, [])
             else:
-                arrays = [t for t in [Tensor(trace.lift(as_tensor(source)))] if identity(t) in tracked]
+                arrays = [t for t in [tensor_of(trace.lift(as_tensor(source)))] if identity(t) in tracked]
             spans.append((len(wanted), len(wanted) + len(arrays)))
             wanted += arrays
-        lifted = [Tensor(trace.lift(t)) for t in targets]
+        lifted = [tensor_of(trace.lift(t)) for t in targets]
         found = pull_back(records, lifted, cotangents, wanted, leaves)
         return [_sum_of(found[a:b]) for a, b in spans]
 
@@ -391,7 +391,7 @@ def _versions(trace: Trace, owner: Trace, before: dict[GraphVariable, Tensor], v
     """The values that a variable has had since the tape began: an assignment makes a new one."""
     found: dict[Hashable, Tensor] = {}
     for value in (before.get(variable, owner.variables[variable]), owner.current[variable]):
-        lifted = Tensor(trace.lift(value))
+        lifted = tensor_of(trace.lift(value))
         found[identity(lifted)] = lifted
     return list(found.values())
 

@@ -27,7 +27,7 @@ from pronghorn.engine.graph.active import current_trace, state
 from pronghorn.engine.graph.dim import Dim, SymbolicDimError
 from pronghorn.engine.graph.ir import Aval, Value, needed
 from pronghorn.engine.graph.messages import shorten
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.engine.graph.user_code import defined_in, warn
 from pronghorn.engine.graph.variable import GraphVariable, overlays
@@ -53,7 +53,7 @@ def engine_of(nest: Iterable[Any]) -> str | None:
     """The engine of the first array of another library in nested arguments; None where there is none."""
     for x in nest:
         kind = type(x)
-        if kind is Tensor or kind is np.ndarray:
+        if kind is np.ndarray or issubclass(kind, Tensor):
             continue
         if kind is dict:
             x = x.values()
@@ -187,7 +187,7 @@ def brought_to(name: str, nest: Any, what: str) -> Any:
             return x
         array = engine(other).to_numpy(x)
         if ours:
-            return Tensor(array)
+            return tensor_of(array)
         with engine(name).computing():
             return engine(name).from_numpy(array)
 

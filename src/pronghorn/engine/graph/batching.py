@@ -17,7 +17,7 @@ import numpy as np
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, Shape, product
 from pronghorn.engine.graph.ir import Graph, Value
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 
 class NotBatched(NotImplementedError):
@@ -130,7 +130,7 @@ def _to_front(x: Tensor, axis: int) -> Tensor:
 def _dynamic_slice(size: Extent, operands: Sequence[Operand], *, sizes: Shape) -> Tensor:
     x, starts = operands[0], operands[1:]
     if not any(start.many for start in starts):
-        first = Tensor(np.asarray(0, np.int32))
+        first = tensor_of(np.asarray(0, np.int32))
         return P.dynamic_slice(x.tensor, first, *(start.tensor for start in starts), sizes=(size, *sizes))
     # Each element starts elsewhere: a gather from the flattened array.
     extents = x.tensor.shape[1:] if x.many else x.tensor.shape
@@ -152,7 +152,7 @@ def _dynamic_update_slice(size: Extent, operands: Sequence[Operand]) -> Tensor:
     if any(start.many for start in operands[2:]):
         raise NotBatched("dynamic_update_slice: its starts may not differ from element to element.")
     x, update = (_each(operand, size) for operand in operands[:2])
-    first = Tensor(np.asarray(0, np.int32))
+    first = tensor_of(np.asarray(0, np.int32))
     return P.dynamic_update_slice(x, update, first, *(start.tensor for start in operands[2:]))
 
 
@@ -206,7 +206,7 @@ def _take(size: Extent, operands: Sequence[Operand], *, axis: int) -> Tensor:
 
 def _number(extent: Extent, like: Tensor) -> Tensor:
     """An extent as an array of ``like``'s shape."""
-    scalar = Tensor(np.asarray(extent, np.int32)) if isinstance(extent, int) else P.extent(dim=extent)
+    scalar = tensor_of(np.asarray(extent, np.int32)) if isinstance(extent, int) else P.extent(dim=extent)
     return P.broadcast_in_dim(scalar, shape=like.shape, dims=())
 
 

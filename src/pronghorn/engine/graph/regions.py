@@ -20,7 +20,7 @@ import numpy as np
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.ir import Graph, Node, Value
 from pronghorn.engine.graph.rewrite import Rewriter
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 _LONG = frozenset({"contraction", "control", "linalg", "foreign"})
 
@@ -33,7 +33,7 @@ def region(body: Graph, operands: Sequence[Tensor], condition: Tensor | None = N
         operands: one for each of its inputs.
         condition: of the region whose gradient it is; None if it is not one.
     """
-    return P.cond(Tensor(np.asarray(True)) if condition is None else condition, *operands, true=body, false=body)
+    return P.cond(tensor_of(np.asarray(True)) if condition is None else condition, *operands, true=body, false=body)
 
 
 def is_region(params: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import TraceError, current_trace, eager
 from pronghorn.engine.graph.dim import Shape
 from pronghorn.engine.graph.ir import Aval
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 
 Strings = Sequence[np.ndarray]
 
@@ -180,7 +180,7 @@ def on_host(function: Callable[..., Any], *arguments: Any) -> Any:
     while trace is not None and not trace.own_state:
         trace = trace.parent
     if trace is None:
-        return Tensor(sample)
+        return tensor_of(sample)
     return trace.add_host_input(Aval(shape, dtypes.name_of(sample.dtype)), compute)
 
 

@@ -1,17 +1,23 @@
-"""The array that users hold: a NumPy array, or a value of the graph that is being traced."""
+"""The array that users hold: a NumPy array, or a value of the graph that is being traced.
+
+The engine makes arrays by `tensor_of`, and asks by ``isinstance`` whether something is one. So a package that stands in
+for another library may have them be of a class of its own, by `make_tensors`: its arrays answer as that library's do,
+and no access to `Tensor` asks or knows whose array it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pronghorn.engine.graph import dlpack, dtypes
 from pronghorn.engine.graph.active import state
+from pronghorn.engine.graph.classes import add_class
 from pronghorn.engine.graph.concrete import values_needed
 from pronghorn.engine.graph.dim import Shape, product
-from pronghorn.engine.graph.ir import Value
+from pronghorn.engine.graph.ir import Aval, Value
 from pronghorn.engine.graph.operators import Operators
 
 _operations: Any = None
@@ -71,6 +77,10 @@ class Tensor(ArrayMethods):
 
     def __init__(self, data: np.ndarray | Value):
         self.data = data
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        add_class(cls)
 
     @property
     def shape(self) -> Shape:
@@ -180,7 +190,7 @@ class Tensor(ArrayMethods):
         """The rows. Those of known integers stay known while a function is traced, so a loop can count with them."""
         count = len(self)
         if state.traces and not isinstance(self.data, Value) and self.data.dtype.kind in "iub":
-            return (Tensor(self.data[i, ...].copy()) for i in range(count))
+            return (tensor_of(self.data[i, ...].copy()) for i in range(count))
         return (self[i] for i in range(count))
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -220,6 +230,38 @@ class Tensor(ArrayMethods):
         if self.shape != () or (self.is_traced and not spec):
             return format(repr(self), spec)
         return format(self._values("number").item(), spec)
+
+
+add_class(Tensor)
+_made: type[Tensor] = Tensor
+
+
+def make_tensors(kind: type[Tensor]) -> None:
+    """Have all arrays that are made from now on be of a class below `Tensor`, of the same layout in memory.
+
+    What there is already keeps its class. A process chooses once, before it computes: `pronghorn_tensorflow` does.
+    """
+    global _made
+    _made = kind
+
+
+def tensor_of(data: np.ndarray | Value) -> Tensor:
+    """An array over NumPy's array or a graph's value, which it holds: of the class that arrays have in this process.
+
+    >>> tensor_of(np.zeros(2)).shape
+    (2,)
+    """
+    return _made(data)
+
+
+def aval_of(tensor: Tensor) -> Aval:
+    """The shape and the element type of an array as the graph knows them, whatever its class makes of them for users.
+
+    >>> aval_of(tensor_of(np.zeros(2, "float32")))
+    float32[2]
+    """
+    data = tensor.data
+    return data.aval if isinstance(data, Value) else Aval(data.shape, dtypes.name_of(data.dtype))
 
 
 def _with_arrays(nest: Any) -> Any:
@@ -270,12 +312,12 @@ def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
     if state.foreign is not None and (tensor := state.foreign(x)) is not None:
         return tensor
     if isinstance(x, (bool, int, float)):
-        return Tensor(np.asarray(x, dtypes.to_numpy(dtype or dtypes.name_of(type(x)))))
+        return tensor_of(np.asarray(x, dtypes.to_numpy(dtype or dtypes.name_of(type(x)))))
     array = np.asarray(x)
     if dtype is not None:
         array = dtypes.converted(array, dtype)
     dtypes.name_of(array.dtype)
-    return Tensor(array)
+    return tensor_of(array)
 
 
 def _binary(name: str, swap: bool = False) -> Any:
@@ -325,28 +367,3 @@ LOGICAL_OPERATORS = {
 
 for _name, _method in OPERATORS.items():
     setattr(Tensor, _name, _method)
-
-
-def use_shapes(kind: Callable[[Shape], Shape]) -> None:
-    """Have arrays give their shapes as another kind of tuple: TensorFlow's, in scripts that are written for it."""
-
-    def shape(self: Tensor) -> Shape:
-        return kind(self.data.shape)
-
-    Tensor.shape = property(shape)  # type: ignore[method-assign,assignment]
-
-
-def use_dtypes(kind: Callable[[str], str]) -> None:
-    """Have arrays give their element types as another kind of string: TensorFlow's, likewise."""
-    plain = Tensor.dtype.fget  # type: ignore[attr-defined]
-
-    def dtype(self: Tensor) -> str:
-        return kind(plain(self))
-
-    Tensor.dtype = property(dtype)  # type: ignore[method-assign,assignment]
-
-
-def use_methods(methods: dict[str, Any]) -> None:
-    """Have arrays answer to more methods and properties: those of TensorFlow's tensors, likewise."""
-    for name, method in methods.items():
-        setattr(Tensor, name, method)

@@ -17,7 +17,7 @@ from pronghorn.engine.graph.concrete import at_line, kept_beyond
 from pronghorn.engine.graph.guards import Guards, guarding
 from pronghorn.engine.graph.ir import Aval, Graph, Value
 from pronghorn.engine.graph.primitives.structure import constant
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, aval_of, tensor_of
 from pronghorn.engine.runtime.garbage import uncollected
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Trace:
             return tensor.data
         if self.parent is None:
             raise kept_beyond(tensor.data.aval)
-        return self._capture(Tensor(self.parent.lift(tensor)))
+        return self._capture(tensor_of(self.parent.lift(tensor)))
 
     def _in_eager_code(self) -> bool:
         """Whether this is a loop, or a loop within loops, that is no part of a traced function."""
@@ -75,14 +75,14 @@ class Trace:
         """An input of the graph that ``compute`` makes from a batch's strings in front of every call."""
         value = self.graph.add_input(aval)
         self.host_inputs.append((value, compute))
-        return Tensor(value)
+        return tensor_of(value)
 
     def read_storage(self, variable: GraphVariable) -> Tensor:
         """The variable's value at this point of the traced function, in its own element type."""
         if not self.own_state:
             return self.parent.read_storage(variable) if self.parent is not None else variable.eager_value()
         if variable not in self.current:
-            value = Tensor(self.graph.add_input(Aval(variable.shape, variable.storage_dtype)))
+            value = tensor_of(self.graph.add_input(Aval(variable.shape, variable.storage_dtype)))
             self.variables[variable] = self.current[variable] = value
         return self.current[variable]
 
@@ -94,7 +94,7 @@ class Trace:
                 "its value through the loop and assign it afterwards."
             )
         self.read_storage(variable)
-        self.current[variable] = Tensor(self.lift(value))
+        self.current[variable] = tensor_of(self.lift(value))
 
 
 @dataclass
@@ -160,7 +160,7 @@ def trace(
     """
     guards = Guards(hints or {})
     with uncollected(), _tracing(name, own_state=True) as tr, guarding(guards if hints else None):
-        results = fn(*(Tensor(tr.graph.add_input(a)) for a in avals))
+        results = fn(*(tensor_of(tr.graph.add_input(a)) for a in avals))
         results = [tr.lift(as_tensor(r)) for r in results]
         captured = list(tr.variables)
         updated = [v for v in captured if tr.current[v].data is not tr.variables[v].data]
@@ -199,8 +199,8 @@ def trace_body(
 def abstract_eval(fn: Callable[..., Sequence[Any]], *avals: Aval) -> list[Aval]:
     """Shapes and types of ``fn``'s results, with nothing computed and no variable changed."""
     with _tracing("abstract", own_state=True) as tr:
-        results = fn(*(Tensor(tr.graph.add_input(a)) for a in avals))
-        return [Aval(t.shape, t.dtype) for t in map(as_tensor, results)]
+        results = fn(*(tensor_of(tr.graph.add_input(a)) for a in avals))
+        return [aval_of(t) for t in map(as_tensor, results)]
 
 
 def inline(graph: Graph, inputs: Sequence[Any]) -> list[Tensor]:

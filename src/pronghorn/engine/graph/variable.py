@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from pronghorn.engine.graph import dlpack, dtypes
 from pronghorn.engine.graph.active import active_tapes, current_trace, state
+from pronghorn.engine.graph.classes import add_class
 from pronghorn.engine.graph.dim import Shape, equal_extents
 from pronghorn.engine.graph.foreign import without_framework
 from pronghorn.engine.graph.libraries import ArrayLibrary
 from pronghorn.engine.graph.operators import Operators
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.runtime.arena import aligned_copy
 
 
@@ -41,17 +42,6 @@ class _Reshaped:
 def times_reshaped() -> int:
     """How often variables have got another shape."""
     return _Reshaped.count
-
-
-_classes: list[type] = []
-_told: list[Callable[[type], object]] = []
-
-
-def tell_of_classes(register: Callable[[type], object]) -> None:
-    """Call ``register`` with every class of variables, those that come later included."""
-    _told.append(register)
-    for cls in _classes:
-        register(cls)
 
 
 class GraphVariable(Operators):
@@ -81,9 +71,7 @@ class GraphVariable(Operators):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _classes.append(cls)
-        for register in _told:
-            register(cls)
+        add_class(cls)
 
     # -- where its value is -----------------------------------------------------------------------------------------
     @property
@@ -208,7 +196,7 @@ class GraphVariable(Operators):
 
     def eager_value(self) -> Tensor:
         """The stored array as a Tensor, known to the gradient tapes as this variable."""
-        tensor = Tensor(self._array if self._lent is None else self._array.copy())
+        tensor = tensor_of(self._array if self._lent is None else self._array.copy())
         self._shared = self._lent is None
         for tape in active_tapes():
             tensor = tape.variable_value(self, tensor)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.data.tensor_spec import TensorShape, TensorSpec, dtype_name
+from pronghorn.data.element_types import dtype_name
+from pronghorn.data.tensor_spec import TensorShape, TensorSpec
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Dim, FloorDiv, Shape
 from pronghorn.engine.graph.fingerprint import NotPlain

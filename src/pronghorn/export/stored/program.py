@@ -16,7 +16,7 @@ from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.engine.graph.dim import Dim, Extent, equal_extents, substitute
 from pronghorn.engine.graph.ir import Aval, Graph, Value
 from pronghorn.engine.graph.strings import Lookup, StringArray, on_host
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import inline
 from pronghorn.export.signature import Purpose, inference_of, to_spec
 
@@ -156,7 +156,7 @@ def _looked_up(lookup: Lookup, strings: Any) -> Tensor:
         return as_tensor(on_host(lookup, strings))
     array = np.asarray(strings, object)
     texts = [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in array.ravel().tolist()]
-    return Tensor(lookup(np.array(texts, object).reshape(array.shape)))
+    return tensor_of(lookup(np.array(texts, object).reshape(array.shape)))
 
 
 # -- graphs for other extents -----------------------------------------------------------------------------------------

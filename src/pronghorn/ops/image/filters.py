@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, comparable, is_static
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.image._layout import batch_of
@@ -254,7 +254,7 @@ def _tiles(x: Tensor, counts: list[Extent], window: tuple[int, ...]) -> Tensor:
 def _gaussian(count: int, sigma: Any, dtype: str) -> Tensor:
     """``count`` samples of a bell curve around their middle, which add to 1."""
     places = np.arange(count, dtype=np.float64) - (count - 1) / 2
-    distance = Tensor((-0.5 * places**2).astype(dtypes.to_numpy(dtype)))
+    distance = tensor_of((-0.5 * places**2).astype(dtypes.to_numpy(dtype)))
     width = B.broadcast_to(B.cast(sigma, dtype), distance.shape)
     curve = P.exp(P.div(distance, P.mul(width, width)))
     total = P.reduce_sum(curve, axes=(0,))
@@ -321,7 +321,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
     if x.ndim != 4:
         raise ValueError(f"sobel_edges: a batch of images with 4 axes is needed, got shape {x.shape}.")
     x, layout = batch_of("sobel_edges", x, data_format)
-    smooth, slope = (Tensor(np.array(v, dtypes.to_numpy(x.dtype))) for v in ((1, 2, 1), (-1, 0, 1)))
+    smooth, slope = (tensor_of(np.array(v, dtypes.to_numpy(x.dtype))) for v in ((1, 2, 1), (-1, 0, 1)))
     down, right = _filter(x, slope, smooth, "same"), _filter(x, smooth, slope, "same")
     return stack([layout.restore(down), layout.restore(right)], axis=-1)
 

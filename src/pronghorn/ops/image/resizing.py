@@ -13,7 +13,7 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.active import eager
 from pronghorn.engine.graph.dim import comparable
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import custom_gradient
@@ -216,12 +216,12 @@ def _resize_axis(x: Tensor, axis: int, new: int, interpolation: str, antialias: 
         if size == new:
             return x
         places = np.floor((np.arange(new) + 0.5) * size / new).astype(np.int32)
-        return P.take(x, Tensor(np.minimum(places, size - 1)), axis=axis)
+        return P.take(x, tensor_of(np.minimum(places, size - 1)), axis=axis)
     inner = x.dtype if x.dtype in ("float32", "float64") else "float32"
     x = B.cast(x, inner)
     if interpolation in shares.METHODS:  # a filter, which counts where the extent stays the same, too
         weights = shares.shares(interpolation, size, new, antialias)
-        return _along(x, Tensor(weights.astype(dtypes.to_numpy(inner))), axis)
+        return _along(x, tensor_of(weights.astype(dtypes.to_numpy(inner))), axis)
     if size == new:
         return x
     if not antialias and FEW_TAPS * 2 * _REACH[interpolation] <= size:
@@ -241,8 +241,8 @@ def _by_taps(x: Tensor, axis: int, new: int, interpolation: str) -> Tensor:
     def resized(x: Tensor) -> tuple[Tensor, Kernel]:
         parts = []
         for place, share in zip(places, shares.astype(dtypes.to_numpy(dtype))):
-            picked = P.take(x, Tensor(place), axis=axis)
-            parts.append(P.mul(picked, P.broadcast_in_dim(Tensor(share), shape=picked.shape, dims=(axis,))))
+            picked = P.take(x, tensor_of(place), axis=axis)
+            parts.append(P.mul(picked, P.broadcast_in_dim(tensor_of(share), shape=picked.shape, dims=(axis,))))
 
         def back(upstream: Tensor) -> Tensor:
             weights = _constant_weights(size, new, interpolation, False, dtype)
@@ -268,7 +268,7 @@ def taps(size: int, new: int, interpolation: str) -> tuple[np.ndarray, np.ndarra
     sample = (np.arange(new) + 0.5) * (size / new) - 0.5
     places = np.floor(sample) + np.arange(1 - reach, reach + 1)[:, None]
     with eager():
-        raw = _KERNELS[interpolation](Tensor(np.abs(sample - places))).numpy()
+        raw = _KERNELS[interpolation](tensor_of(np.abs(sample - places))).numpy()
     raw = np.where((places >= 0) & (places < size), raw, 0.0)
     found = np.clip(places, 0, size - 1).astype(np.int32), raw / raw.sum(axis=0)
     for each in found:

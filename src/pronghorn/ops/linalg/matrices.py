@@ -13,8 +13,7 @@ from pronghorn.engine.autodiff.backward import backward
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.active import current_trace
-from pronghorn.engine.graph.ir import Aval
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, aval_of
 from pronghorn.engine.graph.trace import inline, trace
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -513,5 +512,5 @@ def _push_forward(outputs: list[Tensor], at: list[Tensor], towards: list[Tensor]
 
 def _run(fn: Callable[..., list[Tensor]], leaves: list[Tensor]) -> list[Tensor]:
     """Trace a function and run its graph at once, primitive by primitive, so that a tape sees it."""
-    traced = trace(fn, [Aval(t.shape, t.dtype) for t in leaves], "jvp")
+    traced = trace(fn, [aval_of(t) for t in leaves], "jvp")
     return inline(traced.graph, [*leaves, *(v.tensor for v in traced.variables)])[: traced.num_results]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.engine.graph import primitives as P
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import scan
@@ -200,7 +200,7 @@ def _beam_search(logits: Tensor, lengths: Tensor, width: int, paths: int, mask_i
         for p, (sequence, score) in enumerate(found[:paths]):
             labels[p, b, : len(sequence)] = sequence
             scores[b, p] = score
-    return Tensor(labels), Tensor(scores)
+    return tensor_of(labels), tensor_of(scores)
 
 
 def _search(log_probs: np.ndarray, width: int, blank: int) -> list[tuple[tuple[int, ...], float]]:

@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import comparable, may_be_positive
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.geometry import (
@@ -141,7 +141,7 @@ def _window_counts(x: Tensor, total: Tensor, geometry: dict[str, Any]) -> Tensor
         counts = axes[0]
         for more in axes[1:]:
             counts = counts[..., None] * more
-        constant = Tensor(counts[None, ..., None].astype(dtypes.to_numpy(x.dtype)))
+        constant = tensor_of(counts[None, ..., None].astype(dtypes.to_numpy(x.dtype)))
         return B.broadcast_to(constant, total.shape)
     ones = B.full((1, *spatial, 1), 1, x.dtype)
     return B.broadcast_to(P.window_sum(ones, **geometry), total.shape)

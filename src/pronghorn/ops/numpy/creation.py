@@ -12,7 +12,7 @@ from pronghorn.engine.backends.foreign_calls import gives_ours
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Dim
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.shaping import UNKNOWN_EXTENT, known_extents, moveaxis, reshape
@@ -147,7 +147,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         raise ValueError("arange: step must not be 0.")
     length = max(0, math.ceil((stop - start) / step))
     values = np.asarray(start) + np.arange(length) * np.asarray(step)
-    return Tensor(values.astype(dtypes.to_numpy(target)))
+    return tensor_of(values.astype(dtypes.to_numpy(target)))
 
 
 def _arange_dtype(given: list[Any]) -> str:

@@ -14,7 +14,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.concrete import at_line
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, comparable, identical, product
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import extent_like, linear_index, wrap_index
@@ -210,7 +210,7 @@ def _as_index(k: Any, size: Extent, shape: Shape) -> Tensor:
         if comparable(size) and k.size and (int(k.min()) < -size or int(k.max()) >= size):
             worst = k.max() if k.max() >= size else k.min()
             raise B.BadIndex(f"Index {worst} is out of range for an axis of {size} in an array of shape {shape}.")
-        k = Tensor(k)
+        k = tensor_of(k)
     return wrap_index(k, size)
 
 
@@ -321,7 +321,7 @@ def nonzero(x: Any) -> Any:
     if is_described(x):
         return _places(x)
     array = needs_values("nonzero", x, "Use where(condition, a, b), which keeps the shape.")
-    return tuple(Tensor(i.astype(np.int32)) for i in np.nonzero(array))
+    return tuple(tensor_of(i.astype(np.int32)) for i in np.nonzero(array))
 
 
 def _places(x: Tensor) -> tuple[Tensor, ...]:

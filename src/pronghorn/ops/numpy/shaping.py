@@ -14,7 +14,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
 from pronghorn.engine.graph.held_extents import held_extents
 from pronghorn.engine.graph.ir import Value
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.symbolic.describing import is_described, unknown_extent
@@ -440,7 +440,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     if not B.equal_extents(len(counts), size):
         raise ValueError(f"repeat: an axis of {size} needs one number, or {size} of them; got {len(counts)}.")
     places = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    return P.take(x, Tensor(places), axis=axis)
+    return P.take(x, tensor_of(places), axis=axis)
 
 
 _PAD_MODES = ("edge", "reflect", "symmetric", "wrap")
@@ -493,7 +493,7 @@ def _pad_axis(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
     size = x.shape[axis]
     if isinstance(size, int):
         places = np.pad(np.arange(size, dtype=np.int32), (low, high), mode=mode)
-        return P.take(x, Tensor(places), axis=axis)
+        return P.take(x, tensor_of(places), axis=axis)
     skip = 1 if mode == "reflect" else 0
     if not builtins.max(low, high) + skip <= size:
         raise SymbolicDimError(f"pad: {max(low, high)} elements are more than an axis of {size} has.")

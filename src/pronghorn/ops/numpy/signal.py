@@ -12,7 +12,7 @@ from pronghorn import config, tree
 from pronghorn._wording import counted
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import vectorized_map
@@ -179,7 +179,7 @@ def _correlate(x: Tensor, y: Tensor, n: int, m: int, mode: str) -> Tensor:
     wide = P.pad(x, B.full((), 0, x.dtype), low=(low,), high=(high,), interior=(0,))
     count = n + low + high - m + 1
     places = np.arange(count)[:, None] + np.arange(m)[None, :]
-    pieces = P.take(wide, Tensor(places.astype(np.int32)), axis=0)
+    pieces = P.take(wide, tensor_of(places.astype(np.int32)), axis=0)
     return P.dot_general(pieces, y, contract=((1,), (0,)), batch=((), ()))
 
 
@@ -190,7 +190,7 @@ def _window(name: str, x: Any, fn: Callable[[np.ndarray, int], np.ndarray]) -> T
         raise ValueError(f"{name}: the window's length must not be negative, got {count}.")
     places = np.arange(count, dtype=np.float64)
     values = np.ones(count) if count == 1 else fn(places, count - 1)
-    return Tensor(values.astype(dtypes.to_numpy(config.floatx())))
+    return tensor_of(values.astype(dtypes.to_numpy(config.floatx())))
 
 
 @symbolic_aware

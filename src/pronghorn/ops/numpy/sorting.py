@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import comparable, product
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.creation import linspace
@@ -192,9 +192,9 @@ def unique(
     if size is not None:
         values = _to_size(values, size, along, fill_value)
         first, counts = _to_size(first, size, 0, None), _to_size(counts, size, 0, 0)
-    out = [Tensor(values)]
+    out = [tensor_of(values)]
     chosen = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
-    out += [Tensor(np.asarray(a, np.int32)) for wanted, a in chosen if wanted]
+    out += [tensor_of(np.asarray(a, np.int32)) for wanted, a in chosen if wanted]
     return out[0] if len(out) == 1 else tuple(out)
 
 

@@ -7,9 +7,9 @@ from pronghorn.engine.autodiff.loops import scan_gradient
 from pronghorn.engine.autodiff.registry import Context, DifferentiationError, Gradients, is_differentiable, vjp
 from pronghorn.engine.autodiff.rules.common import filled, zeros_like
 from pronghorn.engine.graph import primitives as P
-from pronghorn.engine.graph.ir import Aval, Graph, Value
+from pronghorn.engine.graph.ir import Graph, Value
 from pronghorn.engine.graph.regions import is_region, region
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, aval_of
 from pronghorn.engine.graph.trace import Subgraph, inline, trace_body
 
 
@@ -37,7 +37,7 @@ def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
     known = {k: c for k, c in enumerate(cotangents) if c is not None and is_differentiable(ctx.outputs[k])}
     sums = [ctx.take(operands[i]) if is_region(ctx.params) else None for i in wanted]
     inputs = [*operands, *known.values(), *(t for t in sums if t is not None)]
-    avals = [Aval(t.shape, t.dtype) for t in inputs]
+    avals = [aval_of(t) for t in inputs]
 
     def gradient_of(branch: Graph) -> Subgraph:
         def fn(*args: Tensor) -> list[Tensor]:
@@ -66,7 +66,7 @@ def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
 
 def _insert_inputs(graph: Graph, at: int, tensors: list[Tensor]) -> None:
     """Give ``graph`` inputs that it ignores, since both branches take the same."""
-    graph.inputs[at:at] = [Value(Aval(t.shape, t.dtype), graph) for t in tensors]
+    graph.inputs[at:at] = [Value(aval_of(t), graph) for t in tensors]
 
 
 @vjp("custom_vjp")

@@ -16,9 +16,8 @@ from pronghorn.engine.backends.jax import processes, sharding
 from pronghorn.engine.backends.jax.table import TABLE
 from pronghorn.engine.backends.jax.transformations import take_tensors
 from pronghorn.engine.graph.active import state
+from pronghorn.engine.graph.classes import tell_of_classes
 from pronghorn.engine.graph.ir import Graph
-from pronghorn.engine.graph.tensor import Tensor
-from pronghorn.engine.graph.variable import tell_of_classes
 
 try:  # private to JAX, and so may be missing some day
     from jax._src.core import trace_state_clean
@@ -160,5 +159,4 @@ def _register(cls: Any) -> None:
 
 
 take_tensors()
-_register(Tensor)
 tell_of_classes(_register)

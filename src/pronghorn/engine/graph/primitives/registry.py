@@ -17,7 +17,7 @@ from pronghorn.engine.graph.concrete import kept_beyond
 from pronghorn.engine.graph.dim import SymbolicDimError
 from pronghorn.engine.graph.ir import Aval, Value
 from pronghorn.engine.graph.primitives.axes import AxisRule
-from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.graph.tensor import Tensor, as_tensor, aval_of, tensor_of
 
 MADE, MOVED, STEP, EXPENSIVE, RANDOM = "made", "moved", "step", "expensive", "random"
 """What an element of a result takes: nothing, since it is a number or follows from its place; nothing, since it is
@@ -149,7 +149,7 @@ def _operands(prim: Primitive, inputs: Sequence[Any]) -> list[Tensor]:
     broadcast_in_dim = PRIMITIVES["broadcast_in_dim"]
 
     def fill(x: Any) -> Tensor:
-        scalar = Tensor(np.asarray(x, dtypes.to_numpy(like.dtype)))
+        scalar = tensor_of(np.asarray(x, dtypes.to_numpy(like.dtype)))
         return broadcast_in_dim(scalar, shape=like.shape, dims=()) if like.shape else scalar
 
     return [arrays[i] if i in arrays else fill(x) for i, x in enumerate(inputs)]
@@ -168,7 +168,7 @@ def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         if state.watch is not None:
             state.watch()
         values = trace.graph.add_node(prim, [trace.lift(t) for t in tensors], params, current_scope())
-        outputs = tuple(Tensor(v) for v in values)
+        outputs = tuple(tensor_of(v) for v in values)
     else:
         outputs = _run_eagerly(prim, tensors, params)
     return outputs if prim.has_several else outputs[0]
@@ -182,7 +182,7 @@ def _run_small(prim: Primitive, inputs: Sequence[Any]) -> Tensor | None:
     arrays = []
     kind: tuple[Any, ...] = (prim.name,)
     for x in inputs:
-        if type(x) is not Tensor:
+        if not isinstance(x, Tensor):
             return None
         array = x.data
         if type(array) is not np.ndarray or array.size >= _least:
@@ -190,11 +190,11 @@ def _run_small(prim: Primitive, inputs: Sequence[Any]) -> Tensor | None:
         arrays.append(array)
         kind += (array.shape, array.dtype)
     if kind not in _checked:
-        prim.infer([Aval(x.shape, x.dtype) for x in inputs], {})
+        prim.infer([aval_of(x) for x in inputs], {})
         if len(_checked) >= MOST_CHECKED:
             _checked.clear()
         _checked.add(kind)
-    return Tensor(MEANINGS[prim.name](*arrays))
+    return tensor_of(MEANINGS[prim.name](*arrays))
 
 
 def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any]) -> tuple[Tensor, ...]:
@@ -202,7 +202,7 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
         if isinstance(t.data, Value):
             raise kept_beyond(t.data.aval)
     try:
-        avals = prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
+        avals = prim.infer([aval_of(t) for t in tensors], params)
         operands: list[Any] = [t.data for t in tensors]
         result = _kernels(prim, operands, params, avals[0]) if _kernels is not None and len(avals) == 1 else None
         if result is None:
@@ -212,7 +212,7 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
             raise  # whoever traces can do so again with numbers
         raise kept_beyond() from error
     arrays = result if isinstance(result, (tuple, list)) else (result,)
-    outputs = tuple(Tensor(np.asarray(a)) for a in arrays)
+    outputs = tuple(tensor_of(np.asarray(a)) for a in arrays)
     for tape in state.tapes:
         tape.record(prim, tensors, params, outputs)
     return outputs

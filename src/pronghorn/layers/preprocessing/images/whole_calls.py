@@ -20,7 +20,7 @@ from pronghorn.calls.layout import known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.engine.backends.eager import is_enabled
 from pronghorn.engine.graph.active import active_tapes, current_trace
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.user_code import is_own
 from pronghorn.layers.versions import Version, version_of
 
@@ -73,7 +73,7 @@ def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: An
     if program is None:
         steps.steps[key] = None
         return None
-    return tree.map_structure(lambda x: Tensor(np.asarray(x)), program(batch))
+    return tree.map_structure(lambda x: tensor_of(np.asarray(x)), program(batch))
 
 
 def _large_arrays(layer: Any, inputs: Any) -> Any:
