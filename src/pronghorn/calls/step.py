@@ -22,6 +22,7 @@ from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.engine.graph.variable import noted_assignments
 from pronghorn.engine.runtime import arena
 from pronghorn.engine.runtime.garbage import uncollected
 from pronghorn.placement.active import Distribution, distribution
@@ -94,6 +95,16 @@ class _Program(Protocol):
     def build(self, batch: Batch) -> None: ...
 
 
+class _Programs(Protocol):
+    """What tells which programs a step is; see `pronghorn.trainers.library_steps`."""
+
+    def __call__(self, chosen: str) -> _Program | None:
+        """What runs it as a program of an engine's library; None where it is traced."""
+
+    def after(self, error: AttributeError, chosen: str) -> _Program | None:
+        """The same after it has asked an object for what it does not have."""
+
+
 class StepFunction:
     """A step as a function of a batch.
 
@@ -117,13 +128,14 @@ class StepFunction:
         run_eagerly: bool = False,
         engine: str | None = None,
         jit: bool = False,
-        as_program: Callable[[str], _Program | None] | None = None,
+        as_program: _Programs | None = None,
         is_shared: bool = False,
         fewest_shapes: int = FEWEST_SHAPES,
     ):
         self._step = step
         self._as_program = as_program
         self._own: _Program | None = None  # the program that it is
+        self._has_run = False  # eagerly
         self.name = name
         self.run_eagerly = run_eagerly
         self._state_key = state_key
@@ -189,11 +201,9 @@ class StepFunction:
     def _run(self, batch: Batch) -> Any:
         if self._own is not None:
             return self._own(batch)
-        if self.run_eagerly:
-            return self._run_eagerly(batch)
-        program = self._program(batch)
+        program = None if self.run_eagerly else self._program(batch)
         if program is None:
-            return self._run_eagerly(batch)
+            return self._run_eagerly(batch) if self._own is None else self._own(batch)
         if program.traced.host:
             return self._run_with_strings(program, batch)
         return program(batch)
@@ -241,6 +251,9 @@ class StepFunction:
                 program = self._compile(batch, self._variants.setdefault(key, Variants()))
         except TraceError as error:
             self._fall_back(error)
+            return None
+        except AttributeError as error:
+            self._take_up(error).build(batch)
             return None
         if lengths is not None:
             lengths.note(batch.shapes())
@@ -379,8 +392,25 @@ class StepFunction:
 
     def _run_eagerly(self, batch: Batch) -> Any:
         tensors = [tensor_of(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
-        result = self._step(batch.layout.pack(tensors))
+        if self._as_program is None or self._has_run:
+            return tree.map_structure(_as_numpy, self._step(batch.layout.pack(tensors)))
+        with noted_assignments() as noted:  # in the first run alone, which may show that it is a program
+            try:
+                result = self._step(batch.layout.pack(tensors))
+            except AttributeError as error:
+                program = self._take_up(error)
+                for variable, before in noted.items():
+                    variable.replace(before)
+                return program(batch)
+        self._has_run = True
         return tree.map_structure(_as_numpy, result)
+
+    def _take_up(self, error: AttributeError) -> _Program:
+        """What runs the step that asked for what arrays of ours do not have; raises the error where nothing does."""
+        self._own = None if self._as_program is None else self._as_program.after(error, self.engine)
+        if self._own is None:
+            raise error
+        return self._own
 
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True

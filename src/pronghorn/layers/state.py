@@ -21,7 +21,7 @@ from pronghorn.layers.tracking import Tracker
 from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
 
-_ON_TORCH = frozenset(
+ON_TORCH = frozenset(
     (
         "parameters",
         "named_parameters",
@@ -57,7 +57,7 @@ class StatefulOperation(Operation):
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is not there, or whose property raised an AttributeError: again, for its own words.
         if "_losses" in self.__dict__:
-            if name in _ON_TORCH and choice.chosen() == "torch":
+            if name in ON_TORCH and choice.chosen() == "torch":
                 from pronghorn.layers.foreign import torch_methods
 
                 found = getattr(torch_methods, name)

@@ -18,7 +18,7 @@ from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.variable import GraphVariable, substituted
 from pronghorn.placement.active import distribution
 from pronghorn.trainers import checks, compiling
-from pronghorn.trainers.programs import engine_of_program
+from pronghorn.trainers.programs import engine_asked, engine_of_program
 
 
 def groups(model: Any, kind: str) -> list[list[GraphVariable]]:
@@ -42,11 +42,14 @@ class Programs:
     def __init__(self, model: Any, kind: str, step: Callable[[Any], Any], test_step: Callable[[Any, Any], Any]):
         self._model, self._kind, self._step, self._test_step = model, kind, step, test_step
         self._made: tuple[Any, LibraryStep] | None = None
+        self._asked: set[str] = set()  # engines of whose arrays it has asked what ours do not have
 
     def __call__(self, chosen: str) -> LibraryStep | None:
         """What runs it on the engine that is chosen; None where the step is traced. See `engine_of_program`."""
         model, kind = self._model, self._kind
         name = engine_of_program(model, kind, chosen)
+        if name is None and chosen in self._asked:
+            name = chosen
         if name is None:
             return None
         key = name, model.run_eagerly, compiling.state_key(model, kind)
@@ -56,6 +59,14 @@ class Programs:
             step.test_step = self._test_step
             self._made = key, step
         return self._made[1]
+
+    def after(self, error: AttributeError, chosen: str) -> LibraryStep | None:
+        """What runs it once it has failed as programs of the engine's library do on our arrays. See `engine_asked`."""
+        name = engine_asked(self._model, self._kind, error, chosen)
+        if name is None:
+            return None
+        self._asked.add(name)
+        return self(chosen)
 
 
 class LibraryStep:

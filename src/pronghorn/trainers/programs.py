@@ -1,13 +1,18 @@
 """Steps of a model's class that are programs of an engine's library: written with its arrays and its gradients.
 
 Keras's models on JAX, PyTorch and TensorFlow are trained by steps of three styles. Which one a step is in is told by
-its signature and by the names in its code, before it runs:
+its signature and by the libraries that its code names, before it runs (`engine_of_program`):
 
 - ``train_step(self, state, data)`` is JAX's: a pure function of the variables' values.
-- One that names PyTorch (or calls `backward`) or TensorFlow is theirs where that library is the engine.
+- One that names PyTorch or TensorFlow is theirs where that library is the engine.
 - Every other is written with `pronghorn.ops`, and is traced and compiled by any engine.
 
 The code of methods and of functions of the same module that a step names is looked at too; other modules are not.
+
+A step of the last kind may still ask an array for what only a library's arrays have: ``loss.backward()`` in a module
+that does not import PyTorch. That shows when it does so, on an array of ours; the engine says whether its arrays have
+it (`Engine.arrays_have`), and the step is its program from then on (`engine_asked`). A method `backward` of any other
+object means nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +25,10 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pronghorn.engine.backends import choice
-from pronghorn.engine.backends.engine import ROOTS, engine
+from pronghorn.engine.backends.engine import ASKED, NAMES, ROOTS, engine
+from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import defined_in, is_own
+from pronghorn.layers.state import ON_TORCH
 
 _GRADIENTS = {"torch": ("backward", "autograd"), "tensorflow": ("GradientTape",)}
 """What a step that trains by a library's own gradients names beside the library."""
@@ -55,6 +62,29 @@ def engine_of_program(model: Any, kind: str, chosen: str) -> str | None:
         if name in names and (found := next((word for word in words if word in names), None)):
             raise ValueError(_for_another(cls, step, f"trains with {name}'s own gradients ({found})", name, chosen))
     return None
+
+
+def engine_asked(model: Any, kind: str, error: AttributeError, chosen: str) -> str | None:
+    """The engine whose library's arrays a step takes ours for, as an error in it shows; None where it shows no such.
+
+    Args:
+        model: the model.
+        kind: "train", "test" or "predict".
+        error: what was raised where the step asked an object for what it does not have.
+        chosen: the engine that runs the step.
+
+    Raises:
+        ValueError: it is written for another engine than the chosen one.
+    """
+    name = error.name or ""
+    if isinstance(error.obj, Tensor):
+        written_for = chosen if chosen in NAMES and engine(chosen).arrays_have(name) else ASKED.get(name)
+    else:
+        written_for = "torch" if error.obj is model and name in ON_TORCH else None
+    if written_for in (None, chosen):
+        return written_for
+    cls = type(model)
+    raise ValueError(_for_another(cls, getattr(cls, f"{kind}_step"), f"calls {name}()", written_for, chosen)) from error
 
 
 def takes_state(step: Callable[..., Any], cls: type | None = None) -> bool:
@@ -96,8 +126,6 @@ def _names(cls: type, step: Callable[..., Any]) -> frozenset[str]:
         for name, is_attribute in _words(function.__code__):
             if is_attribute:
                 found.add(name)
-                if name == "backward" and not hasattr(cls, name):  # a tensor of PyTorch's is meant
-                    found.add("torch")
                 value = inspect.getattr_static(cls, name, None)
                 value = getattr(value, "__func__", value)
             else:

@@ -43,6 +43,16 @@ class Unnamed(keras.Model):
         return {"loss": loss}
 
 
+class Normalized(keras.Model):
+    def train_step(self, data):
+        self.zero_grad()
+        loss = self.compute_loss(y=data[1], y_pred=self(data[0], training=True))
+        loss.backward()
+        variables = self.trainable_variables
+        self.optimizer.apply([v.value.grad for v in variables], variables)
+        return {"loss": loss}
+
+
 class Named(keras.Model):
     """What it calls `backward` is its own, written with ops."""
 
@@ -50,6 +60,19 @@ class Named(keras.Model):
         return self.backward(data)
 
     def backward(self, data):
+        return super().train_step(data)
+
+
+class Helper:
+    def backward(self, x):
+        return 2 * x
+
+
+class Helped(keras.Model):
+    """Neither is what another object calls `backward` a tensor's."""
+
+    def train_step(self, data):
+        self.seen = Helper().backward(data[0]).shape
         return super().train_step(data)
 
 
@@ -82,7 +105,7 @@ def made(cls):
     return cls(inputs, keras.layers.Dense(3)(inputs))
 
 
-@pytest.mark.parametrize("cls", [keras.Model, Traced, Measured, Named])
+@pytest.mark.parametrize("cls", [keras.Model, Traced, Measured, Named, Helped])
 @pytest.mark.parametrize("kind", ["train", "test", "predict"])
 def test_steps_written_with_ops_are_traced_on_any_engine(cls, kind):
     for engine in (OWN, "numpy", "jax", "tensorflow"):
@@ -92,7 +115,7 @@ def test_steps_written_with_ops_are_traced_on_any_engine(cls, kind):
 def test_a_step_that_names_the_engines_library_is_its_program():
     assert engine_of_program(made(Backward), "train", "torch") == "torch"
     assert engine_of_program(made(Backward), "test", "torch") is None
-    assert engine_of_program(made(Unnamed), "train", "torch") == "torch"
+    assert engine_of_program(made(Unnamed), "train", "torch") is None  # it shows when it runs
     assert engine_of_program(made(Taped), "train", "tensorflow") == "tensorflow"
     assert engine_of_program(made(Measured), "test", "torch") == "torch"
 
@@ -112,6 +135,59 @@ def test_a_step_for_another_engine_says_so_before_the_first_step(cls, written_fo
         model.fit(x, y)
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
     assert model.evaluate(x, y, verbose=0) > 0
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_step_that_calls_backward_on_our_arrays_says_so(eagerly):
+    class Alone(keras.Model):
+        def train_step(self, data):
+            loss = self.compute_loss(y=data[1], y_pred=self(data[0], training=True))
+            loss.backward()
+            return {"loss": loss}
+
+    class Wrong(keras.Model):
+        def train_step(self, data):
+            return {"loss": data[0].no_such_method()}
+
+    x, y = np.ones((4, 4), "float32"), np.zeros((4, 3), "float32")
+    for cls, error, match in (
+        (
+            Alone,
+            ValueError,
+            r"Alone\.train_step calls backward\(\), but the engine is 'pronghorn'.*KERAS_BACKEND=torch",
+        ),
+        (Wrong, AttributeError, "A Tensor has no attribute 'no_such_method'"),
+    ):
+        model = made(cls)
+        model.compile("sgd", "mse", run_eagerly=eagerly)
+        with pytest.raises(error, match=match):
+            model.fit(x, y, verbose=0)
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_step_that_shows_only_when_it_runs_that_it_is_pytorchs(eagerly):
+    """It trains as one whose code names the library, statistics of the first batch included."""
+    pytest.importorskip("torch")
+
+    class Named(Normalized):
+        def train_step(self, data):
+            import torch  # noqa: F401
+
+            return super().train_step(data)
+
+    x = np.random.default_rng(0).normal(3, 2, (20, 4)).astype("float32")
+    y = x[:, :3]
+    weights = []
+    for cls in (Normalized, Named):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4,))
+        model = cls(inputs, keras.layers.Dense(3)(keras.layers.BatchNormalization()(inputs)))
+        model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=eagerly, backend="torch")
+        for _ in range(2):
+            model.fit(x, y, 8, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for found, expected in zip(*weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_arguments_with_defaults_are_no_state():

@@ -152,6 +152,11 @@ class Engine:
         """A result as a variable keeps it: without what the library would differentiate."""
         return value
 
+    def arrays_have(self, name: str) -> bool:
+        """Whether the library's arrays have an attribute that ours do not know: a step that asks an array for it is a
+        program of the library, whatever names its code has."""
+        return False
+
     def is_concrete(self, value: Any) -> bool:
         """Whether an array has values, and does not stand for some in a function that the library is tracing."""
         return True
@@ -284,6 +289,9 @@ ROOTS = {"jax": "jax", "jaxlib": "jax", "pytensor": "pytensor", "torch": "torch"
 
 LIBRARIES = {"jax": "jax", "pytensor": "pytensor", "torch": "torch", "tensorflow": "tensorflow"}
 """The package that an engine imports, where nothing is to be imported to tell."""
+
+ASKED = {"backward": "torch"}
+"""The engine of whose arrays programs ask what ours do not have, where nothing is imported to tell: for errors."""
 
 
 class EngineError(RuntimeError):

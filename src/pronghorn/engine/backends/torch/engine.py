@@ -111,6 +111,9 @@ class TorchEngine(engine.Engine):
         with _numbers():
             return value.clone()
 
+    def arrays_have(self, name: str) -> bool:
+        return hasattr(torch.Tensor, name)
+
     def is_concrete(self, value: torch.Tensor) -> bool:
         return registry.is_plain(value)
 
