@@ -45,8 +45,8 @@ class Unnamed(keras.Model):
 
 class Normalized(keras.Model):
     def train_step(self, data):
-        self.zero_grad()
         loss = self.compute_loss(y=data[1], y_pred=self(data[0], training=True))
+        self.zero_grad()
         loss.backward()
         variables = self.trainable_variables
         self.optimizer.apply([v.value.grad for v in variables], variables)
