@@ -35,7 +35,7 @@ from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import has_numbers, take_apart
 from pronghorn.calls.step import Program, StepFunction
 from pronghorn.engine.graph.active import TraceError, pop_tape, push_tape
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.variable import overlays
 from pronghorn.layers import call as calls
 from pronghorn.models.closures import NotTakenApart, Survey
@@ -127,7 +127,7 @@ class Entry:
             self.is_wrong = True
             return None
         results = program(batch)
-        return tree.map_structure(lambda x: None if x is None else Tensor(np.asarray(x)), results)
+        return tree.map_structure(lambda x: None if x is None else tensor_of(np.asarray(x)), results)
 
     def _run(self, data: Any) -> Any:
         assert self._survey is not None
