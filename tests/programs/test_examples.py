@@ -108,6 +108,10 @@ SHORT = {
         steps=150,
         arguments=("--requests", "200", "--port", "0"),
     ),
+    "tiny_llama": Short(
+        [(r"(\d+) tokens, \d+ a second", 20, 20)],
+        arguments=(str(ROOT / "tests" / "data" / "stories260K" / "stories260K.bin"), "--tokens", "20"),
+    ),
     "value_and_grad_loop": Short([(r"step 60: loss [\d.]+, ([\d.]+)% right", 80, 100)], arguments=("--steps", "60")),
 }
 
