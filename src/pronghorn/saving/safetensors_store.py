@@ -196,6 +196,39 @@ class SafetensorsReader:
         return SafetensorsGroup(self._arrays, f"{path}/vars/" if path else "vars/")
 
 
+def map_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Return the arrays of a file that may come from anywhere: read-only views of it, which are read when looked at.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImportError: if the library is not installed.
+        ValueError: if it is no such file, or damaged.
+    """
+    shown, library = os.fspath(path), _library()
+    _check_header(Path(path), shown)
+    try:
+        with library.safe_open(path, framework="numpy"):
+            pass  # the library has compared the header with itself and with the file's length
+    except library.SafetensorError as error:
+        raise ValueError(f"{shown} is no safetensors file, or it is damaged ({error}).") from None
+    memory = np.memmap(path, "uint8", "r")
+    start = 8 + int.from_bytes(memory[:8].tobytes(), "little")
+    found = {}
+    for name, entry in json.loads(memory[8:start].tobytes()).items():
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] not in _DTYPES or len(entry["shape"]) > _MAX_AXES:
+            raise ValueError(
+                f"{shown}: {name[:100]!r} is of the type {entry['dtype']} with {len(entry['shape'])} axes, which is "
+                "not read."
+            )
+        begin, end = entry["data_offsets"]
+        found[name] = memory[start + begin : start + end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return found
+
+
 class SafetensorsGroup(Mapping[str, np.ndarray]):
     """The arrays of one object."""
 

@@ -1,0 +1,22 @@
+"""Language models from folders: read, run with a cache, and written with, token by token.
+
+    model = pronghorn.text.load("./SmolLM2-135M")
+    for piece in pronghorn.text.generate(model, "Once upon a time", stream=True):
+        print(piece, end="", flush=True)
+
+A folder is in Hugging Face's form: `config.json`, weights in `.safetensors` files, and the tokenizer's file. Nothing in it
+is run.
+"""
+
+from pronghorn._lazy import attach as _attach
+
+_NAMES = {
+    "Decoder": ".decoder",
+    "DecoderSettings": ".settings",
+    "Tokenizer": ".tokenizers",
+    "generate": ".generation",
+    "load": ".folders",
+    "load_tokenizer": ".tokenizers",
+}
+
+_attach(__name__, _NAMES)

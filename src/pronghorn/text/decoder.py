@@ -1,0 +1,251 @@
+"""The decoder behind Llama, GPT-2 and their kin: one Keras model, whose blocks keep keys and values."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from pronghorn import activations, layers, models, ops
+from pronghorn.calls.jit import CompiledFunction, jit
+from pronghorn.saving import register_keras_serializable
+from pronghorn.text.settings import DecoderSettings
+from pronghorn.variables import Variable
+
+_FAR = -1e30  # a score that leaves nothing of a share, and whose difference to itself is a number
+Cache = list[Any]
+
+
+class Block(layers.Layer):
+    """Attention over the tokens so far, then a feed-forward part; each adds to what came.
+
+    Args:
+        settings: those of the whole decoder.
+        number: which block it is, from 0.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(self, settings: DecoderSettings, number: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings, self.number = settings, number
+        shapes = settings.block_shapes()
+        self.parts = {}
+        for name in dict.fromkeys(name.partition(".")[0] for name in shapes):
+            self.parts[name] = _layer(settings, shapes, name, self.dtype_policy)
+
+    def build(self, input_shape: Any) -> None:
+        shapes = self.settings.block_shapes()
+        for name, layer in self.parts.items():
+            inputs = next(shape[0] for weight, shape in shapes.items() if weight.startswith(f"{name}."))
+            layer.build((*input_shape[:-1], inputs))
+        self.built = True
+
+    def call(self, x: Any, turn: Any, allowed: Any, position: Any, keys: Any, values: Any) -> tuple[Any, Any, Any]:
+        """Return the block's vectors, and its keys and values with those of the new tokens.
+
+        Args:
+            x: vectors of new tokens, (batch, tokens, width).
+            turn: cosines and sines of the new tokens' rotations, each (tokens, rotary_size / 2); None for none.
+            allowed: which tokens a new one looks at, (tokens, length).
+            position: the place of the first new token.
+            keys, values: those of the tokens so far, (batch, length, groups, head_size); None where there are none.
+        """
+        s, parts = self.settings, self.parts
+        normal = parts["attention_norm"](x)
+        query, key, value = (
+            self._heads(parts[name](normal), count)
+            for name, count in (("query", s.heads), ("key", s.groups), ("value", s.groups))
+        )
+        if s.has_query_norms:
+            query, key = parts["query_norm"](query), parts["key_norm"](key)
+        if turn is not None and self.number not in s.unrotated:
+            query, key = _rotated(query, turn), _rotated(key, turn)
+        if keys is None:
+            keys, values = key, value
+        else:
+            start = ops.stack([0, position, 0, 0])
+            keys, values = ops.slice_update(keys, start, key), ops.slice_update(values, start, value)
+        added = parts["output"](self._attend(query, keys, values, allowed))
+        if s.has_post_norms:
+            added = parts["attention_post_norm"](added)
+        if s.is_parallel:
+            return x + added + self._feed(normal), keys, values
+        x = x + added
+        fed = self._feed(parts["feed_norm"](x))
+        return x + (parts["feed_post_norm"](fed) if s.has_post_norms else fed), keys, values
+
+    def _heads(self, x: Any, count: int) -> Any:
+        return ops.reshape(x, (*ops.shape(x)[:2], count, self.settings.head_size))
+
+    def _attend(self, query: Any, keys: Any, values: Any, allowed: Any) -> Any:
+        """What queries find, (batch, tokens, heads * head_size). The queries of a group look at the same keys."""
+        s = self.settings
+        batch, tokens = ops.shape(query)[:2]
+        query = ops.reshape(query, (batch, tokens, s.groups, s.heads // s.groups, s.head_size))
+        query = query * (s.head_size**-0.5 if s.score_scale is None else s.score_scale)
+        scores = ops.cast(ops.einsum("bqghs,bkgs->bghqk", query, keys), "float32")
+        if s.score_cap is not None:
+            scores = s.score_cap * ops.tanh(scores / s.score_cap)
+        shares = ops.softmax(ops.where(allowed, scores, _FAR))
+        found = ops.einsum("bghqk,bkgs->bqghs", ops.cast(shares, values.dtype), values)
+        return ops.reshape(found, (batch, tokens, s.heads * s.head_size))
+
+    def _feed(self, x: Any) -> Any:
+        parts, activation = self.parts, _activation(self.settings.activation)
+        if self.settings.is_gated:
+            return parts["down"](activation(parts["gate"](x)) * parts["up"](x))
+        return parts["down"](activation(parts["up"](x)))
+
+
+@register_keras_serializable("pronghorn.text")
+class Decoder(models.Model):
+    """A language model: scores of the next token for every token.
+
+    Called with tokens, (batch, tokens) of integers, it gives scores, (batch, tokens, vocabulary). To write with it,
+    `step` takes new tokens and a cache from `make_cache`; `generate` does that.
+
+    Args:
+        settings: a `DecoderSettings`, or its fields as a dict.
+        kwargs: those of `Model`.
+
+    >>> from pronghorn import ops
+    >>> model = Decoder(dict(vocabulary=50, width=16, hidden=32, blocks=2, heads=4, groups=2, head_size=4,
+    ...     positions=64, rotary_size=4))
+    >>> model(ops.convert_to_tensor([[3, 1, 4]])).shape
+    (1, 3, 50)
+    """
+
+    def __init__(self, settings: DecoderSettings | dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        s = self.settings = DecoderSettings(**settings) if isinstance(settings, dict) else settings
+        policy = self.dtype_policy
+        self.folder: Any = None
+        self.tokenizer: Any = None
+        self.end_tokens: tuple[int, ...] = ()
+        self.embedding = layers.Embedding(s.vocabulary, s.width, dtype=policy, embeddings_initializer=_START)
+        self.positions = None
+        if not s.rotary_size:
+            self.positions = layers.Embedding(s.positions, s.width, dtype=policy, embeddings_initializer=_START)
+        self.blocks = [Block(s, i, dtype=policy, name=f"block_{i}") for i in range(s.blocks)]
+        self.final_norm = _layer(s, s.shapes(), "final_norm", policy)
+        self.head = None if s.is_tied else _layer(s, s.shapes(), "head", policy)
+        self.frequencies = s.rotary_frequencies()
+        self.build((None, None))
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights: their shapes are all in the settings."""
+        s = self.settings
+        self.embedding.build(input_shape)
+        if self.positions is not None:
+            self.positions.build(input_shape)
+        for layer in (*self.blocks, self.final_norm, *([] if self.head is None else [self.head])):
+            layer.build((*input_shape, s.width))
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        x, _ = self._run(inputs, 0, [None] * (2 * self.settings.blocks), ops.shape(inputs)[1])
+        return self._scores(x)
+
+    def make_cache(self, batch: int, length: int) -> Cache:
+        """Return keys and values of all blocks for ``length`` tokens, zeros: two arrays a block."""
+        s = self.settings
+        shape = (batch, length, s.groups, s.head_size)
+        return [ops.zeros(shape, self.compute_dtype) for _ in range(2 * s.blocks)]
+
+    def step(self, tokens: Any, position: Any, last: Any, *cache: Any) -> tuple[Any, ...]:
+        """Take new tokens, and return scores of what follows one of them, and the cache with them.
+
+        Args:
+            tokens: new tokens, (batch, tokens).
+            position: the place of the first of them, a number.
+            last: the place among the new tokens of the one whose scores are asked for.
+            cache: what `make_cache` or the step before gave; what lies in it behind the new tokens does not matter.
+
+        Returns:
+            Scores in float32, (batch, vocabulary), and the arrays of the cache.
+        """
+        x, cache = self._run(tokens, position, list(cache), cache[0].shape[1])
+        return self._scores(ops.take(x, last, axis=1)), *cache
+
+    @functools.cached_property
+    def compiled_step(self) -> CompiledFunction:
+        """`step` as a compiled function; its programs are kept with the model."""
+        return jit(self.step)
+
+    def _run(self, tokens: Any, position: Any, cache: Cache, length: Any) -> tuple[Any, Cache]:
+        """The vectors of new tokens after all blocks, and the cache with them."""
+        s = self.settings
+        places = position + ops.arange(ops.shape(tokens)[1], dtype="int32")
+        x = self.embedding(tokens)
+        if s.embedding_scale != 1.0:
+            x = x * ops.cast(s.embedding_scale, x.dtype)
+        if self.positions is not None:
+            x = x + self.positions(ops.minimum(places, s.positions - 1))
+        turn = None
+        if s.rotary_size:
+            angles = ops.cast(places, "float32")[:, None] * self.frequencies
+            turn = ops.cos(angles), ops.sin(angles)
+        behind = places[:, None] - ops.arange(length, dtype="int32")
+        changed = []
+        for i, block in enumerate(self.blocks):
+            window = s.window(i)
+            allowed = behind >= 0 if window is None else ops.logical_and(behind >= 0, behind < window)
+            keys, values = cache[2 * i : 2 * i + 2]
+            x, *new = block(x, turn=turn, allowed=allowed, position=position, keys=keys, values=values)
+            changed += new
+        return self.final_norm(x), changed
+
+    def _scores(self, x: Any) -> Any:
+        if self.head is None:
+            scores = ops.einsum("...w,vw->...v", x, ops.cast(self.embedding.embeddings, x.dtype))
+        else:
+            scores = self.head(x)
+        scores = ops.cast(scores, "float32")
+        cap = self.settings.logit_cap
+        return scores if cap is None else cap * ops.tanh(scores / cap)
+
+    def parameters(self) -> dict[str, Variable]:
+        """Return the weights by their names in `DecoderSettings.shapes`."""
+        found = {"embedding": self.embedding, "positions": self.positions, "final_norm": self.final_norm}
+        found |= {"head": self.head}
+        found |= {f"blocks.{i}.{name}": part for i, b in enumerate(self.blocks) for name, part in b.parts.items()}
+        return {
+            f"{name}.{kind}": getattr(layer, kind)
+            for name, layer in found.items()
+            for kind in ("embeddings", "scale", "gamma", "beta", "kernel", "bias")
+            if isinstance(getattr(layer, kind, None), Variable)
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "settings": dataclasses.asdict(self.settings)}
+
+
+_START = "zeros"
+
+
+def _activation(name: str) -> Any:
+    """The function of a name; GELU by its approximation has one of its own."""
+    if name == "gelu_tanh":
+        return lambda x: ops.gelu(x, approximate=True)
+    if name == "gelu":
+        return lambda x: ops.gelu(x, approximate=False)
+    return activations.get(name)
+
+
+def _layer(settings: DecoderSettings, shapes: Mapping[str, tuple[int, ...]], name: str, policy: Any) -> Any:
+    """A norm or a product, by its name among the shapes."""
+    if name.endswith("norm"):
+        kind = layers.RMSNormalization if settings.norm == "rms" else layers.LayerNormalization
+        return kind(epsilon=settings.epsilon, dtype=policy, name=name)
+    units, has_bias = shapes[f"{name}.kernel"][1], f"{name}.bias" in shapes
+    return layers.Dense(units, use_bias=has_bias, kernel_initializer=_START, dtype=policy, name=name)
+
+
+def _rotated(x: Any, turn: tuple[Any, Any]) -> Any:
+    """The first numbers of each head turned in pairs, of which one is in the first half and one in the second."""
+    cos, sin = (ops.cast(t, x.dtype)[:, None] for t in turn)
+    half = cos.shape[-1]
+    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    turned = [first * cos - second * sin, second * cos + first * sin]
+    return ops.concatenate(turned + ([rest] if x.shape[-1] > 2 * half else []), axis=-1)
