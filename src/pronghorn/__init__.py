@@ -37,6 +37,7 @@ _SUBMODULES = (
     "random",
     "regularizers",
     "saving",
+    "text",
     "tree",
     "utils",
     "visualization",

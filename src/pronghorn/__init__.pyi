@@ -26,6 +26,7 @@ from pronghorn import quantizers as quantizers
 from pronghorn import random as random
 from pronghorn import regularizers as regularizers
 from pronghorn import saving as saving
+from pronghorn import text as text
 from pronghorn import tree as tree
 from pronghorn import utils as utils
 from pronghorn import visualization as visualization

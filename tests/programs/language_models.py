@@ -53,7 +53,10 @@ MODELS = {
         },
     ),
     "qwen2": ("Qwen2", _SIZES),
-    "qwen2 with windows": ("Qwen2", {**_SIZES, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}),
+    "qwen2 with windows": (
+        "Qwen2",
+        {**_SIZES, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1},
+    ),
     "qwen3": ("Qwen3", {**_SIZES, "head_dim": 6}),
     "mistral": ("Mistral", {**_SIZES, "sliding_window": 5}),
     "gpt2": ("GPT2", {"vocab_size": 24, "n_embd": 16, "n_layer": 2, "n_head": 4, "n_positions": 64}),

@@ -28,6 +28,7 @@ OPTIONAL = {
     "saving.memory_cap": {"resource"},  # Windows has none
     "saving.safetensors_store": {"safetensors"},
     "studio.callback": {"pronghorn.studio"},
+    "text.tokenizers": {"sentencepiece", "tokenizers"},
     "studio.launch": {"pronghorn.studio.server", "uvicorn"},
     "utils.dot": {"IPython"},
     "utils.dot_drawing": {"matplotlib"},
@@ -59,6 +60,7 @@ SLOW = {
     "scripts.aliases": {"pronghorn_tensorflow.alias", "pronghorn_tensorflow.printing.tensors"},
     "cli.main": {  # each command loads what it needs
         "pronghorn.cli",
+        "pronghorn.cli.generate",
         "pronghorn.cli.info",
         "pronghorn.cli.inspect",
         "pronghorn.export.formats",

@@ -164,6 +164,33 @@ def export(
         export_model(model, target, kind, verbose=True, **({} if opset is None else {"opset_version": opset}))
 
 
+@main.command(short_help="Have a language model in a folder write.")
+@click.option("-p", "--prompt", required=True, metavar="TEXT", help="What to go on from; - for the standard input.")
+@click.option("-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="Tokens to write.")
+@click.option("-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0: no chance.")
+@click.option("--top-k", type=click.IntRange(1), metavar="K", help="Draw from the K likeliest tokens.")
+@click.option("--top-p", type=float, metavar="P", help="Draw from the likeliest tokens that have this share together.")
+@click.option("--seed", type=int, metavar="N", help="Of the draws: the same one writes the same text.")
+@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be given several times.")
+@click.option("--dtype", metavar="TYPE", help="The type of weights: float32 or bfloat16.")
+@click.argument("folder")
+def generate(folder: str, prompt: str, dtype: str | None, **options: Any) -> None:
+    """Have the language model in FOLDER go on from a text, and show tokens as they come.
+
+    FOLDER is in Hugging Face's form: config.json, .safetensors files and the tokenizer's files. Nothing in it is run.
+    The text goes to the standard output, its speed to the error output. Ctrl-C ends it and leaves what was written.
+
+    \b
+      pronghorn generate ./SmolLM2-135M --prompt "Once upon a time"
+      pronghorn generate ./Qwen3-0.6B --prompt - --temperature 0.8 --top-p 0.95 < question.txt
+    """
+    with _told():
+        from pronghorn.cli.generate import write
+
+        text = click.get_text_stream("stdin").read() if prompt == "-" else prompt
+        sys.exit(write(folder, text, dtype, **options))
+
+
 @main.command(short_help="Open the studio: build, train and look into models on a page.")
 @click.option("--data", metavar="NAME", default="mnist", show_default=True, help="The data set to begin with.")
 @click.option("--port", type=int, metavar="N", help="The port to listen on; 7860, or a free one if that is taken.")

@@ -4,8 +4,8 @@
     for piece in pronghorn.text.generate(model, "Once upon a time", stream=True):
         print(piece, end="", flush=True)
 
-A folder is in Hugging Face's form: `config.json`, weights in `.safetensors` files, and the tokenizer's file. Nothing in it
-is run.
+A folder is in Hugging Face's form: `config.json`, weights in `.safetensors` files, and the tokenizer's files.
+Nothing in it is run.
 """
 
 from pronghorn._lazy import attach as _attach
@@ -13,6 +13,7 @@ from pronghorn._lazy import attach as _attach
 _NAMES = {
     "Decoder": ".decoder",
     "DecoderSettings": ".settings",
+    "Stream": ".generation",
     "Tokenizer": ".tokenizers",
     "generate": ".generation",
     "load": ".folders",

@@ -87,7 +87,8 @@ class Block(layers.Layer):
         scores = ops.cast(ops.einsum("bqghs,bkgs->bghqk", query, keys), "float32")
         if s.score_cap is not None:
             scores = s.score_cap * ops.tanh(scores / s.score_cap)
-        shares = ops.softmax(ops.where(allowed, scores, _FAR))
+        scores = ops.where(allowed, scores, _FAR)
+        shares = ops.ones_like(scores) if keys.shape[1] == 1 else ops.softmax(scores)  # which warns of one alone
         found = ops.einsum("bghqk,bkgs->bqghs", ops.cast(shares, values.dtype), values)
         return ops.reshape(found, (batch, tokens, s.heads * s.head_size))
 

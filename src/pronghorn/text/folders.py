@@ -112,7 +112,7 @@ def _without_weights(folder: Path) -> str:
     others = sorted(f.name for f in folder.iterdir() if f.suffix in (".bin", ".pt", ".pth", ".pkl", ".msgpack"))
     if others:
         return (
-            f"{os.fspath(folder)!r} has no model.safetensors. {others[0]} is not read, since files of that kind can run "
+            f"{os.fspath(folder)!r} has no model.safetensors. {others[0]} is not read, since such files can run "
             "code: take the model's safetensors files."
         )
     return f"{os.fspath(folder)!r} has neither model.safetensors nor model.safetensors.index.json: no weights."

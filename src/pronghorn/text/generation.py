@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,8 +30,8 @@ def generate(
 ) -> Any:
     """Return what a language model writes after a prompt.
 
-    The model's step is compiled once. Writing ends after ``max_tokens``, with a token by which the model ends a text, or
-    before a text of ``stop``.
+    The model's step is compiled once. Writing ends after ``max_tokens``, with a token by which the model ends a text,
+    or before a text of ``stop``.
 
     Args:
         model: a `Decoder`, such as `load` gives.
@@ -45,11 +46,11 @@ def generate(
         tokenizer: that of the text; the one of the model's folder if None.
 
     Returns:
-        A text, or a list of tokens; with ``stream``, an iterator of pieces of text, or of tokens.
+        A text, or a list of tokens; with ``stream``, a `Stream` of pieces of text, or of tokens.
 
     Raises:
-        ValueError: for a prompt that is empty, too long or has tokens that the model does not know, and for numbers that
-            make no sense; before anything is computed.
+        ValueError: for a prompt that is empty, too long or has tokens that the model does not know, and for numbers
+            that make no sense; before anything is computed.
         FileNotFoundError: for a text where the model has no tokenizer.
         ImportError: if the tokenizer's library is not installed.
 
@@ -64,17 +65,56 @@ def generate(
     if not isinstance(prompt, str):
         if stop is not None:
             raise ValueError("generate: stop is a text, so the prompt has to be one, too; it is a list of tokens.")
-        tokens = _tokens(model, prompt)
-        written = _written(model, tokens, max_tokens, sampler)
-        return written if stream else list(written)
+        tokens, clock = _tokens(model, prompt), _Clock()
+        written = _written(model, tokens, max_tokens, sampler, clock)
+        return Stream(written, clock) if stream else list(written)
     stops = [stop] if isinstance(stop, str) else list(stop or ())
     if "" in stops:
         raise ValueError("generate: a text to stop at is empty, so nothing would be written; leave it out.")
     tokenizer = tokenizer or _own_tokenizer(model)
-    tokens = _tokens(model, tokenizer.encode(prompt))
-    pieces = _texts(_written(model, tokens, max_tokens, sampler), TextStream(tokenizer, tokens))
+    tokens, clock = _tokens(model, tokenizer.encode(prompt)), _Clock()
+    pieces = _texts(_written(model, tokens, max_tokens, sampler, clock), TextStream(tokenizer, tokens))
     pieces = _until(pieces, stops) if stops else pieces
-    return pieces if stream else "".join(pieces)
+    return Stream(pieces, clock) if stream else "".join(pieces)
+
+
+class _Clock:
+    """When tokens were written, in seconds of a clock that does not stand still."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.second = self.last = 0.0  # when the second token was there, and when the last one
+
+    def tick(self) -> None:
+        self.count, self.last = self.count + 1, time.perf_counter()
+        if self.count == 2:
+            self.second = self.last
+
+
+class Stream(Iterator[Any]):
+    """Pieces of what is written, as they come, and how fast.
+
+    Args:
+        pieces: the iterator.
+        clock: what counts tokens.
+    """
+
+    def __init__(self, pieces: Iterator[Any], clock: _Clock) -> None:
+        self._pieces, self._clock = pieces, clock
+
+    def __next__(self) -> Any:
+        return next(self._pieces)
+
+    @property
+    def count(self) -> int:
+        """How many tokens were written so far."""
+        return self._clock.count
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """How fast tokens come after the second one, as the first two wait for the compiler; None before the third."""
+        clock = self._clock
+        return None if clock.count < 3 else (clock.count - 2) / (clock.last - clock.second)
 
 
 def _own_tokenizer(model: Decoder) -> Tokenizer:
@@ -94,7 +134,9 @@ def _tokens(model: Decoder, prompt: Any) -> list[int]:
     if found.size == 0:
         raise ValueError("generate: the prompt is empty; give at least a word, or the token that begins a text.")
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise ValueError(f"generate: a prompt is a text or a list of integers, not {found.dtype.name} of shape {found.shape}.")
+        raise ValueError(
+            f"generate: a prompt is a text or a list of integers, not {found.dtype.name} of shape {found.shape}."
+        )
     settings = model.settings
     unknown = found[(found < 0) | (found >= settings.vocabulary)]
     if unknown.size:
@@ -110,7 +152,7 @@ def _tokens(model: Decoder, prompt: Any) -> list[int]:
     return [int(token) for token in found]
 
 
-def _written(model: Decoder, tokens: list[int], max_tokens: int, sampler: Sampler) -> Iterator[int]:
+def _written(model: Decoder, tokens: list[int], max_tokens: int, sampler: Sampler, clock: _Clock) -> Iterator[int]:
     """Tokens as they are chosen."""
     count = min(max_tokens, model.settings.positions - len(tokens))
     length = -(-(len(tokens) + count) // _PART) * _PART
@@ -125,6 +167,7 @@ def _written(model: Decoder, tokens: list[int], max_tokens: int, sampler: Sample
         token = int(sampler.choose(np.asarray(scores))[0])
         if token in model.end_tokens:
             return
+        clock.tick()
         yield token
         if position + 1 < len(tokens) + count:
             scores, *cache = step(np.array([[token]], "int32"), np.int32(position), np.int32(0), *cache)

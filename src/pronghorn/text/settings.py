@@ -34,7 +34,7 @@ class DecoderSettings:
         is_tied: whether the table of tokens serves for scores, too.
         embedding_scale: a factor of tokens' vectors.
         score_scale: a factor of queries times keys; the root of ``1 / head_size`` if None.
-        score_cap, logit_cap: what keeps scores of attention, and those of tokens, within this of zero; None for nothing.
+        score_cap, logit_cap: scores of attention, and those of tokens, are kept within this of zero; None for no limit.
         windows: for each block, how many tokens back it looks, itself included; None for all. Empty for all blocks.
         rotary_size: how many numbers of a head are rotated by their position; 0 for a learned table of positions.
         rotary_theta: the base of the rotations' periods.

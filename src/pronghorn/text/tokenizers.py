@@ -35,8 +35,8 @@ class Tokenizer:
 def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
     """Return the tokenizer of a model's folder.
 
-    It is `tokenizer.json`, or the vocabulary and merges of a byte-pair tokenizer (`vocab.json` and `merges.txt`), by the
-    library `tokenizers`; or a `tokenizer.model`, by `sentencepiece`.
+    It is `tokenizer.json`, or the vocabulary and merges of a byte-pair tokenizer (`vocab.json` and `merges.txt`), by
+    the library `tokenizers`; or a `tokenizer.model`, by `sentencepiece`.
 
     Raises:
         FileNotFoundError: if there is none of these files.

@@ -1,4 +1,4 @@
-"""Each architecture gives the scores that `transformers` gives (tests/programs/language_models.py), at once and by steps."""
+"""Each architecture gives the scores of `transformers` (tests/programs/language_models.py), at once and by steps."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import pytest
 from pronghorn import text
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "programs"))
-import language_models  # noqa: E402
+import language_models
 
 ANSWERS = json.loads(language_models.FILE.read_text())
 safetensors = pytest.importorskip("safetensors.numpy")

@@ -1,4 +1,4 @@
-"""Folders of small language models."""
+"""A folder with a small Llama, for tests that change it."""
 
 import json
 
@@ -39,9 +39,8 @@ def llama_weights(sizes, seed=0):
     return {name: rng.standard_normal(shape).astype("float32") for name, shape in found.items()}
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with a small Llama."""
-    (tmp_path / "config.json").write_text(json.dumps(SIZES))
-    write_weights(tmp_path / "model.safetensors", llama_weights(SIZES))
-    return tmp_path
+def make(folder):
+    """Write a small Llama into a folder, and return it."""
+    (folder / "config.json").write_text(json.dumps(SIZES))
+    write_weights(folder / "model.safetensors", llama_weights(SIZES))
+    return folder
