@@ -123,6 +123,7 @@ FAMILIES = (
     Family("utils", "Utilities", "utils"),
     Family("saving", "Saving", "saving"),
     Family("export", "Exporting", "export"),
+    Family("text", "Language models", "text"),
     Family("interop", "Other libraries", "interop"),
     Family("interop", "Other libraries", "wrappers"),
     Family("visualization", "Pictures", "visualization"),

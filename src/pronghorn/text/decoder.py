@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from pronghorn import activations, layers, models, ops
+from pronghorn import activations, initializers, layers, models, ops
 from pronghorn.calls.jit import CompiledFunction, jit
 from pronghorn.saving import register_keras_serializable
 from pronghorn.text.settings import DecoderSettings
@@ -23,16 +23,17 @@ class Block(layers.Layer):
     Args:
         settings: those of the whole decoder.
         number: which block it is, from 0.
+        initializer: how matrices start.
         kwargs: those of `Layer`.
     """
 
-    def __init__(self, settings: DecoderSettings, number: int, **kwargs: Any) -> None:
+    def __init__(self, settings: DecoderSettings, number: int, initializer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.settings, self.number = settings, number
         shapes = settings.block_shapes()
         self.parts = {}
         for name in dict.fromkeys(name.partition(".")[0] for name in shapes):
-            self.parts[name] = _layer(settings, shapes, name, self.dtype_policy)
+            self.parts[name] = _layer(settings, shapes, name, initializer, self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         shapes = self.settings.block_shapes()
@@ -108,6 +109,7 @@ class Decoder(models.Model):
 
     Args:
         settings: a `DecoderSettings`, or its fields as a dict.
+        initializer: how matrices and tables start; normal numbers with a deviation of 0.02 if None.
         kwargs: those of `Model`.
 
     >>> from pronghorn import ops
@@ -117,20 +119,21 @@ class Decoder(models.Model):
     (1, 3, 50)
     """
 
-    def __init__(self, settings: DecoderSettings | dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, settings: DecoderSettings | dict[str, Any], initializer: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        start = self.initializer = initializers.get(initializer or initializers.RandomNormal(stddev=0.02))
         s = self.settings = DecoderSettings(**settings) if isinstance(settings, dict) else settings
         policy = self.dtype_policy
         self.folder: Any = None
         self.tokenizer: Any = None
         self.end_tokens: tuple[int, ...] = ()
-        self.embedding = layers.Embedding(s.vocabulary, s.width, dtype=policy, embeddings_initializer=_START)
+        self.embedding = layers.Embedding(s.vocabulary, s.width, dtype=policy, embeddings_initializer=start)
         self.positions = None
         if not s.rotary_size:
-            self.positions = layers.Embedding(s.positions, s.width, dtype=policy, embeddings_initializer=_START)
-        self.blocks = [Block(s, i, dtype=policy, name=f"block_{i}") for i in range(s.blocks)]
-        self.final_norm = _layer(s, s.shapes(), "final_norm", policy)
-        self.head = None if s.is_tied else _layer(s, s.shapes(), "head", policy)
+            self.positions = layers.Embedding(s.positions, s.width, dtype=policy, embeddings_initializer=start)
+        self.blocks = [Block(s, i, start, dtype=policy, name=f"block_{i}") for i in range(s.blocks)]
+        self.final_norm = _layer(s, s.shapes(), "final_norm", start, policy)
+        self.head = None if s.is_tied else _layer(s, s.shapes(), "head", start, policy)
         self.frequencies = s.rotary_frequencies()
         self.build((None, None))
 
@@ -219,10 +222,8 @@ class Decoder(models.Model):
         }
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "settings": dataclasses.asdict(self.settings)}
-
-
-_START = "zeros"
+        start = {"initializer": initializers.serialize(self.initializer)}
+        return {**super().get_config(), "settings": dataclasses.asdict(self.settings), **start}
 
 
 def _activation(name: str) -> Any:
@@ -234,13 +235,13 @@ def _activation(name: str) -> Any:
     return activations.get(name)
 
 
-def _layer(settings: DecoderSettings, shapes: Mapping[str, tuple[int, ...]], name: str, policy: Any) -> Any:
-    """A norm or a product, by its name among the shapes."""
+def _layer(settings: DecoderSettings, shapes: Mapping[str, tuple[int, ...]], name: str, start: Any, policy: Any) -> Any:
+    """A norm or a product, by its name among the shapes, with matrices that begin as ``start``."""
     if name.endswith("norm"):
         kind = layers.RMSNormalization if settings.norm == "rms" else layers.LayerNormalization
         return kind(epsilon=settings.epsilon, dtype=policy, name=name)
     units, has_bias = shapes[f"{name}.kernel"][1], f"{name}.bias" in shapes
-    return layers.Dense(units, use_bias=has_bias, kernel_initializer=_START, dtype=policy, name=name)
+    return layers.Dense(units, use_bias=has_bias, kernel_initializer=start, dtype=policy, name=name)
 
 
 def _rotated(x: Any, turn: tuple[Any, Any]) -> Any:

@@ -53,7 +53,7 @@ def load(folder: str | os.PathLike[str], dtype: Any = None) -> Decoder:
     arrays = _arrays(folder)
     parts = list(_parts(family, settings, arrays, folder))
     # Settings may be anybody's: that the files have all these numbers is known before memory is taken for them.
-    model = Decoder(settings, **({} if dtype is None else {"dtype": dtype}))
+    model = Decoder(settings, initializer="zeros", **({} if dtype is None else {"dtype": dtype}))
     weights = model.parameters()
     for part in parts:
         weights[part.weight].assign(_values(part, arrays[part.array], family))

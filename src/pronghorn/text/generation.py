@@ -55,8 +55,8 @@ def generate(
         ImportError: if the tokenizer's library is not installed.
 
     >>> model = Decoder(dict(vocabulary=50, width=16, hidden=32, blocks=1, heads=4, groups=2, head_size=4,
-    ...     positions=64, rotary_size=4))
-    >>> generate(model, [3, 1, 4], max_tokens=2)  # all weights are zero, so all tokens are alike
+    ...     positions=64, rotary_size=4), initializer="zeros")
+    >>> generate(model, [3, 1, 4], max_tokens=2)  # all tokens are alike, and the first of them is taken
     [0, 0]
     """
     sampler = Sampler(temperature, top_k, top_p, seed)

@@ -139,7 +139,7 @@ def test_damaged_files_are_refused(folder):
     with pytest.raises(FileNotFoundError, match="neither model.safetensors nor"):
         text.load(folder)
     (folder / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="pytorch_model.bin is not read, since files of that kind can run code"):
+    with pytest.raises(FileNotFoundError, match="pytorch_model.bin is not read, since such files can run code"):
         text.load(folder)
     (folder / "config.json").write_text("[1]")
     with pytest.raises(ValueError, match="has a list where an object"):
