@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pronghorn.engine.graph.messages import short_messages
 from pronghorn.saving.safetensors_store import map_arrays
 from pronghorn.text.architectures import Architecture, architecture_of
 from pronghorn.text.decoder import Decoder
@@ -27,6 +28,7 @@ class _Part(NamedTuple):
     outputs: slice
 
 
+@short_messages
 def load(folder: str | os.PathLike[str], dtype: Any = None) -> Decoder:
     """Return the language model in a folder, with its tokenizer.
 

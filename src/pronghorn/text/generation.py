@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.engine.graph.messages import short_messages
 from pronghorn.text.decoder import Decoder
 from pronghorn.text.sampling import Sampler
 from pronghorn.text.tokenizers import TextStream, Tokenizer, load_tokenizer
@@ -16,6 +17,7 @@ from pronghorn.text.tokenizers import TextStream, Tokenizer, load_tokenizer
 _PART = 64
 
 
+@short_messages
 def generate(
     model: Decoder,
     prompt: str | Sequence[int],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pronghorn.engine.graph.messages import short_messages
+from pronghorn.text.folders import read_json
 
 _INSTALL = "to install it: pip install 'pronghorn[text]'"
 
@@ -32,6 +34,7 @@ class Tokenizer:
         return self._decode([int(token) for token in tokens])
 
 
+@short_messages
 def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
     """Return the tokenizer of a model's folder.
 
@@ -98,8 +101,8 @@ def _from_sentencepiece(folder: Path) -> Tokenizer | None:
         found = sentencepiece.SentencePieceProcessor(model_file=os.fspath(path))
     except (RuntimeError, OSError) as error:
         raise ValueError(f"{path} is no model of SentencePiece, or it is damaged ({error}).") from None
-    settings = folder / "tokenizer_config.json"
-    begins = not settings.is_file() or json.loads(settings.read_text("utf-8")).get("add_bos_token", True)
+    path = folder / "tokenizer_config.json"
+    begins = not path.is_file() or read_json(path).get("add_bos_token", True)
     return Tokenizer(
         found.get_piece_size(),
         lambda text: found.encode(text, add_bos=bool(begins) and found.bos_id() >= 0),
