@@ -97,6 +97,13 @@ class DecoderSettings:
             )
         if self.windows and len(self.windows) != self.blocks:
             raise ValueError(f"DecoderSettings: {len(self.windows)} windows were given for {self.blocks} blocks.")
+        for name in ("epsilon", "embedding_scale", "rotary_theta", "score_scale", "score_cap", "logit_cap"):
+            value = getattr(self, name)
+            is_left_out = value is None and name in ("score_scale", "score_cap", "logit_cap")
+            if not is_left_out and not (isinstance(value, int | float) and 0 < value < math.inf):
+                raise ValueError(f"DecoderSettings: {name} is a positive number, not {value!r}.")
+        if not all(window is None or (type(window) is int and window > 0) for window in self.windows):
+            raise ValueError(f"DecoderSettings: windows are positive integers, or None for all, not {self.windows}.")
         self.rotary_frequencies()
 
     def window(self, block: int) -> int | None:
@@ -115,6 +122,8 @@ class DecoderSettings:
         found = 1.0 / self.rotary_theta**periods
         scaling = dict(self.rotary_scaling or {})
         kind = scaling.get("rope_type", scaling.get("type", "default"))
+        if kind in ("linear", "llama3") and not (scaling["factor"] > 0 and math.isfinite(scaling["factor"])):
+            raise ValueError(f"The factor of rotations is a positive number, not {scaling['factor']!r}.")
         if kind == "linear":
             found = found / scaling["factor"]
         elif kind == "llama3":
