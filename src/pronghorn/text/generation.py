@@ -99,6 +99,12 @@ class Stream(Iterator[Any]):
     Args:
         pieces: the iterator.
         clock: what counts tokens.
+
+    >>> model = Decoder(dict(vocabulary=50, width=16, hidden=32, blocks=1, heads=4, groups=2, head_size=4,
+    ...     positions=64, rotary_size=4), initializer="zeros")
+    >>> stream = generate(model, [3, 1, 4], stream=True, max_tokens=2)
+    >>> next(stream), stream.count
+    (0, 1)
     """
 
     def __init__(self, pieces: Iterator[Any], clock: _Clock) -> None:

@@ -20,6 +20,10 @@ class Tokenizer:
         size: how many tokens there are.
         encode: from text to numbers, with the ones that begin a text.
         decode: from numbers to text, without special tokens.
+
+    >>> letters = Tokenizer(26, lambda text: [ord(c) - 97 for c in text], lambda ts: "".join(chr(t + 97) for t in ts))
+    >>> letters.encode("deer"), letters.decode([3, 4, 4, 17])
+    ([3, 4, 4, 17], 'deer')
     """
 
     def __init__(self, size: int, encode: Any, decode: Any) -> None:
