@@ -1,11 +1,12 @@
-"""A Llama that writes stories: 260,000 numbers out of a file, and the network that they belong to.
+"""A small Llama that writes: its numbers out of a file, and the network that they belong to.
 
     pronghorn run examples/tiny_llama.py stories260K.bin --tokenizer tok512.bin
 
 It reads a file as A. Karpathy's llama2.c writes it (a header of seven integers, then float32 weights) and writes token
 by token, each as soon as it is there. A block keeps the keys and values of what it has seen, so that a new token costs
 one row. Without the tokenizer's file (the scores, lengths and bytes of all pieces) the numbers of the tokens are shown.
-`stories260K.bin`, 1 MB, is in the tests' data of Pronghorn.
+`stories260K.bin`, 1 MB, is in the tests' data of Pronghorn. Its text soon repeats itself; larger files of llama2.c have
+the same layout.
 """
 
 import argparse
