@@ -41,8 +41,8 @@ class Lengths:
 
     __slots__ = ("_counts", "_failures", "_fewest_shapes", "_own", "_programs", "_reshaped", "_seen")
 
-    def __init__(self, fewest_shapes: int = FEWEST_SHAPES) -> None:
-        self._fewest_shapes = fewest_shapes
+    def __init__(self, fewest_shapes: int | None = None) -> None:
+        self._fewest_shapes = FEWEST_SHAPES if fewest_shapes is None else fewest_shapes
         self._reshaped = times_reshaped()
         self._seen: list[list[tuple[int, ...]]] = []
         self._programs: list[tuple[list[Shape], tuple[Dim, ...], Program]] = []

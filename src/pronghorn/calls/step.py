@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import Layout, take_apart
-from pronghorn.calls.lengths import FEWEST_SHAPES, Lengths
+from pronghorn.calls.lengths import Lengths
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.backends import choice
@@ -117,7 +117,7 @@ class StepFunction:
         jit: whether an engine's library is to compile it further than it does by itself.
         as_program: gives what runs it as a program of an engine's library; None where it is traced.
         is_shared: whether its batches are those of a model, which a distribution shares among devices or processes.
-        fewest_shapes: with so many shapes of batches, a program for any lengths is made.
+        fewest_shapes: so many shapes of batches make a program for any lengths; by default as many as `Lengths` has.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class StepFunction:
         jit: bool = False,
         as_program: _Programs | None = None,
         is_shared: bool = False,
-        fewest_shapes: int = FEWEST_SHAPES,
+        fewest_shapes: int | None = None,
     ):
         self._step = step
         self._as_program = as_program

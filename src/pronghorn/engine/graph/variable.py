@@ -328,7 +328,8 @@ def substituted(pairs: Sequence[tuple[GraphVariable, Any]]) -> Iterator[None]:
 def noted_assignments() -> Iterator[dict[GraphVariable, np.ndarray]]:
     """Note which variables code in this thread assigns, wherever it holds them, with the values of before.
 
-    Assignments of compiled functions are not noted: `Traced.updated` names those.
+    What is noted inside of this is noted outside, too. Assignments of compiled functions are not: `Traced.updated`
+    names those.
 
     >>> v = GraphVariable(np.zeros(2, "float32"))
     >>> with noted_assignments() as noted:
@@ -336,8 +337,11 @@ def noted_assignments() -> Iterator[dict[GraphVariable, np.ndarray]]:
     >>> noted[v]
     array([0., 0.], dtype=float32)
     """
-    outer, overlays.noted = overlays.noted, {}
+    noted: dict[GraphVariable, np.ndarray] = {}
+    outer, overlays.noted = overlays.noted, noted
     try:
-        yield overlays.noted
+        yield noted
     finally:
         overlays.noted = outer
+        if outer is not None:
+            outer.update({v: value for v, value in noted.items() if v not in outer})
