@@ -34,21 +34,26 @@ def symbolic_aware(fn: F) -> F:
 
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            if not isinstance(x, _PLAIN):
-                break
-        else:
-            if not kwargs:  # most calls that are made op by op
-                return compute(*args)
-        if _describes(args) or (kwargs and _describes(kwargs)):
-            return describe(op, fn.__name__, args, kwargs)
-        found = compute(*args, **kwargs)
-        if state.traces or not (arrays := [*_arrays(args), *_arrays(kwargs)]):
-            return found
-        return _apart(found, arrays)
+        return applied(op, compute, args, kwargs)
 
     compute = on_its_engine(fn)
     return as_it_is(op)  # type: ignore[return-value]
+
+
+def applied(op: Callable[..., Any], compute: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What an op of `symbolic_aware` gives; ``compute`` gives it for arrays."""
+    for x in args:
+        if not isinstance(x, _PLAIN):
+            break
+    else:
+        if not kwargs:  # most calls that are made op by op
+            return compute(*args)
+    if _describes(args) or (kwargs and _describes(kwargs)):
+        return describe(op, op.__name__, args, kwargs)
+    found = compute(*args, **kwargs)
+    if state.traces or not (arrays := [*_arrays(args), *_arrays(kwargs)]):
+        return found
+    return _apart(found, arrays)
 
 
 @short_messages

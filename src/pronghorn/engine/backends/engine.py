@@ -326,7 +326,7 @@ def untried(name: str) -> Engine:
     return found
 
 
-class _Met:
+class Met:
     """The engines whose libraries know our arrays and variables, how many modules there were at the last look, and what
     is called where another library has come."""
 
@@ -337,21 +337,21 @@ class _Met:
 
 def meet_imported() -> None:
     """Have the functions of libraries that the program has imported take our arrays and variables."""
-    if len(sys.modules) == _Met.modules:
+    if len(sys.modules) == Met.modules:
         return
     for name, library in LIBRARIES.items():
-        if library in sys.modules and name not in _Met.names:
-            _Met.names.add(name)
+        if library in sys.modules and name not in Met.names:
+            Met.names.add(name)
             with contextlib.suppress(ImportError, EngineError):
                 untried(name)
-            for call in _Met.on_import:
+            for call in Met.on_import:
                 call()
-    _Met.modules = len(sys.modules)
+    Met.modules = len(sys.modules)
 
 
 def on_import(call: Callable[[], None]) -> None:
     """Have a function called when the first variable is made after the program has imported an engine's library."""
-    _Met.on_import.append(call)
+    Met.on_import.append(call)
 
 
 @functools.cache

@@ -103,7 +103,7 @@ def on_its_engine(fn: F) -> F:
             if state.traces or state.tapes:
                 return fn(*args, **kwargs)
             name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
-            if name is None and (not _tracing or (name := _traced_by()) is None):
+            if name is None and (not TRACING or (name := traced_by()) is None):
                 meet_imported()  # which may be given the result
                 return fn(*args, **kwargs)
             if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
@@ -116,7 +116,8 @@ def on_its_engine(fn: F) -> F:
     return as_it_is(call)  # type: ignore[return-value]
 
 
-_tracing: dict[str, Callable[[], bool]] = {}
+TRACING: dict[str, Callable[[], bool]] = {}
+"""By the names of engines whose libraries may trace a program: whether one does so in this thread."""
 
 
 def tell_of_tracing(name: str, is_tracing: Callable[[], bool]) -> None:
@@ -126,14 +127,15 @@ def tell_of_tracing(name: str, is_tracing: Callable[[], bool]) -> None:
         name: the engine's name.
         is_tracing: whether its library traces a function in this thread.
     """
-    _tracing[name] = is_tracing
+    TRACING[name] = is_tracing
 
 
 def _is_tracing(name: str | None) -> bool:
-    return name in _tracing and _tracing[name]()
+    return name in TRACING and TRACING[name]()
 
 
-def _traced_by() -> str | None:
+def traced_by() -> str | None:
+    """The engine whose library traces a program in this thread, if calls without its arrays belong to it, too."""
     if overlays.engine is not None:
         return overlays.engine
     name = choice.named()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from pronghorn.engine.graph.libraries import ForeignArrays
@@ -16,8 +19,28 @@ class TraceError(RuntimeError):
     """A traced array used where only a concrete one can be, or outside of its trace."""
 
 
+#: Since NumPy 2 its settings belong to a context, before that to a thread.
+NUMPY_2 = int(np.__version__.partition(".")[0]) >= 2
+
+
+def _silently(function: np.ufunc, *arrays: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return function(*arrays)
+
+
+def _silent_calls() -> Callable[..., Any]:
+    """What calls a function of NumPy's without its warnings; entering a context takes a tenth of `np.errstate`."""
+    if not NUMPY_2:
+        return _silently
+    context = contextvars.Context()
+    context.run(np.seterr, all="ignore")
+    return context.run
+
+
 class _State(threading.local):
     def __init__(self) -> None:
+        #: Calls a ufunc on arrays of numbers, with NumPy's warnings off. No Python runs inside, so none enters twice.
+        self.silently = _silent_calls()
         self.traces: list[Trace | None] = []  # None: an eager island inside a trace
         self.tapes: list[Any] = []
         self.scopes: list[str] = []

@@ -12,13 +12,14 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._elementwise import elementwise
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import while_loop
 from pronghorn.ops.numpy.comparison import complex_order, signbit
 from pronghorn.ops.numpy.reductions import any as any_
 
 
-@symbolic_aware
+@elementwise
 def add(x1: Any, x2: Any) -> Tensor:
     """``x1 + x2``, element by element, broadcast and promoted as in NumPy; ``or`` for bools.
 
@@ -29,7 +30,7 @@ def add(x1: Any, x2: Any) -> Tensor:
     return P.or_(x, y) if x.dtype == "bool" else P.add(x, y)
 
 
-@symbolic_aware
+@elementwise
 def subtract(x1: Any, x2: Any) -> Tensor:
     """``x1 - x2``, element by element.
 
@@ -47,7 +48,7 @@ def subtract(x1: Any, x2: Any) -> Tensor:
     return P.sub(x, y)
 
 
-@symbolic_aware
+@elementwise
 def multiply(x1: Any, x2: Any) -> Tensor:
     """``x1 * x2``, element by element; ``and`` for bools.
 
@@ -58,7 +59,7 @@ def multiply(x1: Any, x2: Any) -> Tensor:
     return P.and_(x, y) if x.dtype == "bool" else P.mul(x, y)
 
 
-@symbolic_aware
+@elementwise
 def divide(x1: Any, x2: Any) -> Tensor:
     """``x1 / x2``, element by element; integers give floats.
 
@@ -68,7 +69,7 @@ def divide(x1: Any, x2: Any) -> Tensor:
     return P.div(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
 
 
-@symbolic_aware
+@elementwise
 def true_divide(x1: Any, x2: Any) -> Tensor:
     """The same as `divide`.
 

@@ -8,10 +8,11 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._elementwise import elementwise
 from pronghorn.ops._symbolic import symbolic_aware
 
 
-@symbolic_aware
+@elementwise
 def equal(x1: Any, x2: Any) -> Tensor:
     """Whether each two elements are equal.
 
@@ -21,7 +22,7 @@ def equal(x1: Any, x2: Any) -> Tensor:
     return P.eq(*B.operands(x1, x2))
 
 
-@symbolic_aware
+@elementwise
 def not_equal(x1: Any, x2: Any) -> Tensor:
     """Whether each two elements differ.
 
@@ -31,7 +32,7 @@ def not_equal(x1: Any, x2: Any) -> Tensor:
     return P.ne(*B.operands(x1, x2))
 
 
-@symbolic_aware
+@elementwise
 def less(x1: Any, x2: Any) -> Tensor:
     """Whether ``x1 < x2``; complex numbers are ordered by their real, then by their imaginary parts.
 
@@ -41,7 +42,7 @@ def less(x1: Any, x2: Any) -> Tensor:
     return _ordered("lt", x1, x2)
 
 
-@symbolic_aware
+@elementwise
 def less_equal(x1: Any, x2: Any) -> Tensor:
     """Whether ``x1 <= x2``.
 
@@ -51,7 +52,7 @@ def less_equal(x1: Any, x2: Any) -> Tensor:
     return _ordered("le", x1, x2)
 
 
-@symbolic_aware
+@elementwise
 def greater(x1: Any, x2: Any) -> Tensor:
     """Whether ``x1 > x2``.
 
@@ -61,7 +62,7 @@ def greater(x1: Any, x2: Any) -> Tensor:
     return _ordered("gt", x1, x2)
 
 
-@symbolic_aware
+@elementwise
 def greater_equal(x1: Any, x2: Any) -> Tensor:
     """Whether ``x1 >= x2``.
 
@@ -108,7 +109,7 @@ def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan
     return P.reduce_and(near, axes=tuple(range(near.ndim)))
 
 
-@symbolic_aware
+@elementwise
 def logical_and(x1: Any, x2: Any) -> Tensor:
     """Whether both elements are true (not zero).
 
@@ -118,7 +119,7 @@ def logical_and(x1: Any, x2: Any) -> Tensor:
     return P.and_(*_bools(x1, x2))
 
 
-@symbolic_aware
+@elementwise
 def logical_or(x1: Any, x2: Any) -> Tensor:
     """Whether at least one of the elements is true (not zero).
 
@@ -128,7 +129,7 @@ def logical_or(x1: Any, x2: Any) -> Tensor:
     return P.or_(*_bools(x1, x2))
 
 
-@symbolic_aware
+@elementwise
 def logical_xor(x1: Any, x2: Any) -> Tensor:
     """Whether exactly one of the elements is true (not zero).
 
@@ -138,7 +139,7 @@ def logical_xor(x1: Any, x2: Any) -> Tensor:
     return P.xor(*_bools(x1, x2))
 
 
-@symbolic_aware
+@elementwise
 def logical_not(x: Any) -> Tensor:
     """Whether the element is false (zero).
 
@@ -152,7 +153,7 @@ def _bools(*xs: Any) -> list[Tensor]:
     return B.broadcast(*(B.cast(x, "bool") for x in xs))
 
 
-@symbolic_aware
+@elementwise
 def isfinite(x: Any) -> Tensor:
     """Whether each element is a number: neither infinite nor NaN.
 
@@ -253,7 +254,7 @@ def _bits(name: str, *xs: Any) -> list[Tensor]:
     return out
 
 
-@symbolic_aware
+@elementwise
 def bitwise_and(x: Any, y: Any) -> Tensor:
     """``x & y``, bit by bit.
 
@@ -263,7 +264,7 @@ def bitwise_and(x: Any, y: Any) -> Tensor:
     return P.and_(*_bits("bitwise_and", x, y))
 
 
-@symbolic_aware
+@elementwise
 def bitwise_or(x: Any, y: Any) -> Tensor:
     """``x | y``, bit by bit.
 
@@ -273,7 +274,7 @@ def bitwise_or(x: Any, y: Any) -> Tensor:
     return P.or_(*_bits("bitwise_or", x, y))
 
 
-@symbolic_aware
+@elementwise
 def bitwise_xor(x: Any, y: Any) -> Tensor:
     """``x ^ y``, bit by bit.
 
@@ -283,7 +284,7 @@ def bitwise_xor(x: Any, y: Any) -> Tensor:
     return P.xor(*_bits("bitwise_xor", x, y))
 
 
-@symbolic_aware
+@elementwise
 def bitwise_not(x: Any) -> Tensor:
     """``~x``: every bit inverted; ``not`` for bools.
 
@@ -293,7 +294,7 @@ def bitwise_not(x: Any) -> Tensor:
     return P.not_(*_bits("bitwise_not", x))
 
 
-@symbolic_aware
+@elementwise
 def bitwise_invert(x: Any) -> Tensor:
     """The same as `bitwise_not`.
 

@@ -14,6 +14,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import comparable
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._elementwise import elementwise
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import custom_gradient
 
@@ -23,7 +24,7 @@ def _is_inexact(x: Tensor) -> bool:
 
 
 # -- sign and rounding ------------------------------------------------------------------------------------------------
-@symbolic_aware
+@elementwise
 def abs(x: Any) -> Tensor:
     """The absolute value; the modulus of complex numbers.
 
@@ -34,7 +35,7 @@ def abs(x: Any) -> Tensor:
     return x if x.dtype in dtypes.UNSIGNED or x.dtype == "bool" else P.abs(x)
 
 
-@symbolic_aware
+@elementwise
 def absolute(x: Any) -> Tensor:
     """The same as `abs`.
 
@@ -55,7 +56,7 @@ def fabs(x: Any) -> Tensor:
     return P.abs(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def negative(x: Any) -> Tensor:
     """``-x``.
 
@@ -84,7 +85,7 @@ def sign(x: Any) -> Tensor:
     return P.sign(P.cast(x, dtype="int32") if x.dtype == "bool" else x)
 
 
-@symbolic_aware
+@elementwise
 def floor(x: Any) -> Tensor:
     """The greatest whole number not above ``x``, as a float.
 
@@ -94,7 +95,7 @@ def floor(x: Any) -> Tensor:
     return P.floor(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def ceil(x: Any) -> Tensor:
     """The least whole number not below ``x``, as a float.
 
@@ -140,7 +141,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 
 
 # -- exponentials and logarithms --------------------------------------------------------------------------------------
-@symbolic_aware
+@elementwise
 def exp(x: Any) -> Tensor:
     """e to the power of ``x``.
 
@@ -160,7 +161,7 @@ def exp2(x: Any) -> Tensor:
     return P.exp(_times(B.to_float(x), math.log(2)))
 
 
-@symbolic_aware
+@elementwise
 def expm1(x: Any) -> Tensor:
     """``exp(x) - 1``, exact near 0.
 
@@ -170,7 +171,7 @@ def expm1(x: Any) -> Tensor:
     return P.expm1(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def log(x: Any) -> Tensor:
     """The natural logarithm.
 
@@ -180,7 +181,7 @@ def log(x: Any) -> Tensor:
     return P.log(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def log1p(x: Any) -> Tensor:
     """``log(1 + x)``, exact near 0.
 
@@ -215,7 +216,7 @@ def _times(x: Tensor, factor: float) -> Tensor:
 
 
 # -- roots ------------------------------------------------------------------------------------------------------------
-@symbolic_aware
+@elementwise
 def sqrt(x: Any) -> Tensor:
     """The square root.
 
@@ -259,7 +260,7 @@ def _cube_root(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
 
 
 # -- trigonometry -----------------------------------------------------------------------------------------------------
-@symbolic_aware
+@elementwise
 def sin(x: Any) -> Tensor:
     """The sine of ``x`` in radians.
 
@@ -269,7 +270,7 @@ def sin(x: Any) -> Tensor:
     return P.sin(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def cos(x: Any) -> Tensor:
     """The cosine of ``x`` in radians.
 
@@ -279,7 +280,7 @@ def cos(x: Any) -> Tensor:
     return P.cos(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def tan(x: Any) -> Tensor:
     """The tangent of ``x`` in radians.
 
@@ -289,7 +290,7 @@ def tan(x: Any) -> Tensor:
     return P.tan(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def arcsin(x: Any) -> Tensor:
     """The inverse of the sine.
 
@@ -299,7 +300,7 @@ def arcsin(x: Any) -> Tensor:
     return P.asin(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def arccos(x: Any) -> Tensor:
     """The inverse of the cosine.
 
@@ -309,7 +310,7 @@ def arccos(x: Any) -> Tensor:
     return P.acos(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def arctan(x: Any) -> Tensor:
     """The inverse of the tangent.
 
@@ -330,7 +331,7 @@ def arctan2(x1: Any, x2: Any) -> Tensor:
     return P.atan2(*B.operands(x1, x2, dtype=B.float_dtype(x1.dtype, x2.dtype)))
 
 
-@symbolic_aware
+@elementwise
 def sinh(x: Any) -> Tensor:
     """The hyperbolic sine.
 
@@ -340,7 +341,7 @@ def sinh(x: Any) -> Tensor:
     return P.sinh(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def cosh(x: Any) -> Tensor:
     """The hyperbolic cosine.
 
@@ -350,7 +351,7 @@ def cosh(x: Any) -> Tensor:
     return P.cosh(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def tanh(x: Any) -> Tensor:
     """The hyperbolic tangent.
 
@@ -360,7 +361,7 @@ def tanh(x: Any) -> Tensor:
     return P.tanh(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def arcsinh(x: Any) -> Tensor:
     """The inverse of the hyperbolic sine.
 
@@ -370,7 +371,7 @@ def arcsinh(x: Any) -> Tensor:
     return P.asinh(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def arccosh(x: Any) -> Tensor:
     """The inverse of the hyperbolic cosine.
 
@@ -380,7 +381,7 @@ def arccosh(x: Any) -> Tensor:
     return P.acosh(B.to_float(x))
 
 
-@symbolic_aware
+@elementwise
 def arctanh(x: Any) -> Tensor:
     """The inverse of the hyperbolic tangent.
 

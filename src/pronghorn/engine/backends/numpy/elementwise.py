@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.engine.backends.numpy import extremes, special
-from pronghorn.engine.backends.numpy.registry import implement, implements, widened
+from pronghorn.engine.backends.numpy.registry import ALL, WIDE, implement, implements, is_ufunc, widened
 from pronghorn.engine.graph import dtypes
 
 _FLOAT_UNARY: dict[str, Callable[..., Any]] = {
@@ -78,8 +78,12 @@ _BITWISE: dict[str, Callable[..., Any]] = {
 
 for _name, _fn in {**_FLOAT_UNARY, **_FLOAT_BINARY}.items():
     implement(_name, widened(_fn))
+    is_ufunc(_name, _fn, WIDE)
 for _name, _fn in {**_ANY_UNARY, **_COMPARISONS, **_BITWISE}.items():
     implement(_name, _fn)
+    is_ufunc(_name, _fn, ALL)
+is_ufunc("div", np.divide, [d for d in WIDE if d.kind in "fc"])
+is_ufunc("nextafter", np.nextafter, [d for d in WIDE if d.kind == "f"])
 
 
 @implements("sign")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from pronghorn.engine.backends.substitution import substituted
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.primitives.registry import MEANINGS as IMPLEMENTATIONS
+from pronghorn.engine.graph.primitives.registry import UFUNCS
 
 Implementation = Callable[..., Any]
 
@@ -47,6 +48,17 @@ _NARROW = frozenset(map(dtypes.to_numpy, (*dtypes.LOW_PRECISION, *dtypes.FLOAT8)
 def widened(fn: Implementation) -> Implementation:
     """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
     return substituted(fn, _NARROW.__contains__, lambda x: x.astype(np.float32), _rounded)
+
+
+#: NumPy's element types, and those in which it computes as they are.
+ALL = [d for d in map(dtypes.to_numpy, dtypes.ALL) if d.isbuiltin == 1]
+WIDE = [d for d in ALL if d not in _NARROW]
+
+
+def is_ufunc(name: str, fn: Implementation, types: Iterable[np.dtype]) -> None:
+    """Note that ``fn`` alone is the meaning of primitive ``name`` for these types, if it is one of NumPy's ufuncs."""
+    if isinstance(fn, np.ufunc):
+        UFUNCS.update({(name, dtype): fn for dtype in types})
 
 
 def _rounded(out: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -90,6 +90,10 @@ MEANINGS: dict[str, Callable[..., Any]] = {}
 """By a primitive's name: its meaning, a function from arrays and parameters to arrays.
 `pronghorn.engine.backends.numpy` fills the table when it is imported, which `pronghorn.ops` sees to."""
 
+UFUNCS: dict[tuple[str, np.dtype], np.ufunc] = {}
+"""By a primitive's name and its operands' type: NumPy's own function of the same meaning, where there is one.
+`pronghorn.engine.backends.numpy` fills it."""
+
 GRADIENTS: dict[str, Callable[..., Any] | None] = {}
 """By a primitive's name: its rule of differentiation, or None where no output depends smoothly on an input.
 `pronghorn.engine.autodiff` fills the table when it is imported."""
@@ -98,6 +102,7 @@ Kernels = Callable[[Primitive, Sequence[np.ndarray], dict[str, Any], Aval], "np.
 
 _kernels: Kernels | None = None
 _least = 0
+
 
 MOST_CHECKED = 4096
 _checked: set[tuple[Any, ...]] = set()
