@@ -138,8 +138,10 @@ def traced_by() -> str | None:
     """The engine whose library traces a program in this thread, if calls without its arrays belong to it, too."""
     if overlays.engine is not None:
         return overlays.engine
-    name = choice.named()
-    return name if _is_tracing(name) else None
+    for name, is_tracing in TRACING.items():
+        if is_tracing() and choice.named() == name:
+            return name
+    return None
 
 
 def gives_ours(fn: F) -> F:

@@ -12,6 +12,7 @@ from pronghorn.engine.graph.dim import comparable
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._short_ways import by_shapes
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.shaping import part
 
@@ -27,7 +28,7 @@ def _numeric(x: Any) -> Tensor:
 
 
 # -- piecewise linear -------------------------------------------------------------------------------------------------
-@symbolic_aware
+@by_shapes
 def relu(x: Any) -> Tensor:
     """``max(x, 0)``, NaN where ``x`` is NaN; the gradient at 0 is 0.
 
@@ -179,7 +180,7 @@ def sparse_sigmoid(x: Any) -> Tensor:
 
 
 # -- smooth -----------------------------------------------------------------------------------------------------------
-@symbolic_aware
+@by_shapes
 def sigmoid(x: Any) -> Tensor:
     """``1 / (1 + exp(-x))``.
 
@@ -230,7 +231,7 @@ def softsign(x: Any) -> Tensor:
     return P.div(x, P.add(P.abs(x), B.full_like(P.abs(x), 1)))
 
 
-@symbolic_aware
+@by_shapes
 def silu(x: Any) -> Tensor:
     """``x * sigmoid(x)``.
 
@@ -356,7 +357,7 @@ def _axes(axis: Any, rank: int) -> tuple[int, ...]:
     return B.axes_of(axis, rank)
 
 
-@symbolic_aware
+@by_shapes
 def softmax(x: Any, axis: Any = -1) -> Tensor:
     """Exponentials along ``axis`` divided by their sum: numbers between 0 and 1 that add to 1.
 
@@ -390,7 +391,7 @@ def _below_max(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return P.sub(x, B.broadcast_to(top, x.shape))
 
 
-@symbolic_aware
+@by_shapes
 def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     """``log(softmax(x))``, without overflow.
 

@@ -12,7 +12,7 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._elementwise import elementwise
+from pronghorn.ops._short_ways import by_shapes, elementwise
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import while_loop
 from pronghorn.ops.numpy.comparison import complex_order, signbit
@@ -182,7 +182,7 @@ _CHEAP_POWERS = {
 """Exponents that are a multiplication or a root away; a general power is a logarithm and an exponential."""
 
 
-@symbolic_aware
+@by_shapes
 def maximum(x1: Any, x2: Any) -> Tensor:
     """The greater of each two elements; NaN where either is NaN.
 
@@ -192,7 +192,7 @@ def maximum(x1: Any, x2: Any) -> Tensor:
     return _real_pair(P.max, "gt", x1, x2)
 
 
-@symbolic_aware
+@by_shapes
 def minimum(x1: Any, x2: Any) -> Tensor:
     """The lesser of each two elements; NaN where either is NaN.
 
@@ -263,7 +263,7 @@ def _bound(bound: Any, dtype: str) -> Tensor | None:
     return B.cast(B.convert(bound, dtype), dtype)
 
 
-@symbolic_aware
+@by_shapes
 def square(x: Any) -> Tensor:
     """``x`` times itself.
 

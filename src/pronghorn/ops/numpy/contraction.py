@@ -11,6 +11,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import identical
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._short_ways import by_shapes
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import unstack
 from pronghorn.ops.numpy.arithmetic import multiply, subtract
@@ -35,7 +36,7 @@ def _dot_general(x: Tensor, y: Tensor, contract: tuple, batch: tuple = ((), ()))
     return P.dot_general(x, y, contract=contract, batch=batch)
 
 
-@symbolic_aware
+@by_shapes
 def matmul(x1: Any, x2: Any) -> Tensor:
     """The matrix product over the last two axes; axes before them are broadcast.
 

@@ -13,6 +13,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, product
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._short_ways import by_shapes
 from pronghorn.ops._symbolic import symbolic_aware
 
 Axis = int | Sequence[int] | None
@@ -29,7 +30,7 @@ def _reduce(prim: Any, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     return B.keep_dims(out, axes, x.ndim) if keepdims else out
 
 
-@symbolic_aware
+@by_shapes
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The sum along ``axis``, or of all elements.
 
@@ -72,7 +73,7 @@ def mean_of(x: Tensor, axes: tuple[int, ...], keepdims: bool = False) -> Tensor:
     return B.cast(out, x.dtype)
 
 
-@symbolic_aware
+@by_shapes
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean along ``axis``, or of all elements; integers give floats.
 
@@ -94,7 +95,7 @@ def variance_of(x: Tensor, axes: tuple[int, ...], keepdims: bool = False) -> Ten
     return mean_of(P.mul(apart, apart), axes, keepdims)
 
 
-@symbolic_aware
+@by_shapes
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The variance along ``axis``, or of all elements: the mean of the squared distances from the mean.
 
@@ -105,7 +106,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return B.cast(variance_of(x, B.axes_of(axis, x.ndim), keepdims), x.dtype)
 
 
-@symbolic_aware
+@by_shapes
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The standard deviation along ``axis``, or of all elements.
 
@@ -116,7 +117,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return P.sqrt(variance_of(x, B.axes_of(axis, x.ndim), keepdims))
 
 
-@symbolic_aware
+@by_shapes
 def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The greatest element along ``axis``, or of all; at least ``initial`` if it is given.
 
@@ -138,7 +139,7 @@ def amax(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None)
     return _extremum(P.reduce_max, P.max, "amax", x, axis, keepdims, initial)
 
 
-@symbolic_aware
+@by_shapes
 def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The least element along ``axis``, or of all; at most ``initial`` if it is given.
 

@@ -16,6 +16,7 @@ from pronghorn.engine.graph.held_extents import held_extents
 from pronghorn.engine.graph.ir import Value
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._short_ways import by_shapes
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.symbolic.describing import is_described, unknown_extent
 
@@ -70,7 +71,7 @@ def known_extents(shape: Any, op: str, name: str = "shape") -> tuple[Any, ...]:
     return given
 
 
-@symbolic_aware
+@by_shapes
 def reshape(x: Any, newshape: Any) -> Tensor:
     """The elements of ``x``, in their order, in another shape.
 
@@ -168,7 +169,7 @@ def ravel(x: Any) -> Tensor:
     return P.reshape(x, shape=(x.size,))
 
 
-@symbolic_aware
+@by_shapes
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     """``x`` with its axes in the order ``axes``; in reverse order by default.
 
@@ -192,7 +193,7 @@ def permute(x: Tensor, order: Sequence[int]) -> Tensor:
     return x if list(order) == list(range(x.ndim)) else P.transpose(x, perm=tuple(order))
 
 
-@symbolic_aware
+@by_shapes
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     """``x`` with two axes exchanged.
 
@@ -229,7 +230,7 @@ def moved(rank: int, source: Any, destination: Any) -> list[int]:
     return order
 
 
-@symbolic_aware
+@by_shapes
 def expand_dims(x: Any, axis: Any) -> Tensor:
     """``x`` with new axes of extent 1 at ``axis``.
 
@@ -243,7 +244,7 @@ def expand_dims(x: Any, axis: Any) -> Tensor:
     return P.reshape(x, shape=tuple(1 if i in places else next(rest) for i in range(x.ndim + count)))
 
 
-@symbolic_aware
+@by_shapes
 def squeeze(x: Any, axis: Any = None) -> Tensor:
     """``x`` without the axes ``axis``, or without all axes, of extent 1.
 
@@ -268,7 +269,7 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
     return P.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in gone)) if gone else x
 
 
-@symbolic_aware
+@by_shapes
 def broadcast_to(x: Any, shape: Any) -> Tensor:
     """``x`` repeated to ``shape`` by NumPy's rule.
 

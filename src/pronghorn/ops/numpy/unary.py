@@ -14,7 +14,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import comparable
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._elementwise import elementwise
+from pronghorn.ops._short_ways import elementwise
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import custom_gradient
 

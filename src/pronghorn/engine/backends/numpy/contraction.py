@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from pronghorn.engine.backends.numpy.geometry import Pairs, padded, taps, unpadded
-from pronghorn.engine.backends.numpy.registry import implements, widened
+from pronghorn.engine.backends.numpy.registry import implements, quiet, shortens, widened
 from pronghorn.engine.backends.substitution import sums_plainly
+from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives.contraction import conv_shape, input_grad_border
 
 Ints = tuple[int, ...]
@@ -29,6 +32,13 @@ def dot_general(x: np.ndarray, y: np.ndarray, *, contract: tuple[Ints, Ints], ba
         return (left.astype(np.int64) @ right.astype(np.int64) > 0).reshape([*batches, *rows, *columns])
     product = np.matmul(left, right) if xc else left * right  # which NumPy would add to 0.0
     return product.reshape([*batches, *rows, *columns])
+
+
+@shortens("dot_general")
+def _of_matrices(avals: Sequence[Aval], params: dict[str, Any]) -> Any:
+    """NumPy's own product of two matrices of wide floats."""
+    plain = params["contract"] == ((1,), (0,)) and all(len(v.shape) == 2 for v in avals)
+    return quiet(np.matmul) if plain and avals[0].dtype in ("float32", "float64") else None
 
 
 def _spatial(padding: Pairs) -> Pairs:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pronghorn.engine.backends.substitution import substituted
 from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.active import state
+from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives.registry import MEANINGS as IMPLEMENTATIONS
 from pronghorn.engine.graph.primitives.registry import UFUNCS
 
@@ -64,3 +66,35 @@ def is_ufunc(name: str, fn: Implementation, types: Iterable[np.dtype]) -> None:
 def _rounded(out: np.ndarray, dtype: np.dtype) -> np.ndarray:
     out = np.asarray(out)
     return out.astype(dtype) if out.dtype in (np.float32, np.complex64) else out
+
+
+_SHORT: dict[str, Callable[[Sequence[Aval], dict[str, Any]], Implementation | None]] = {}
+
+
+def shortens(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function: from operands' types and a primitive's parameters to a function of NumPy's that
+    is its meaning for these; None where there is none."""
+
+    def register(fn: Callable[..., Any]) -> Callable[..., Any]:
+        _SHORT[name] = fn
+        return fn
+
+    return register
+
+
+def meaning_for(name: str, avals: Sequence[Aval], params: dict[str, Any]) -> Implementation:
+    """A primitive's meaning for operands of known shapes and types, a function of arrays alone; the same bits."""
+    short = _SHORT[name](avals, params) if name in _SHORT else None
+    if short is not None:
+        return short
+    ufunc = UFUNCS.get((name, dtypes.to_numpy(avals[0].dtype))) if avals and not params else None
+    return functools.partial(IMPLEMENTATIONS[name], **params) if ufunc is None else quiet(ufunc)
+
+
+def quiet(ufunc: np.ufunc) -> Implementation:
+    """A ufunc that gives arrays, and no warnings."""
+
+    def call(*arrays: np.ndarray) -> np.ndarray:
+        return np.asarray(state.silently(ufunc, *arrays))
+
+    return call

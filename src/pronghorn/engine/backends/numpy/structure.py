@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from pronghorn.engine.backends.numpy.registry import implements
+from pronghorn.engine.backends.numpy.registry import implements, shortens
 from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.ir import Aval
 
 
 @implements("constant")
@@ -42,6 +47,16 @@ def reshape(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
 @implements("transpose")
 def transpose(x: np.ndarray, *, perm: tuple[int, ...]) -> np.ndarray:
     return x.transpose(perm)
+
+
+@shortens("reshape")
+def _reshape(avals: Sequence[Aval], params: dict[str, Any]) -> Any:
+    return operator.methodcaller("reshape", params["shape"])
+
+
+@shortens("transpose")
+def _transpose(avals: Sequence[Aval], params: dict[str, Any]) -> Any:
+    return operator.methodcaller("transpose", params["perm"])
 
 
 @implements("reverse")
