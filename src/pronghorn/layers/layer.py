@@ -416,7 +416,8 @@ class Layer(QuantizationRequests, ExactConvolutions, StatefulOperation):
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
         """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""
-        with self._open_name_scope(), scope(self.name), self._autocast_scope(), self._summing():
+        summing = self._summing() if self._exact_convolutions else contextlib.nullcontext()
+        with self._open_name_scope(), scope(self.name), self._autocast_scope(), summing:
             if self._remat_mode is None or not self.built:
                 return self._call_of_mode()(*args, **kwargs)
             return self._call_in_regions(args, kwargs)

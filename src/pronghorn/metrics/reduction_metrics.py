@@ -95,7 +95,7 @@ class Mean(Metric):
 
     def result(self) -> Tensor:
         """Return the mean so far, 0 where nothing came."""
-        return ops.divide_no_nan(self.total.tensor, ops.cast(self.count.tensor, self.total.dtype))
+        return ops.divide_no_nan(self.total.tensor, self.count.tensor)
 
 
 class MeanMetricWrapper(Mean):

@@ -53,7 +53,7 @@ def _plan(traced: Traced) -> Plan | None:
             known[out] = function(*(known[v] for v in node.inputs))
         else:
             steps.append((function, node.inputs, out))
-    if not steps or graph.outputs != [steps[-1][2]]:
+    if not steps or graph.outputs != [steps[-1][2]]:  # an operand as it is: the same Tensor
         return None
     if len(steps) == 1 and steps[0][1] == graph.inputs:
         return steps[0][0]

@@ -21,7 +21,7 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import NUMPY_2, state
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives.registry import UFUNCS
-from pronghorn.engine.graph.tensor import Tensor
+from pronghorn.engine.graph.tensor import Tensor, may_change
 from pronghorn.engine.graph.trace import trace
 from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.ops._plans import Plan, plan_of
@@ -187,6 +187,33 @@ def by_shapes(fn: F) -> F:
             and (found := planned(args, kwargs)) is not None
         ):
             return found
+        return applied(op, compute, args, kwargs)
+
+    return as_it_is(op)  # type: ignore[return-value]
+
+
+_NUMBERS = frozenset(map(np.dtype, ("bool", "int32", "uint8", "float16", "float32")))
+
+
+def converting(fn: F) -> F:
+    """`symbolic_aware` for a conversion to a Tensor, by default of its own element type.
+
+    The short way is for NumPy's arrays of types that stay as they are.
+    """
+    compute = on_its_engine(fn)
+
+    @functools.wraps(fn)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        if (
+            len(args) == 1
+            and type(args[0]) is _ndarray
+            and args[0].dtype in _NUMBERS
+            and not (kwargs or state.traces or state.tapes)
+            and len(_modules) == Met.modules
+            and (not TRACING or traced_by() is None)
+        ):
+            array = args[0]
+            return Tensor(array.copy() if may_change(array) else array)
         return applied(op, compute, args, kwargs)
 
     return as_it_is(op)  # type: ignore[return-value]

@@ -18,6 +18,7 @@ from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Extent, Shape, comparable, identical, product
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._short_ways import converting
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.symbolic.describing import is_described, unknown_extent
 from pronghorn.symbolic.keras_tensor import is_keras_tensor
@@ -25,7 +26,7 @@ from pronghorn.symbolic.keras_tensor import is_keras_tensor
 _MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
 
 
-@symbolic_aware
+@converting
 @gives_ours
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Tensor:
     """``x`` as a Tensor.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -78,10 +79,7 @@ def shown(name: str, doc: str) -> Any:
         doc: what it is.
     """
 
-    def get(model: Any) -> Any:
-        return getattr(model._trainer_state, name)
-
     def set(model: Any, value: Any) -> None:
         setattr(model._trainer_state, name, value)
 
-    return property(get, set, doc=doc)
+    return property(operator.attrgetter(f"_trainer_state.{name}"), set, doc=doc)

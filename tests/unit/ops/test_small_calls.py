@@ -231,3 +231,14 @@ def test_threads_take_the_short_way_together():
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: {ops.exp(x * x - x).data.tobytes() for _ in range(500)}, range(8)))
     assert found == [{expected}] * 8
+
+
+@pytest.mark.parametrize("dtype", dtypes.ALL)
+def test_a_conversion_copies_what_its_owner_may_change(dtype):
+    array = np.ones((2, 3), dtypes.to_numpy(dtype))
+    with GradientTape():
+        expected = ops.convert_to_tensor(array)
+    found = ops.convert_to_tensor(array)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    array[:] = 0
+    assert found.data.tobytes() == np.ones((2, 3), found.data.dtype).tobytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pronghorn import dtype_policies, ops
+from pronghorn.activations.activations import linear
 from pronghorn.layers.quantization.requests import checked, opened
 from pronghorn.layers.quantization.scheme import Scheme
 from pronghorn.layers.quantization.schemes import SCHEMES
@@ -246,4 +247,5 @@ class QuantizableProduct(Quantizable):
         """A product with the bias and the activation."""
         if bias is not None:
             x = ops.add(x, bias)
-        return x if self.activation is None else self.activation(x)
+        activation = self.activation
+        return x if activation is None or activation is linear else activation(x)

@@ -83,7 +83,7 @@ def _float_result(*xs: Any) -> str:
     return B.float_dtype(*map(B.weak_name, xs))
 
 
-@symbolic_aware
+@by_shapes
 def divide_no_nan(x1: Any, x2: Any) -> Tensor:
     """``x1 / x2``, and 0 where ``x2`` is 0.
 
