@@ -83,5 +83,5 @@ def _stays_with_numpy(node: Node) -> bool:
     if node.prim.has_several or any(isinstance(p, Graph) for p in node.params.values()):
         return False
     (out,) = node.outputs
-    shown = [np.broadcast_to(np.zeros((), dtypes.to_numpy(v.dtype)), v.shape) for v in node.inputs]
+    shown = [np.broadcast_to(np.zeros((), dtypes.to_numpy(v.dtype)), v.shape) for v in node.inputs]  # type: ignore[arg-type]
     return product(out.shape) < LEAST and not is_worth_it(node.prim.name, shown, out.shape, node.params)
