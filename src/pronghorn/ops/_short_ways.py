@@ -21,7 +21,7 @@ from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import NUMPY_2, state
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives.registry import UFUNCS
-from pronghorn.engine.graph.tensor import Tensor, may_change
+from pronghorn.engine.graph.tensor import Tensor, may_change, tensor_of
 from pronghorn.engine.graph.trace import trace
 from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.ops._plans import Plan, plan_of
@@ -95,21 +95,21 @@ def value_of(x: Any) -> Any:
 
 def _unary(ufuncs: _Ufuncs) -> Callable[[Any], Tensor | None]:
     def quick(x: Any) -> Tensor | None:
-        if type(x) is not Tensor:
+        if not isinstance(x, Tensor):
             return quick(value_of(x)) if isinstance(x, GraphVariable) else None
         a = x.data
         if type(a) is not _ndarray or a.size >= LEAST or (ufunc := ufuncs[a.dtype]) is None:
             return None
         out = state.silently(ufunc, a)
-        return Tensor(out if type(out) is _ndarray else _asarray(out))
+        return tensor_of(out if type(out) is _ndarray else _asarray(out))
 
     return quick
 
 
 def _binary(ufuncs: _Ufuncs) -> Callable[[Any, Any], Tensor | None]:
     def quick(x: Any, y: Any) -> Tensor | None:
-        a = x.data if type(x) is Tensor else x
-        b = y.data if type(y) is Tensor else y
+        a = x.data if isinstance(x, Tensor) else x
+        b = y.data if isinstance(y, Tensor) else y
         if type(a) is _ndarray and x is not a:
             dtype = a.dtype
             if type(b) is _ndarray and y is not b:
@@ -133,13 +133,12 @@ def _binary(ufuncs: _Ufuncs) -> Callable[[Any, Any], Tensor | None]:
             out = state.silently(ufunc, a, b)
         except ValueError:  # shapes that do not fit: the long way says so
             return None
-        return Tensor(out if type(out) is _ndarray else _asarray(out))
+        return tensor_of(out if type(out) is _ndarray else _asarray(out))
 
     return quick
 
 
 _SETTINGS = frozenset((int, bool, str, type(None)))
-_KNOWN = _SETTINGS | {Tensor, tuple}
 
 
 def by_shapes(fn: F) -> F:
@@ -155,11 +154,10 @@ def by_shapes(fn: F) -> F:
         arrays: list[np.ndarray] = []
         key: list[Any] = []
         for x in (*args, *kwargs, *kwargs.values()) if kwargs else args:
-            kind = type(x)
-            if kind not in _KNOWN and isinstance(x, GraphVariable):
+            if isinstance(x, GraphVariable):
                 x = x.__pronghorn_tensor__()
-                kind = Tensor
-            if kind is Tensor:
+            kind = type(x)
+            if isinstance(x, Tensor):
                 array = x.data
                 if type(array) is not _ndarray or array.size >= LEAST:
                     return None
@@ -176,7 +174,7 @@ def by_shapes(fn: F) -> F:
             if len(plans) >= MOST_PLANS:
                 return None
             plan = plans.setdefault(kinds, plan_of(fn, args, kwargs))
-        return None if plan is None else Tensor(plan(*arrays))
+        return None if plan is None else tensor_of(plan(*arrays))
 
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
@@ -213,7 +211,7 @@ def converting(fn: F) -> F:
             and (not TRACING or traced_by() is None)
         ):
             array = args[0]
-            return Tensor(array.copy() if may_change(array) else array)
+            return tensor_of(array.copy() if may_change(array) else array)
         return applied(op, compute, args, kwargs)
 
     return as_it_is(op)  # type: ignore[return-value]

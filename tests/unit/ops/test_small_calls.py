@@ -102,8 +102,8 @@ def outcome(name, operands):
         found = getattr(ops, name)(*operands)
     except (TypeError, ValueError) as error:
         return str(error)
-    assert type(found) is Tensor and type(found.data) is np.ndarray
-    return found.dtype, found.shape, found.data.tobytes()
+    assert isinstance(found, Tensor) and type(found.data) is np.ndarray
+    return found.data.dtype, found.data.shape, found.data.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # numbers that a type does not have

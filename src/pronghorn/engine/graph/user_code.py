@@ -22,6 +22,8 @@ _LIBRARY = tuple(
 )
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 
+_times = 0
+
 # The warnings about no line that were given, as modules keep theirs.
 _of_no_line: dict[str | tuple[str, type[Warning], int], int] = {}
 
@@ -86,6 +88,11 @@ def _short(file: str) -> str:
     return file if relative.startswith(os.pardir) or file.startswith("<") else relative
 
 
+def times_warned() -> int:
+    """How often `warn` has been called in this process: more often than before where something was warned of."""
+    return _times
+
+
 def warn(message: str, category: type[Warning] = UserWarning, about_a_line: bool = True) -> None:
     """Warn about the user's line, however deep in the library the cause was found; no line of the library is shown.
 
@@ -94,6 +101,8 @@ def warn(message: str, category: type[Warning] = UserWarning, about_a_line: bool
         category: the kind of warning.
         about_a_line: False for what no line of a program is the reason of, such as the environment.
     """
+    global _times
+    _times += 1
     frame = user_frame() if about_a_line else None
     if frame is None:
         warnings.warn_explicit(message, category, "<pronghorn>", 0, "pronghorn", _of_no_line)
