@@ -114,6 +114,8 @@ def _inside(x: Any) -> Iterable[Any] | None:
     if isinstance(x, types.FunctionType):
         if not is_ours(x.__module__):
             return None
+        if "<locals>" not in x.__qualname__:  # such as an op, which keeps how it was called, in closures of our own
+            return ()
         cells = [cell.cell_contents for cell in x.__closure__ or () if cell != _EMPTY]
         return [*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
     if isinstance(x, types.MethodType):
