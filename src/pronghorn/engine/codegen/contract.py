@@ -22,6 +22,7 @@ from pronghorn.engine.codegen.contraction import (
     ChannelwisePlan,
     Contraction,
     FewFiltersPlan,
+    FewRowsPlan,
     FilterGradientPlan,
     PairPlan,
     Place,
@@ -36,6 +37,7 @@ from pronghorn.engine.codegen.contraction import (
     plan,
     plan_channelwise,
     plan_few_filters,
+    plan_few_rows,
     plan_pairs,
     plan_winograd,
 )
@@ -58,7 +60,7 @@ from pronghorn.engine.graph.ir import Aval, Value
 from pronghorn.engine.runtime.host import Target
 
 Channelwise = ChannelwisePlan | ChannelwiseGradient
-Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None, FewFiltersPlan | None)
+Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None, FewFiltersPlan | None, FewRowsPlan | None)
 FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan | Channelwise | FewFiltersPlan
 BEFORE = {**PACKED, "runs": "runs", GAPS: GAPS}
 """The kernels before the main one, by their roles, and the buffers that they write."""
@@ -181,6 +183,10 @@ def _chosen(
     kernel: ContractionKernel, part: Part, spec: Contraction, tables: Tables, target: Target
 ) -> tuple[AnyPlan, PoolEpilogue | None]:
     """The plan of a part, and what pools its register tiles if that is done in registers."""
+    if kernel.pool is None:
+        few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_rows(spec, target, apart))
+        if few is not None:
+            return few, None
     pairs = _pair_plan(kernel, part, spec, target)
     if pairs is not None and pairs.unit.has_tiles:  # nothing else comes near
         return pairs, None

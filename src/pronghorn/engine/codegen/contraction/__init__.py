@@ -3,12 +3,14 @@
 Describe the sum of products by axes and strides (:mod:`.spec`), plan it for a machine (:mod:`.plan`, which chooses the
 register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pack`, then :mod:`.emit` (the loops) with
 :mod:`.tile` (the register tile), then :mod:`.combine`. Some shapes have plans and kernels of their own
-(:mod:`.winograd`, :mod:`.channelwise`, :mod:`.few_filters`, :mod:`.pairs`), which :mod:`.emit` writes, too.
+(:mod:`.winograd`, :mod:`.channelwise`, :mod:`.few_filters`, :mod:`.few_rows`, :mod:`.pairs`); :mod:`.emit` writes them,
+too.
 """
 
 from pronghorn.engine.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan, plan_channelwise
 from pronghorn.engine.codegen.contraction.emit import AnyPlan, emit
 from pronghorn.engine.codegen.contraction.few_filters import FewFiltersPlan, plan_few_filters
+from pronghorn.engine.codegen.contraction.few_rows import FewRowsPlan, plan_few_rows
 from pronghorn.engine.codegen.contraction.nest import Place
 from pronghorn.engine.codegen.contraction.pairs import (
     PACKED,
@@ -40,6 +42,7 @@ __all__ = [
     "Contraction",
     "Epilogue",
     "FewFiltersPlan",
+    "FewRowsPlan",
     "FilterGradientPlan",
     "Kernel",
     "PairPlan",
@@ -57,6 +60,7 @@ __all__ = [
     "plan",
     "plan_channelwise",
     "plan_few_filters",
+    "plan_few_rows",
     "plan_pairs",
     "plan_winograd",
 ]

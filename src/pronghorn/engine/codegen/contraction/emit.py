@@ -19,6 +19,8 @@ from pronghorn.engine.codegen.contraction.channelwise.kernels import emit_result
 from pronghorn.engine.codegen.contraction.combine import emit_combine
 from pronghorn.engine.codegen.contraction.few_filters import FewFiltersPlan
 from pronghorn.engine.codegen.contraction.few_filters.kernels import emit_few_filters
+from pronghorn.engine.codegen.contraction.few_rows import FewRowsPlan
+from pronghorn.engine.codegen.contraction.few_rows.kernels import emit_few_rows
 from pronghorn.engine.codegen.contraction.nest import split_unit
 from pronghorn.engine.codegen.contraction.pack import emit_pack
 from pronghorn.engine.codegen.contraction.pairs import PairPlan, emit_pairs
@@ -48,6 +50,7 @@ AnyPlan = (
     | ChannelwisePlan
     | ChannelwiseGradient
     | FewFiltersPlan
+    | FewRowsPlan
 )
 
 
@@ -83,6 +86,8 @@ def emit(
         return _emit_channelwise_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, FewFiltersPlan):
         return emit_few_filters(module, name, plan, machine, tables, epilogue, scratch_slots)
+    if isinstance(plan, FewRowsPlan):
+        return emit_few_rows(module, name, plan, machine, tables, epilogue, scratch_slots)
     if isinstance(plan, FilterGradientPlan):
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WidePlan):

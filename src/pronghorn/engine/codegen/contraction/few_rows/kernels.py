@@ -1,0 +1,265 @@
+"""The kernel of products of few rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
+from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of, vec
+from pronghorn.engine.codegen.contraction.combine import emit_combine, partial_strides
+from pronghorn.engine.codegen.contraction.few_filters.folding import fold
+from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
+from pronghorn.engine.codegen.contraction.nest import ask_for, base_of, linear, load_elements, split_unit
+from pronghorn.engine.codegen.contraction.spec import Array
+from pronghorn.engine.codegen.contraction.tile import Epilogue
+from pronghorn.engine.codegen.contraction.winograd.places import place_at
+from pronghorn.engine.codegen.convert import HasFeatures, storage_type
+from pronghorn.engine.codegen.slots import Slots, Tables
+from pronghorn.engine.compiler.costs import LINE_BYTES
+from pronghorn.engine.graph.dim import Extent
+
+__all__ = ["emit_few_rows"]
+
+STEPS = 8  # rows of the matrix that are read side by side: more than that of long ones, the processor does not foresee
+
+LOCALITY = 2  # where what is asked for comes: to the second-level cache
+
+
+def emit_few_rows(
+    module: ModuleBuilder,
+    name: str,
+    plan: FewRowsPlan,
+    machine: HasFeatures,
+    tables: Tables,
+    epilogue: Epilogue | None,
+    scratch_slots: Sequence[int],
+) -> list[str]:
+    """Writes the kernels; the arguments are those of :func:`..emit.emit`."""
+    if plan.chunks is None:
+        _Unit(module, name, plan, machine, tables, epilogue).write()
+        return [name]
+    (slot,) = scratch_slots
+    _Unit(module, f"{name}.main", plan, machine, tables, None, slot).write()
+    emit_combine(module, f"{name}.combine", plan.partial(), machine, tables, slot, epilogue)
+    return [f"{name}.main", f"{name}.combine"]
+
+
+@dataclass(slots=True)
+class _Unit:
+    """Writes the main kernel; ``partials`` is the slot of the chunks' sums, if there are chunks."""
+
+    module: ModuleBuilder
+    name: str
+    plan: FewRowsPlan
+    machine: HasFeatures
+    tables: Tables
+    epilogue: Epilogue | None
+    partials: int | None = None
+    fb: FunctionBuilder = field(init=False)
+    slots: Slots = field(init=False)
+    ty: str = field(init=False)
+    align: int = field(init=False)
+    sums: str = field(init=False)
+    """The buffer: for each row the sums of the unit's columns."""
+    rows: list[Operand] = field(init=False)
+    """Where each row starts in A."""
+
+    def __post_init__(self) -> None:
+        fb = self.fb = start_kernel(self.module, self.name)
+        self.slots = Slots(fb, self.tables)
+        plan = self.plan
+        self.ty = vec("float", plan.lanes)
+        self.align = size_of(self.ty)
+        self.sums = fb.alloca("float", plan.places * plan.columns, align=64)
+        self.places = list(product(*(range(int(axis.extent)) for axis in plan.rows)))  # type: ignore[arg-type]
+        strides = [self.slots.extent(axis.a) for axis in plan.rows]
+        self.rows = [linear(fb, list(zip(place, strides, strict=True))) for place in self.places]
+
+    places: list[tuple[int, ...]] = field(init=False)
+
+    def write(self) -> None:
+        fb, plan, spec = self.fb, self.plan, self.plan.spec
+        a, b = base_of(fb, self.slots, spec.a), base_of(fb, self.slots, spec.b)
+        extent, steps = int(plan.vector.extent), int(plan.depth.extent)  # type: ignore[arg-type]
+        parts = plan.chunks.count.evaluate({}) if plan.chunks else 1
+        length = -(-steps // parts)
+        with fb.loop("%begin", "%end") as unit:
+            chunk, strip = split_unit(fb, unit, [parts, plan.strips.evaluate({})])
+            first = fb.mul(strip, plan.columns)
+            columns = fb.min(fb.sub(extent, first), plan.columns)
+            start = fb.min(fb.mul(chunk, length), steps)
+            stop = fb.min(fb.add(start, length), steps)
+            here = self._at(spec.b, b, [(first, plan.vector.b)])
+            if plan.along:
+                self._along(a, here, columns)
+            else:
+                self._across(a, here, columns, start, stop)
+            self._finish(chunk, first, columns)
+        fb.ret()
+
+    def _at(self, array: Array, pointer: str, steps: Sequence[tuple[Operand, Extent]], inbounds: bool = True) -> str:
+        offsets = [(index, self.slots.extent(stride)) for index, stride in steps]
+        return self.fb.gep(storage_type(array.dtype), pointer, linear(self.fb, offsets), inbounds)
+
+    def _groups(self) -> list[range]:
+        """The rows whose sums are in registers at a time."""
+        share = self.plan.tile[0]
+        return [range(first, min(first + share, self.plan.places)) for first in range(0, self.plan.places, share)]
+
+    # -- a matrix whose elements are adjacent along the columns --------------------------------------------------------
+
+    def _across(self, a: str, b: str, columns: Operand, start: Operand, stop: Operand) -> None:
+        """Some rows of the matrix at a time, from the first column to the last."""
+        fb, plan = self.fb, self.plan
+        with fb.loop(0, plan.places * plan.columns, plan.lanes) as place:
+            fb.store(self.ty, "zeroinitializer", fb.gep("float", self.sums, place), self.align)
+        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), STEPS), STEPS))
+        for begin, end, steps in ((start, whole, STEPS), (whole, stop, 1)):
+            with fb.loop(begin, end, steps) as step:
+                a_here = self._at(plan.spec.a, a, [(step, plan.depth.a)])
+                b_here = self._at(plan.spec.b, b, [(step, plan.depth.b)])
+                for first, vectors, mask in self._tiles(columns):
+                    self._add(a_here, b_here, steps, first, vectors, mask)
+
+    def _tiles(self, columns: Operand) -> Iterator[tuple[Operand, int, Operand | None]]:
+        """Loops over whole tiles, then over single vectors under a mask: first column, vectors, mask."""
+        fb, lanes, vectors = self.fb, self.plan.lanes, self.plan.tile[1]
+        whole = fb.mul(fb.div(columns, vectors * lanes), vectors * lanes)
+        with fb.loop(0, whole, vectors * lanes) as first:
+            yield first, vectors, None
+        with fb.loop(whole, columns, lanes) as first:
+            yield first, 1, fb.mask_first(fb.min(fb.sub(columns, first), lanes), lanes)
+
+    def _add(self, a: str, b: str, steps: int, first: Operand, vectors: int, mask: Operand | None) -> None:
+        """Adds some steps' products to the sums of a tile's columns."""
+        fb, plan = self.fb, self.plan
+        b = fb.gep(storage_type(plan.spec.b.dtype), b, first)
+        for group in self._groups():
+            places = [
+                [fb.gep("float", self.sums, fb.add(row * plan.columns + v * plan.lanes, first)) for v in range(vectors)]
+                for row in group
+            ]
+            sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
+            for step in range(steps):
+                matrix = [self._matrix(b, step, v, mask) for v in range(vectors)]
+                if group.start == 0 and mask is None:
+                    self._ask(self._at(plan.spec.b, b, [(step + steps, plan.depth.b)], False), vectors)
+                for i, row in enumerate(group):
+                    pointer = self._at(plan.spec.a, a, [(step, plan.depth.a)])
+                    value = self._load(plan.spec.a, pointer, self.rows[row], 1, None)
+                    x = fb.splat(value, "float", plan.lanes)
+                    sums[i] = [fb.fma(self.ty, x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
+            for row_places, row_sums in zip(places, sums, strict=True):
+                for place, total in zip(row_places, row_sums, strict=True):
+                    fb.store(self.ty, total, place, self.align)
+
+    def _matrix(self, b: str, step: int, v: int, mask: Operand | None) -> Operand:
+        pointer = self._at(self.plan.spec.b, b, [(step, self.plan.depth.b)])
+        return self._load(self.plan.spec.b, pointer, v * self.plan.lanes, self.plan.lanes, mask)
+
+    def _ask(self, pointer: str, vectors: int) -> None:
+        """Asks for the lines of some vectors of the matrix that are needed soon."""
+        width = size_of(storage_type(self.plan.spec.b.dtype))
+        for first in range(0, vectors * self.plan.lanes * width, LINE_BYTES):
+            line = self.fb.gep(storage_type(self.plan.spec.b.dtype), pointer, first // width, inbounds=False)
+            ask_for(self.fb, line, locality=LOCALITY)
+
+    def _load(self, array: Array, pointer: str, offset: Operand, lanes: int, mask: Operand | None) -> Operand:
+        pointer = self.fb.gep(storage_type(array.dtype), pointer, offset)
+        return load_elements(self.fb, pointer, array.dtype, "float32", lanes, self.machine, mask)
+
+    # -- a matrix whose elements are adjacent along the sum ------------------------------------------------------------
+
+    def _along(self, a: str, b: str, columns: Operand) -> None:
+        """Some columns at a time, from the first step to the last.
+
+        Each group of rows goes through all of the unit's columns, since its rows stay in the first-level cache.
+        """
+        fb, plan = self.fb, self.plan
+        whole = fb.mul(fb.div(columns, plan.tile[1]), plan.tile[1])
+        for group in self._groups():
+            for begin, end, many in dict.fromkeys([(0, whole, plan.tile[1]), (whole, columns, 1)]):
+                with fb.loop(begin, end, many) as first:
+                    b_here = self._at(plan.spec.b, b, [(first, plan.vector.b)])
+                    self._fold(group, many, first, self._dots(a, b_here, group, many))
+
+    def _dots(self, a: str, b: str, group: range, many: int) -> list[str]:
+        """The sums of some rows with some columns, whose lanes are not added up yet."""
+        fb, plan = self.fb, self.plan
+        steps = int(plan.depth.extent)  # type: ignore[arg-type]
+        whole = steps // plan.lanes * plan.lanes
+        sums = ["zeroinitializer"] * (len(group) * many)
+        with fb.loop_carry(0, whole, [(self.ty, total) for total in sums], plan.lanes) as loop:
+            loop.following.extend(self._multiplied(a, b, group, many, loop.index, None, loop.carried))
+        sums = loop.results
+        if steps > whole:
+            mask = fb.mask_first(steps - whole, plan.lanes)
+            sums = self._multiplied(a, b, group, many, whole, mask, sums)
+        return sums
+
+    def _multiplied(
+        self, a: str, b: str, group: range, many: int, step: Operand, mask: Operand | None, sums: Sequence[str]
+    ) -> list[str]:
+        fb, plan, spec = self.fb, self.plan, self.plan.spec
+        a, b = (fb.gep(storage_type(array.dtype), here, step) for array, here in ((spec.a, a), (spec.b, b)))
+        stride = self.slots.extent(plan.vector.b)
+        matrix = [self._load(spec.b, b, fb.mul(column, stride), plan.lanes, mask) for column in range(many)]
+        if group.start == 0 and mask is None:
+            for column in range(many):
+                self._ask(fb.gep(storage_type(spec.b.dtype), b, fb.mul(column + many, stride), inbounds=False), 1)
+        values = [self._load(spec.a, a, self.rows[row], plan.lanes, mask) for row in group]
+        pairs = product(values, matrix)
+        return [fb.fma(self.ty, x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+
+    def _fold(self, group: range, many: int, first: Operand, sums: Sequence[str]) -> None:
+        """Adds up the lanes of the sums and puts them into the buffer."""
+        fb, plan = self.fb, self.plan
+        for i, row in enumerate(group):
+            total = fold(fb, sums[i * many : (i + 1) * many], plan.lanes, many)
+            place = fb.gep("float", self.sums, fb.add(row * plan.columns, first))
+            fb.store(vec("float", many), total, place, 4)
+
+    # -- the results -------------------------------------------------------------------------------------------------
+
+    def _finish(self, chunk: Operand, first: Operand, columns: Operand) -> None:
+        """What becomes of the sums in the buffer, a vector of columns of all rows at a time."""
+        fb, plan = self.fb, self.plan
+        whole = fb.mul(fb.div(columns, plan.lanes), plan.lanes)
+        if self.partials is not None:
+            self._keep(chunk, first, columns)
+            return
+        c_base = base_pointer(fb, plan.spec.c.slot)
+        with fb.loop(0, whole, plan.lanes) as column:
+            self._store(first, column, plan.lanes, c_base)
+        with fb.if_(fb.cmp("slt", "i64", whole, columns)):
+            self._store(first, whole, fb.sub(columns, whole), c_base)
+
+    def _store(self, first: Operand, column: Operand, valid: Operand, c_base: str) -> None:
+        fb, plan = self.fb, self.plan
+        column = fb.opaque_number(column)
+        for number, row in enumerate(self.places):
+            total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(number * plan.columns, column)), self.align)
+            values: dict[str, Operand] = {axis.name: step for axis, step in zip(plan.rows, row, strict=True)}
+            values[plan.vector.name] = fb.add(first, column)
+            place = place_at(
+                fb, plan.spec, self.slots, values, plan.vector, plan.lanes, valid, c_base, self.machine, streams=False
+            )
+            if self.epilogue is not None:
+                self.epilogue(fb, total, self.ty, place)
+            else:
+                place.store(total)
+
+    def _keep(self, chunk: Operand, first: Operand, columns: Operand) -> None:
+        """Copy the sums to those of the other chunks, which are padded to whole vectors."""
+        assert self.partials is not None
+        fb, plan = self.fb, self.plan
+        strides, chunk_stride = partial_strides(fb, self.slots, plan.partial())
+        base = fb.gep("float", base_pointer(fb, self.partials), fb.mul(chunk, chunk_stride))
+        with fb.loop(0, columns, plan.lanes) as column:
+            for number, row in enumerate(self.places):
+                steps = [(step, strides[axis.name]) for axis, step in zip(plan.rows, row, strict=True)]
+                there = fb.gep("float", base, fb.add(linear(fb, steps), fb.add(first, column)))
+                total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(number * plan.columns, column)), self.align)
+                fb.store(self.ty, total, there, self.align)

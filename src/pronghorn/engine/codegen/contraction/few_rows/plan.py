@@ -1,0 +1,156 @@
+"""Planning products of few rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from pronghorn.engine.codegen.builder import llvm_type, size_of
+from pronghorn.engine.codegen.contraction.plan import Chunks, Kernel, Plan, Scratch, partial_sums
+from pronghorn.engine.codegen.contraction.spec import Axis, Contraction
+from pronghorn.engine.codegen.contraction.tiling import Machine, Tile
+from pronghorn.engine.codegen.units import Count, Units
+
+__all__ = ["MOST_ROWS", "FewRowsPlan", "plan_few_rows"]
+
+MOST_ROWS = 16  # of more, the multiply-adds take longer than reading
+SUMS_BYTES = 32 * 1024  # of the buffer for a unit's sums
+MOST_COLUMNS = 4096  # of a unit: a row of so many is long enough to be read as one
+LEAST_COLUMNS = 256  # of a unit that is cut for the sake of having more
+COLUMNS = 64  # of a unit where the sums run along the rows of the matrix
+FEWEST_UNITS = 32
+PARTIALS_SHARE = 8  # how many times smaller than the matrix the sums of parts are, at least, written and read
+LEAST_STEPS = 32  # of a part of a sum
+BYTES_A_CYCLE = 5  # that a core reads from memory
+
+
+@dataclass(frozen=True, slots=True)
+class FewRowsPlan:
+    """How such a product is computed; it stands in for a :class:`..plan.Plan`.
+
+    Attributes:
+        spec: the contraction, A and B exchanged if B would be the rows.
+        rows: the axes of A alone; together they have at most `MOST_ROWS` places.
+        vector: the axis of the columns.
+        depth: the summed axis.
+        along: whether the matrix's elements are adjacent along the sum, rather than along the columns.
+        columns: of a unit.
+        tile: of how many rows and vectors the sums are in registers at a time; of columns, if ``along``.
+        lanes: of a vector.
+        chunks: that the sum is cut into.
+        cycles: an estimate for all of it.
+        kernels, scratch: as in :class:`..plan.Plan`.
+    """
+
+    spec: Contraction
+    rows: tuple[Axis, ...]
+    vector: Axis
+    depth: Axis
+    along: bool
+    columns: int
+    tile: tuple[int, int]
+    lanes: int
+    chunks: Chunks | None
+    cycles: float
+    kernels: tuple[Kernel, ...] = ()
+    scratch: tuple[Scratch, ...] = ()
+    dot: bool = False
+
+    @property
+    def places(self) -> int:
+        """How many rows there are."""
+        return prod(_known(axis) for axis in self.rows)
+
+    @property
+    def strips(self) -> Count:
+        """The units' columns."""
+        return Count(self.vector.extent, self.columns)
+
+    def partial(self) -> Plan:
+        """The plan as the kernel that adds up the chunks' sums sees it."""
+        tile = Tile((), 1, self.lanes)
+        return Plan(self.spec, self.vector, False, False, tile, (), 0, (self.depth,), self.chunks, (), ())
+
+
+def plan_few_rows(
+    spec: Contraction, machine: Machine, apart: Sequence[str] = (), least_bytes: int | None = None
+) -> FewRowsPlan | None:
+    """Plans a product so, if it has few rows, and a matrix that comes from memory.
+
+    ``apart`` names axes that are not merged with others; ``least_bytes`` are those of the matrix, more than the
+    second-level cache holds if not given.
+    """
+    spec = spec.simplified(keep=apart)
+    least_bytes = machine.l2_bytes if least_bytes is None else least_bytes
+    for oriented in (spec, spec.swapped()):
+        made = _planned(oriented, machine)
+        if made is not None and _bytes(made) > least_bytes:
+            return made
+    return None
+
+
+def _planned(spec: Contraction, machine: Machine) -> FewRowsPlan | None:
+    """The plan with B as the matrix, if it is one."""
+    if spec.sum_dtype != "float32" or not all(isinstance(axis.extent, int) and axis.extent > 0 for axis in spec.axes):
+        return None
+    rows = tuple(axis for axis in spec.axes if axis.b == 0 and not axis.reduced)
+    columns = [axis for axis in spec.axes if axis.a == 0]
+    depth = [axis for axis in spec.axes if axis.reduced]
+    if len(columns) != 1 or len(depth) != 1 or len(spec.axes) != len(rows) + 2:
+        return None
+    (vector,), (step,) = columns, depth
+    many, lanes = prod(_known(axis) for axis in rows), machine.lanes("float32")
+    if many > MOST_ROWS or lanes == 1 or vector.reduced or vector.c != 1 or 1 not in (vector.b, step.b) or step.a == 0:
+        return None
+    along = vector.b != 1
+    if along and (step.a != 1 or _known(step) < lanes):
+        return None
+    tile = _tile(many, along, machine)
+    made = FewRowsPlan(spec, rows, vector, step, along, COLUMNS, tile, lanes, None, 0.0)
+    made = replace(made, cycles=_bytes(made) / BYTES_A_CYCLE)
+    return _with_kernels(made if along else _cut(made))
+
+
+def _tile(rows: int, along: bool, machine: Machine) -> tuple[int, int]:
+    """Rows whose sums are in registers at a time, in equal shares, and vectors (or columns) of each."""
+    room = machine.registers * 3 // 4
+    groups = -(-rows // (room // 3 if machine.registers > 16 else room // 2))
+    share = -(-rows // groups)
+    most = min(8, room // share, machine.lanes("float32") if along else 8)
+    return share, 1 << (most.bit_length() - 1) if along else most
+
+
+def _cut(made: FewRowsPlan) -> FewRowsPlan:
+    """With units enough to share out: long rows first, which are read as one, then parts of the sum."""
+    extent, steps = _known(made.vector), _known(made.depth)
+    width = made.tile[1] * made.lanes
+    columns = min(MOST_COLUMNS, max(LEAST_COLUMNS, SUMS_BYTES // (4 * made.places)))
+    strips = -(-extent // columns)
+    sums = 8 * made.places * extent  # bytes that are written and read again
+    parts = min(steps // LEAST_STEPS, _bytes(made) // (PARTIALS_SHARE * sums), -(-FEWEST_UNITS // strips))
+    parts = max(1, parts)
+    strips = max(strips, min(-(-FEWEST_UNITS // (2 * parts)), extent // LEAST_COLUMNS))
+    columns = -(-extent // strips)
+    made = replace(made, columns=-(-columns // width) * width)
+    return replace(made, chunks=Chunks(made.depth.name, Count(steps, 1, parts))) if parts > 1 else made
+
+
+def _with_kernels(made: FewRowsPlan) -> FewRowsPlan:
+    """Adds the kernels and the buffer of the chunks' sums."""
+    parts = made.chunks.count if made.chunks else Count(1)
+    units = Units.of(parts, made.strips)
+    main = Kernel("main", units, made.cycles / max(1, units.constant))
+    if made.chunks is None:
+        return replace(made, kernels=(main,))
+    buffer, combine = partial_sums(made.partial())
+    return replace(made, kernels=(main, combine), scratch=(buffer,))
+
+
+def _bytes(made: FewRowsPlan) -> int:
+    return _known(made.vector) * _known(made.depth) * size_of(llvm_type(made.spec.b.dtype))
+
+
+def _known(axis: Axis) -> int:
+    assert isinstance(axis.extent, int)
+    return axis.extent
