@@ -1,9 +1,9 @@
 """Products of a few rows with a large matrix, as a language model has when it writes a token.
 
 Each element of the matrix takes part in a few multiply-adds alone, so that reading the matrix takes the time. The
-general tile (:mod:`..tile`) takes some columns through the whole sum, and so reads a few lines of each of many rows that
-lie far apart. Here the matrix is read once, in the order in which it lies. The sums wait in a buffer on the stack, which
-is in a cache.
+general tile (:mod:`..tile`) takes some columns through the whole sum, and so reads a few lines of each of many rows,
+which lie far apart. Here the matrix is read once, in the order in which it lies. The sums wait in a buffer on the stack,
+which is in a cache.
 
 :mod:`.plan` says when and how, :mod:`.kernels` writes the code.
 """
