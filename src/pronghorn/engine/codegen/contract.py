@@ -15,6 +15,7 @@ from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.engine.codegen.contraction import (
     FEW_ROWS,
     GAPS,
+    MOST_ROWS,
     PACKED,
     AnyPlan,
     Array,
@@ -106,8 +107,15 @@ def _emit_part(
     names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside, row_sums)
     packed = _packed_operands(part, made, tables)
     launches = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
+    below = None if isinstance(made, FewRowsPlan) else _few_rows_plan(kernel, part, spec, target)
     few, most = _for_few_rows(made)
-    if few is not None:
+    if below is not None:
+        partials = [_scratch_value(s, kernel) for s in below.scratch]
+        slots = [tables.buffer(v) for v in partials]
+        names = emit(module, f"{name}.rows", below, target, tables, epilogue, None, slots, code)
+        own = [_launch(kernel, part, below, i, n, partials, {}) for i, n in enumerate(names)]
+        launches = _below_rows(own, launches, below)
+    elif few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         kept_slots = [slot for _, slot in kept]
         (few_name,) = emit(
@@ -179,14 +187,22 @@ def _by_rows(launches: list[Launch], few: Launch, plan: Plan | PairPlan, most: i
     return [*launches[: behind - 1], few, *launches[behind - 1 :]]
 
 
+def _below_rows(few: list[Launch], launches: list[Launch], plan: FewRowsPlan) -> list[Launch]:
+    """The launches for few rows, and the others, which run where there are more."""
+    for launch in few:
+        launch.units, launch.few_rows = replace(launch.units, only=(plan.row_count, 1, MOST_ROWS + 1)), True
+    for launch in launches:
+        launch.units = replace(launch.units, only=(plan.row_count, MOST_ROWS + 1, 0))
+    return few + launches
+
+
 def _chosen(
     kernel: ContractionKernel, part: Part, spec: Contraction, tables: Tables, target: Target
 ) -> tuple[AnyPlan, PoolEpilogue | None]:
     """The plan of a part, and what pools its register tiles if that is done in registers."""
-    if kernel.pool is None:
-        few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_rows(spec, target, apart))
-        if few is not None:
-            return few, None
+    few = _few_rows_plan(kernel, part, spec, target)
+    if few is not None and not few.counts_rows:
+        return few, None
     pairs = _pair_plan(kernel, part, spec, target)
     if pairs is not None and pairs.unit.has_tiles:  # nothing else comes near
         return pairs, None
@@ -197,6 +213,14 @@ def _chosen(
         if (pairs.cycles + pooled) * _GAIN < cycles:
             return pairs, None
     return made, pool
+
+
+def _few_rows_plan(kernel: ContractionKernel, part: Part, spec: Contraction, target: Target) -> FewRowsPlan | None:
+    """The plan for at most some rows; whose number may show at run time, where no sums of units are kept."""
+    if kernel.pool is not None:
+        return None
+    few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_rows(spec, target, apart))
+    return None if few is not None and few.counts_rows and kernel.sums else few
 
 
 _POOLING = 0.3  # cycles of writing a result and reading it to pool it, in the planners' units

@@ -50,6 +50,14 @@ def test_matches_numpy(native, name, target):
     check(native, CASES[name](), target, planner=few)
 
 
+@pytest.mark.parametrize("target", ["native", "avx2"])
+@pytest.mark.parametrize("rows", [1, 2, 4, 7, 16])
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_number_of_rows_may_show_at_run_time(native, target, rows, tied):
+    check(native, product(rows, 331, 270, tied=tied, runtime=("m",)), target, planner=few)
+    check(native, product(rows, 2100, 70, tied=tied, runtime=("m",)), target, planner=few)
+
+
 @pytest.mark.parametrize("dtypes", [LOW, HALF, ("float32", "bfloat16", "float32"), ("float32", "float16", "bfloat16")])
 @pytest.mark.parametrize("target", ["native", "avx2"])
 @pytest.mark.parametrize("name", ["odd extents", "tied, odd extents", "parts of the sum"])
@@ -91,7 +99,9 @@ def test_which_products_are_taken_so():
     assert chosen(1) is not None and chosen(16) is not None
     assert chosen(17) is None  # the multiply-adds take the time
     assert chosen(1, 32, 32) is None  # it is in the cache
-    assert chosen(4, runtime=("m",)) is None  # there may be any number
+    assert chosen(4, runtime=("m",)).counts_rows
+    assert chosen(4, 256, 1024, runtime=("m",)) is None  # not worth code of its own beside that for many
+    assert chosen(4, runtime=("k",)) is None and chosen(4, runtime=("n",)) is None
     assert chosen(4, 1) is None  # nothing is summed
     assert chosen(4, dtypes=("float64",) * 3) is None
 

@@ -210,6 +210,11 @@ def _centring(multiply):
     return lambda xs, w: ops.scan(lambda h, x: step(h, x, w), ops.zeros_like(xs[0]), xs)[0]
 
 
+def _narrow(h, w):
+    """A product with a matrix for which there is no code for few rows."""
+    return ops.matmul(h[:, : w.shape[0]], w)
+
+
 def _packing_and_others(found):
     packing = [launch for launch in found if launch.label.endswith(".pack")]
     return packing, [launch for launch in found if launch.few_rows or launch.label.endswith(".main")]
@@ -233,7 +238,7 @@ def test_a_product_that_sums_in_chunks_is_packed_once_ahead_of_the_loop():
 
 @pytest.mark.parametrize("steps", [16, 64, Dim.symbol("steps")])
 def test_many_steps_take_packed_panels_however_few_the_rows(steps):
-    (packing,), (main,) = _packing_and_others(_launches(_centring(ops.matmul), (steps, BATCH, 1024), (1024, 1024)))
+    (packing,), (main,) = _packing_and_others(_launches(_centring(_narrow), (steps, BATCH, 1024), (400, 1024)))
     assert packing.repeats == 1 and main.repeats == steps and not main.few_rows
     extents = {"batch": 1, "steps": 16}
     assert packing.units.evaluate(extents) and main.units.evaluate(extents)
@@ -242,12 +247,23 @@ def test_many_steps_take_packed_panels_however_few_the_rows(steps):
 
 @pytest.mark.parametrize("steps", [1, 2, 15])
 def test_few_steps_of_few_rows_do_not(steps):
-    found = _launches(_centring(ops.matmul), (steps, BATCH, 1024), (1024, 1024))
+    found = _launches(_centring(_narrow), (steps, BATCH, 1024), (400, 1024))
     (packing,), (few, main) = _packing_and_others(found)
     assert packing.repeats == 1 and few.repeats == main.repeats == steps and few.few_rows
     for rows in (0, 1, 23, 24, 100):
         ran = [launch.units.evaluate({"batch": rows}) > 0 for launch in (packing, main, few)]
         assert ran == [rows >= 24, rows >= 24, 0 < rows < 24]
+
+
+@pytest.mark.parametrize("steps", [2, 64])
+def test_few_rows_read_a_large_matrix_as_it_lies_in_every_step(steps):
+    found = _launches(_centring(ops.matmul), (steps, BATCH, 1024), (1024, 1024))
+    few = [launch for launch in found if launch.few_rows]
+    many = [launch for launch in found if launch.label.endswith((".pack", ".main")) and not launch.few_rows]
+    assert few and all(launch.repeats == steps for launch in few)
+    for rows in (0, 1, 16, 17, 100):
+        assert all((launch.units.evaluate({"batch": rows}) > 0) == (0 < rows < 17) for launch in few)
+        assert all((launch.units.evaluate({"batch": rows}) > 0) == (rows > 16) for launch in many)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 20])
@@ -256,7 +272,7 @@ def test_a_product_of_what_is_the_same_in_every_step_is_made_once_for_few_rows_t
         step = lambda h, x: (h + x * ops.max(ops.matmul(fixed, w), axis=1, keepdims=True), None)  # noqa: E731
         return ops.scan(step, ops.zeros_like(fixed), xs)[0]
 
-    shapes = [(steps, 1), (BATCH, 1024), (1024, 1024)]
+    shapes = [(steps, 1), (BATCH, 400), (400, 1024)]
     (packing,), (few, main) = _packing_and_others(_launches(fn, *shapes))
     assert few.few_rows and packing.repeats == few.repeats == main.repeats == 1
     traced = trace(lambda *xs: [fn(*xs)], [Aval(shape, "float32") for shape in shapes])

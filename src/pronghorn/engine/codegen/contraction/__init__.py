@@ -10,7 +10,7 @@ too.
 from pronghorn.engine.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan, plan_channelwise
 from pronghorn.engine.codegen.contraction.emit import AnyPlan, emit
 from pronghorn.engine.codegen.contraction.few_filters import FewFiltersPlan, plan_few_filters
-from pronghorn.engine.codegen.contraction.few_rows import FewRowsPlan, plan_few_rows
+from pronghorn.engine.codegen.contraction.few_rows import MOST_ROWS, FewRowsPlan, plan_few_rows
 from pronghorn.engine.codegen.contraction.nest import Place
 from pronghorn.engine.codegen.contraction.pairs import (
     PACKED,
@@ -33,6 +33,7 @@ from pronghorn.engine.codegen.contraction.winograd import (
 __all__ = [
     "FEW_ROWS",
     "GAPS",
+    "MOST_ROWS",
     "PACKED",
     "AnyPlan",
     "Array",

@@ -2,12 +2,12 @@
 
 Each element of the matrix takes part in a few multiply-adds alone, so that reading the matrix takes the time. The
 general tile (:mod:`..tile`) takes some columns through the whole sum, and so reads a few lines of each of many rows,
-which lie far apart. Here the matrix is read once, in the order in which it lies. The sums wait in a buffer on the stack,
-which is in a cache.
+which lie far apart. Here the matrix is read once, in the order in which it lies. The sums wait in a buffer on the
+stack, which is in a cache.
 
 :mod:`.plan` says when and how, :mod:`.kernels` writes the code.
 """
 
-from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan, plan_few_rows
+from pronghorn.engine.codegen.contraction.few_rows.plan import MOST_ROWS, FewRowsPlan, plan_few_rows
 
-__all__ = ["FewRowsPlan", "plan_few_rows"]
+__all__ = ["MOST_ROWS", "FewRowsPlan", "plan_few_rows"]

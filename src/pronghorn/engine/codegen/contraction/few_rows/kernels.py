@@ -38,12 +38,20 @@ def emit_few_rows(
 ) -> list[str]:
     """Writes the kernels; the arguments are those of :func:`..emit.emit`."""
     if plan.chunks is None:
-        _Unit(module, name, plan, machine, tables, epilogue).write()
-        return [name]
+        _Unit(module, f"{name}.main", plan, machine, tables, epilogue).write()
+        return [f"{name}.main"]
     (slot,) = scratch_slots
     _Unit(module, f"{name}.main", plan, machine, tables, None, slot).write()
     emit_combine(module, f"{name}.combine", plan.partial(), machine, tables, slot, epilogue)
     return [f"{name}.main", f"{name}.combine"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where a row starts in A, and where its sums start in the buffer."""
+
+    start: Operand
+    sums: Operand
 
 
 @dataclass(slots=True)
@@ -63,8 +71,12 @@ class _Unit:
     align: int = field(init=False)
     sums: str = field(init=False)
     """The buffer: for each row the sums of the unit's columns."""
-    rows: list[Operand] = field(init=False)
-    """Where each row starts in A."""
+    strides: list[Operand] = field(init=False)
+    """Of the rows' axes in A."""
+    places: list[tuple[int, ...]] = field(init=False)
+    """Of each row along these axes, if their number is known."""
+    count: Operand = field(init=False)
+    """How many rows there are."""
 
     def __post_init__(self) -> None:
         fb = self.fb = start_kernel(self.module, self.name)
@@ -73,11 +85,12 @@ class _Unit:
         self.ty = vec("float", plan.lanes)
         self.align = size_of(self.ty)
         self.sums = fb.alloca("float", plan.places * plan.columns, align=64)
-        self.places = list(product(*(range(int(axis.extent)) for axis in plan.rows)))  # type: ignore[arg-type]
-        strides = [self.slots.extent(axis.a) for axis in plan.rows]
-        self.rows = [linear(fb, list(zip(place, strides, strict=True))) for place in self.places]
-
-    places: list[tuple[int, ...]] = field(init=False)
+        self.strides = [self.slots.extent(axis.a) for axis in plan.rows]
+        if plan.counts_rows:
+            self.count, self.places = self.slots.extent(plan.row_count), []
+        else:
+            self.places = list(product(*(range(int(axis.extent)) for axis in plan.rows)))  # type: ignore[arg-type]
+            self.count = len(self.places)
 
     def write(self) -> None:
         fb, plan, spec = self.fb, self.plan, self.plan.spec
@@ -103,17 +116,39 @@ class _Unit:
         offsets = [(index, self.slots.extent(stride)) for index, stride in steps]
         return self.fb.gep(storage_type(array.dtype), pointer, linear(self.fb, offsets), inbounds)
 
-    def _groups(self) -> list[range]:
-        """The rows whose sums are in registers at a time."""
-        share = self.plan.tile[0]
-        return [range(first, min(first + share, self.plan.places)) for first in range(0, self.plan.places, share)]
+    def _groups(self) -> Iterator[tuple[list[_Row], bool]]:
+        """The rows whose sums are in registers at a time, and whether they are the first.
+
+        Where the number of rows is not known, a group may have some beyond the last: these repeat it.
+        """
+        fb, plan, share = self.fb, self.plan, self.plan.tile[0]
+        if not plan.counts_rows:
+            rows = [
+                _Row(linear(fb, list(zip(place, self.strides, strict=True))), number * plan.columns)
+                for number, place in enumerate(self.places)
+            ]
+            for first in range(0, len(rows), share):
+                yield rows[first : first + share], first == 0
+            return
+        (stride,) = self.strides
+        with fb.if_else(fb.cmp("eq", "i64", self.count, 1)) as (one, more):
+            with one:
+                yield [_Row(0, 0)], True
+            with more, fb.loop(0, self.count, share) as begin:
+                numbers = [fb.add(begin, i) for i in range(share)]
+                last = fb.sub(self.count, 1)
+                yield (
+                    [_Row(fb.mul(fb.min(n, last), stride), fb.mul(n, plan.columns)) for n in numbers],
+                    True,
+                )
 
     # -- a matrix whose elements are adjacent along the columns --------------------------------------------------------
 
     def _across(self, a: str, b: str, columns: Operand, start: Operand, stop: Operand) -> None:
         """Some rows of the matrix at a time, from the first column to the last."""
         fb, plan = self.fb, self.plan
-        with fb.loop(0, plan.places * plan.columns, plan.lanes) as place:
+        rows = fb.mul(fb.ceil_div(self.count, plan.tile[0]), plan.tile[0]) if plan.counts_rows else plan.places
+        with fb.loop(0, fb.mul(rows, plan.columns), plan.lanes) as place:
             fb.store(self.ty, "zeroinitializer", fb.gep("float", self.sums, place), self.align)
         whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), STEPS), STEPS))
         for begin, end, steps in ((start, whole, STEPS), (whole, stop, 1)):
@@ -136,19 +171,19 @@ class _Unit:
         """Adds some steps' products to the sums of a tile's columns."""
         fb, plan = self.fb, self.plan
         b = fb.gep(storage_type(plan.spec.b.dtype), b, first)
-        for group in self._groups():
+        for group, asks in self._groups():
             places = [
-                [fb.gep("float", self.sums, fb.add(row * plan.columns + v * plan.lanes, first)) for v in range(vectors)]
+                [fb.gep("float", self.sums, fb.add(fb.add(row.sums, v * plan.lanes), first)) for v in range(vectors)]
                 for row in group
             ]
             sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
             for step in range(steps):
                 matrix = [self._matrix(b, step, v, mask) for v in range(vectors)]
-                if group.start == 0 and mask is None:
+                if asks and mask is None:
                     self._ask(self._at(plan.spec.b, b, [(step + steps, plan.depth.b)], False), vectors)
                 for i, row in enumerate(group):
                     pointer = self._at(plan.spec.a, a, [(step, plan.depth.a)])
-                    value = self._load(plan.spec.a, pointer, self.rows[row], 1, None)
+                    value = self._load(plan.spec.a, pointer, row.start, 1, None)
                     x = fb.splat(value, "float", plan.lanes)
                     sums[i] = [fb.fma(self.ty, x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
             for row_places, row_sums in zip(places, sums, strict=True):
@@ -179,46 +214,54 @@ class _Unit:
         """
         fb, plan = self.fb, self.plan
         whole = fb.mul(fb.div(columns, plan.tile[1]), plan.tile[1])
-        for group in self._groups():
+        for group, asks in self._groups():
             for begin, end, many in dict.fromkeys([(0, whole, plan.tile[1]), (whole, columns, 1)]):
                 with fb.loop(begin, end, many) as first:
                     b_here = self._at(plan.spec.b, b, [(first, plan.vector.b)])
-                    self._fold(group, many, first, self._dots(a, b_here, group, many))
+                    self._fold(group, many, first, self._dots(a, b_here, group, many, asks))
 
-    def _dots(self, a: str, b: str, group: range, many: int) -> list[str]:
+    def _dots(self, a: str, b: str, group: Sequence[_Row], many: int, asks: bool) -> list[str]:
         """The sums of some rows with some columns, whose lanes are not added up yet."""
         fb, plan = self.fb, self.plan
         steps = int(plan.depth.extent)  # type: ignore[arg-type]
         whole = steps // plan.lanes * plan.lanes
         sums = ["zeroinitializer"] * (len(group) * many)
         with fb.loop_carry(0, whole, [(self.ty, total) for total in sums], plan.lanes) as loop:
-            loop.following.extend(self._multiplied(a, b, group, many, loop.index, None, loop.carried))
+            loop.following.extend(self._multiplied(a, b, group, many, asks, loop.index, None, loop.carried))
         sums = loop.results
         if steps > whole:
             mask = fb.mask_first(steps - whole, plan.lanes)
-            sums = self._multiplied(a, b, group, many, whole, mask, sums)
+            sums = self._multiplied(a, b, group, many, asks, whole, mask, sums)
         return sums
 
     def _multiplied(
-        self, a: str, b: str, group: range, many: int, step: Operand, mask: Operand | None, sums: Sequence[str]
+        self,
+        a: str,
+        b: str,
+        group: Sequence[_Row],
+        many: int,
+        asks: bool,
+        step: Operand,
+        mask: Operand | None,
+        sums: Sequence[str],
     ) -> list[str]:
         fb, plan, spec = self.fb, self.plan, self.plan.spec
         a, b = (fb.gep(storage_type(array.dtype), here, step) for array, here in ((spec.a, a), (spec.b, b)))
         stride = self.slots.extent(plan.vector.b)
         matrix = [self._load(spec.b, b, fb.mul(column, stride), plan.lanes, mask) for column in range(many)]
-        if group.start == 0 and mask is None:
+        if asks and mask is None:
             for column in range(many):
                 self._ask(fb.gep(storage_type(spec.b.dtype), b, fb.mul(column + many, stride), inbounds=False), 1)
-        values = [self._load(spec.a, a, self.rows[row], plan.lanes, mask) for row in group]
+        values = [self._load(spec.a, a, row.start, plan.lanes, mask) for row in group]
         pairs = product(values, matrix)
         return [fb.fma(self.ty, x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
 
-    def _fold(self, group: range, many: int, first: Operand, sums: Sequence[str]) -> None:
+    def _fold(self, group: Sequence[_Row], many: int, first: Operand, sums: Sequence[str]) -> None:
         """Adds up the lanes of the sums and puts them into the buffer."""
         fb, plan = self.fb, self.plan
         for i, row in enumerate(group):
             total = fold(fb, sums[i * many : (i + 1) * many], plan.lanes, many)
-            place = fb.gep("float", self.sums, fb.add(row * plan.columns, first))
+            place = fb.gep("float", self.sums, fb.add(row.sums, first))
             fb.store(vec("float", many), total, place, 4)
 
     # -- the results -------------------------------------------------------------------------------------------------
@@ -236,12 +279,21 @@ class _Unit:
         with fb.if_(fb.cmp("slt", "i64", whole, columns)):
             self._store(first, whole, fb.sub(columns, whole), c_base)
 
+    def _each_row(self) -> Iterator[tuple[dict[str, Operand], Operand]]:
+        """The rows' coordinates, and where their sums start in the buffer."""
+        if self.plan.counts_rows:
+            with self.fb.loop(0, self.count) as row:
+                yield {self.plan.rows[0].name: row}, self.fb.mul(row, self.plan.columns)
+            return
+        for number, place in enumerate(self.places):
+            values: dict[str, Operand] = {axis.name: step for axis, step in zip(self.plan.rows, place, strict=True)}
+            yield values, number * self.plan.columns
+
     def _store(self, first: Operand, column: Operand, valid: Operand, c_base: str) -> None:
         fb, plan = self.fb, self.plan
         column = fb.opaque_number(column)
-        for number, row in enumerate(self.places):
-            total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(number * plan.columns, column)), self.align)
-            values: dict[str, Operand] = {axis.name: step for axis, step in zip(plan.rows, row, strict=True)}
+        for values, sums in self._each_row():
+            total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(sums, column)), self.align)
             values[plan.vector.name] = fb.add(first, column)
             place = place_at(
                 fb, plan.spec, self.slots, values, plan.vector, plan.lanes, valid, c_base, self.machine, streams=False
@@ -258,8 +310,8 @@ class _Unit:
         strides, chunk_stride = partial_strides(fb, self.slots, plan.partial())
         base = fb.gep("float", base_pointer(fb, self.partials), fb.mul(chunk, chunk_stride))
         with fb.loop(0, columns, plan.lanes) as column:
-            for number, row in enumerate(self.places):
-                steps = [(step, strides[axis.name]) for axis, step in zip(plan.rows, row, strict=True)]
-                there = fb.gep("float", base, fb.add(linear(fb, steps), fb.add(first, column)))
-                total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(number * plan.columns, column)), self.align)
+            for values, sums in self._each_row():
+                row = linear(fb, [(step, strides[name]) for name, step in values.items()])
+                there = fb.gep("float", base, fb.add(row, fb.add(first, column)))
+                total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(sums, column)), self.align)
                 fb.store(self.ty, total, there, self.align)

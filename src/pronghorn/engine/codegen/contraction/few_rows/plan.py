@@ -11,13 +11,18 @@ from pronghorn.engine.codegen.contraction.plan import Chunks, Kernel, Plan, Scra
 from pronghorn.engine.codegen.contraction.spec import Axis, Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine, Tile
 from pronghorn.engine.codegen.units import Count, Units
+from pronghorn.engine.graph.dim import Extent, product
 
 __all__ = ["MOST_ROWS", "FewRowsPlan", "plan_few_rows"]
 
 MOST_ROWS = 16  # of more, the multiply-adds take longer than reading
+TYPICAL_ROWS = 4  # where their number is not known
 SUMS_BYTES = 32 * 1024  # of the buffer for a unit's sums
 MOST_COLUMNS = 4096  # of a unit: a row of so many is long enough to be read as one
-LEAST_COLUMNS = 256  # of a unit that is cut for the sake of having more
+LEAST_BYTES = 1024  # of such a row, if units are cut for the sake of having more
+LEAST_ELEMENTS = (
+    1 << 19
+)  # of the matrix, if the number of rows is not known: the code for few rows comes beside that for many
 COLUMNS = 64  # of a unit where the sums run along the rows of the matrix
 FEWEST_UNITS = 32
 PARTIALS_SHARE = 8  # how many times smaller than the matrix the sums of parts are, at least, written and read
@@ -31,7 +36,8 @@ class FewRowsPlan:
 
     Attributes:
         spec: the contraction, A and B exchanged if B would be the rows.
-        rows: the axes of A alone; together they have at most `MOST_ROWS` places.
+        rows: the axes of A alone. Together they have at most `MOST_ROWS` places; or they are one axis of an extent that
+            is not known, and the plan serves up to so many.
         vector: the axis of the columns.
         depth: the summed axis.
         along: whether the matrix's elements are adjacent along the sum, rather than along the columns.
@@ -59,8 +65,18 @@ class FewRowsPlan:
 
     @property
     def places(self) -> int:
+        """How many rows there are, at most."""
+        return MOST_ROWS if self.counts_rows else prod(_known(axis) for axis in self.rows)
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the number of rows shows at run time alone."""
+        return any(not isinstance(axis.extent, int) for axis in self.rows)
+
+    @property
+    def row_count(self) -> Extent:
         """How many rows there are."""
-        return prod(_known(axis) for axis in self.rows)
+        return product(tuple(axis.extent for axis in self.rows))
 
     @property
     def strips(self) -> Count:
@@ -85,23 +101,34 @@ def plan_few_rows(
     least_bytes = machine.l2_bytes if least_bytes is None else least_bytes
     for oriented in (spec, spec.swapped()):
         made = _planned(oriented, machine)
-        if made is not None and _bytes(made) > least_bytes:
+        if made is None or _bytes(made) <= least_bytes:
+            continue
+        if not made.counts_rows or least_bytes < 0 or _elements(made) >= LEAST_ELEMENTS:
             return made
     return None
 
 
 def _planned(spec: Contraction, machine: Machine) -> FewRowsPlan | None:
     """The plan with B as the matrix, if it is one."""
-    if spec.sum_dtype != "float32" or not all(isinstance(axis.extent, int) and axis.extent > 0 for axis in spec.axes):
-        return None
     rows = tuple(axis for axis in spec.axes if axis.b == 0 and not axis.reduced)
+    others = [axis for axis in spec.axes if len(rows) > 1 or axis not in rows]
+    if spec.sum_dtype != "float32" or not all(isinstance(axis.extent, int) and axis.extent > 0 for axis in others):
+        return None
     columns = [axis for axis in spec.axes if axis.a == 0]
     depth = [axis for axis in spec.axes if axis.reduced]
     if len(columns) != 1 or len(depth) != 1 or len(spec.axes) != len(rows) + 2:
         return None
     (vector,), (step,) = columns, depth
-    many, lanes = prod(_known(axis) for axis in rows), machine.lanes("float32")
-    if many > MOST_ROWS or lanes == 1 or vector.reduced or vector.c != 1 or 1 not in (vector.b, step.b) or step.a == 0:
+    known = [axis.extent for axis in rows if isinstance(axis.extent, int)]
+    many, lanes = prod(known) if len(known) == len(rows) else TYPICAL_ROWS, machine.lanes("float32")
+    if (
+        not 0 < many <= MOST_ROWS
+        or lanes == 1
+        or vector.reduced
+        or vector.c != 1
+        or 1 not in (vector.b, step.b)
+        or step.a == 0
+    ):
         return None
     along = vector.b != 1
     if along and (step.a != 1 or _known(step) < lanes):
@@ -125,12 +152,14 @@ def _cut(made: FewRowsPlan) -> FewRowsPlan:
     """With units enough to share out: long rows first, which are read as one, then parts of the sum."""
     extent, steps = _known(made.vector), _known(made.depth)
     width = made.tile[1] * made.lanes
-    columns = min(MOST_COLUMNS, max(LEAST_COLUMNS, SUMS_BYTES // (4 * made.places)))
+    rows = TYPICAL_ROWS if made.counts_rows else made.places
+    least = LEAST_BYTES // size_of(llvm_type(made.spec.b.dtype))
+    columns = min(MOST_COLUMNS, max(least, SUMS_BYTES // (4 * rows)))
     strips = -(-extent // columns)
-    sums = 8 * made.places * extent  # bytes that are written and read again
+    sums = 8 * rows * extent  # bytes that are written and read again
     parts = min(steps // LEAST_STEPS, _bytes(made) // (PARTIALS_SHARE * sums), -(-FEWEST_UNITS // strips))
     parts = max(1, parts)
-    strips = max(strips, min(-(-FEWEST_UNITS // (2 * parts)), extent // LEAST_COLUMNS))
+    strips = max(strips, min(-(-FEWEST_UNITS // (2 * parts)), extent // least))
     columns = -(-extent // strips)
     made = replace(made, columns=-(-columns // width) * width)
     return replace(made, chunks=Chunks(made.depth.name, Count(steps, 1, parts))) if parts > 1 else made
@@ -143,12 +172,21 @@ def _with_kernels(made: FewRowsPlan) -> FewRowsPlan:
     main = Kernel("main", units, made.cycles / max(1, units.constant))
     if made.chunks is None:
         return replace(made, kernels=(main,))
-    buffer, combine = partial_sums(made.partial())
+    partial = made.partial()
+    buffer, combine = partial_sums(partial)
+    if made.counts_rows:
+        rows = tuple(replace(axis, extent=MOST_ROWS) for axis in made.rows)
+        axes = (*rows, *(axis for axis in made.spec.axes if axis not in made.rows))
+        buffer, _ = partial_sums(replace(partial, spec=replace(made.spec, axes=axes)))
     return replace(made, kernels=(main, combine), scratch=(buffer,))
 
 
 def _bytes(made: FewRowsPlan) -> int:
-    return _known(made.vector) * _known(made.depth) * size_of(llvm_type(made.spec.b.dtype))
+    return _elements(made) * size_of(llvm_type(made.spec.b.dtype))
+
+
+def _elements(made: FewRowsPlan) -> int:
+    return _known(made.vector) * _known(made.depth)
 
 
 def _known(axis: Axis) -> int:
