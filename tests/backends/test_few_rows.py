@@ -117,3 +117,21 @@ def test_a_recurrent_layer_whose_batch_is_any(rows):
     for t in range(6):
         carry = np.tanh(x[:, t] @ w + carry @ u + b)
         np.testing.assert_allclose(got[:, t], carry, atol=1e-4)
+
+
+@pytest.mark.parametrize("through", [("int8", "int32"), ("uint8", "int16", "int32"), ("int8", "uint16", "int32")])
+@pytest.mark.parametrize("rows", [2, 40])
+def test_integers_are_widened_where_they_are_multiplied(rows, through):
+    """What lies between may wrap: not every cast can be left out."""
+
+    def multiplied(x, w):
+        for dtype in through[1:]:
+            x, w = P.cast(x, dtype=dtype), P.cast(w, dtype=dtype)
+        return [P.dot_general(x, w, contract=((1,), (0,)), batch=((), ()))]
+
+    graph = trace(multiplied, [Aval((BATCH, 330), through[0]), Aval((330, 1700), through[0])])
+    rng = np.random.default_rng(0)
+    info = np.iinfo(through[0])
+    given = [rng.integers(info.min, info.max + 1, size=s).astype(through[0]) for s in ((rows, 330), (330, 1700))]
+    (got,), (expected,) = Executable(graph)(*given), run(graph.graph, given)
+    np.testing.assert_array_equal(got, expected)

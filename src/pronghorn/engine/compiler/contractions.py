@@ -15,6 +15,7 @@ from pronghorn.engine.compiler.lowering import Lowering
 from pronghorn.engine.compiler.storage import Storage
 from pronghorn.engine.graph.dim import Extent, SymbolicDimError
 from pronghorn.engine.graph.ir import Node, Value
+from pronghorn.engine.runtime.host import dtype_bits
 
 
 class View:
@@ -26,6 +27,7 @@ class View:
 
 def strided_view(value: Value, stored: Storage) -> View | None:
     """``value`` as a strided view of a stored value, where it is one."""
+    value = narrower(value, stored)
     prim = None if value in stored or value.node is None else value.node.prim
     if prim is not None and prim.elementwise and prim.name not in ("cast", "stop_gradient"):
         return None  # computed, so in no buffer
@@ -37,6 +39,23 @@ def strided_view(value: Value, stored: Storage) -> View | None:
     if any(not isinstance(t, LoopVar) for t in expr.offset.terms):
         return None
     return View(expr.value, expr.offset.const, tuple(expr.offset.terms.get(v, 0) for v in vars))
+
+
+def narrower(value: Value, stored: Storage) -> Value:
+    """The array of integers that ``value`` was widened from, if it was: contractions widen what they load."""
+    node = value.node
+    while node is not None and node.prim.name == "cast" and value not in stored and _widens(node.inputs[0], value):
+        value = node.inputs[0]
+        node = value.node
+    return value
+
+
+def _widens(source: Value, value: Value) -> bool:
+    """Whether all numbers of a type are also those of a wider one, both of integers."""
+    if not all("int" in kind for kind in (source.dtype, value.dtype)):
+        return False
+    keeps_signs = source.dtype.startswith("u") or not value.dtype.startswith("u")
+    return keeps_signs and dtype_bits(source.dtype) < dtype_bits(value.dtype)
 
 
 def parts_of(node: Node, stored: Storage) -> list[Part] | None:

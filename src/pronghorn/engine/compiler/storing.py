@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pronghorn.engine.compiler.contractions import covers, parts_of, strided_view
+from pronghorn.engine.compiler.contractions import covers, narrower, parts_of, strided_view
 from pronghorn.engine.compiler.costs import DEEPEST, MOST_CYCLES, MOST_READ, MOVES, RANDOM_CODE, REUSED_CYCLES, cost_of
 from pronghorn.engine.compiler.derivatives import derivatives_to_keep
 from pronghorn.engine.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
@@ -182,6 +182,7 @@ def _store_operands(node: Node, stored: Storage, target: Target) -> None:
         return
     for operand in node.inputs:
         if strided_view(operand, stored) is None:
+            operand = narrower(operand, stored)
             _store(_padded_rows(operand) or operand, stored)
     parts = parts_of(node, stored)
     for part in parts or ():

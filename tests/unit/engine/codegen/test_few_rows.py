@@ -65,6 +65,13 @@ def test_narrow_floats_are_widened(native, name, target, dtypes):
     check(native, CASES[name](dtypes=dtypes), target, planner=few)
 
 
+@pytest.mark.parametrize("dtypes", [("int8", "int8", "int32"), ("int32",) * 3, ("uint8", "int8", "int32")])
+@pytest.mark.parametrize("target", ["native", "avx2"])
+@pytest.mark.parametrize("name", ["odd extents", "parts of the sum", "sixteen rows", "tied, odd extents", "tied"])
+def test_integers_are_exact(native, name, target, dtypes):
+    check(native, CASES[name](dtypes=dtypes), target, planner=few)
+
+
 def test_two_axes_of_rows_and_one_that_goes_elsewhere(native):
     axes = [("x", 2, 500, 0, 40), ("y", 3, 100, 0, 1000), ("n", 40, 0, 1, 1), ("k", 90, 1, 40)]
     check(native, Problem(axes), "native", planner=few)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
-from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of, vec
+from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
 from pronghorn.engine.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.engine.codegen.contraction.few_filters.folding import fold
 from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
@@ -67,6 +67,7 @@ class _Unit:
     partials: int | None = None
     fb: FunctionBuilder = field(init=False)
     slots: Slots = field(init=False)
+    scalar: str = field(init=False)
     ty: str = field(init=False)
     align: int = field(init=False)
     sums: str = field(init=False)
@@ -82,9 +83,10 @@ class _Unit:
         fb = self.fb = start_kernel(self.module, self.name)
         self.slots = Slots(fb, self.tables)
         plan = self.plan
-        self.ty = vec("float", plan.lanes)
+        self.scalar = llvm_type(plan.spec.sum_dtype)
+        self.ty = vec(self.scalar, plan.lanes)
         self.align = size_of(self.ty)
-        self.sums = fb.alloca("float", plan.places * plan.columns, align=64)
+        self.sums = fb.alloca(self.scalar, plan.places * plan.columns, align=64)
         self.strides = [self.slots.extent(axis.a) for axis in plan.rows]
         if plan.counts_rows:
             self.count, self.places = self.slots.extent(plan.row_count), []
@@ -149,7 +151,7 @@ class _Unit:
         fb, plan = self.fb, self.plan
         rows = fb.mul(fb.ceil_div(self.count, plan.tile[0]), plan.tile[0]) if plan.counts_rows else plan.places
         with fb.loop(0, fb.mul(rows, plan.columns), plan.lanes) as place:
-            fb.store(self.ty, "zeroinitializer", fb.gep("float", self.sums, place), self.align)
+            fb.store(self.ty, "zeroinitializer", fb.gep(self.scalar, self.sums, place), self.align)
         whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), STEPS), STEPS))
         for begin, end, steps in ((start, whole, STEPS), (whole, stop, 1)):
             with fb.loop(begin, end, steps) as step:
@@ -173,7 +175,10 @@ class _Unit:
         b = fb.gep(storage_type(plan.spec.b.dtype), b, first)
         for group, asks in self._groups():
             places = [
-                [fb.gep("float", self.sums, fb.add(fb.add(row.sums, v * plan.lanes), first)) for v in range(vectors)]
+                [
+                    fb.gep(self.scalar, self.sums, fb.add(fb.add(row.sums, v * plan.lanes), first))
+                    for v in range(vectors)
+                ]
                 for row in group
             ]
             sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
@@ -184,8 +189,8 @@ class _Unit:
                 for i, row in enumerate(group):
                     pointer = self._at(plan.spec.a, a, [(step, plan.depth.a)])
                     value = self._load(plan.spec.a, pointer, row.start, 1, None)
-                    x = fb.splat(value, "float", plan.lanes)
-                    sums[i] = [fb.fma(self.ty, x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
+                    x = fb.splat(value, self.scalar, plan.lanes)
+                    sums[i] = [self._multiply_add(x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
             for row_places, row_sums in zip(places, sums, strict=True):
                 for place, total in zip(row_places, row_sums, strict=True):
                     fb.store(self.ty, total, place, self.align)
@@ -203,7 +208,7 @@ class _Unit:
 
     def _load(self, array: Array, pointer: str, offset: Operand, lanes: int, mask: Operand | None) -> Operand:
         pointer = self.fb.gep(storage_type(array.dtype), pointer, offset)
-        return load_elements(self.fb, pointer, array.dtype, "float32", lanes, self.machine, mask)
+        return load_elements(self.fb, pointer, array.dtype, self.plan.spec.sum_dtype, lanes, self.machine, mask)
 
     # -- a matrix whose elements are adjacent along the sum ------------------------------------------------------------
 
@@ -254,15 +259,34 @@ class _Unit:
                 self._ask(fb.gep(storage_type(spec.b.dtype), b, fb.mul(column + many, stride), inbounds=False), 1)
         values = [self._load(spec.a, a, row.start, plan.lanes, mask) for row in group]
         pairs = product(values, matrix)
-        return [fb.fma(self.ty, x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+        return [self._multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
 
     def _fold(self, group: Sequence[_Row], many: int, first: Operand, sums: Sequence[str]) -> None:
         """Adds up the lanes of the sums and puts them into the buffer."""
-        fb, plan = self.fb, self.plan
+        fb = self.fb
         for i, row in enumerate(group):
-            total = fold(fb, sums[i * many : (i + 1) * many], plan.lanes, many)
-            place = fb.gep("float", self.sums, fb.add(row.sums, first))
-            fb.store(vec("float", many), total, place, 4)
+            total = self._folded(sums[i * many : (i + 1) * many])
+            place = fb.gep(self.scalar, self.sums, fb.add(row.sums, first))
+            fb.store(vec(self.scalar, many), total, place, 4)
+
+    def _folded(self, sums: Sequence[str]) -> str:
+        """A vector with the sum of the lanes of each."""
+        fb, plan = self.fb, self.plan
+        if self.scalar == "float":
+            return fold(fb, sums, plan.lanes, len(sums))
+        totals = [fb.call(f"llvm.vector.reduce.add.{mangle(self.ty)}", self.scalar, [(self.ty, v)]) for v in sums]
+        if len(totals) == 1:
+            return totals[0]
+        vector = "poison"
+        for lane, total in enumerate(totals):
+            vector = fb.insert(vec(self.scalar, len(totals)), vector, total, lane)
+        return vector
+
+    def _multiply_add(self, x: Operand, y: Operand, total: str) -> str:
+        fb = self.fb
+        if self.scalar == "float":
+            return fb.fma(self.ty, x, y, total)
+        return fb.op("add", self.ty, fb.op("mul", self.ty, x, y), total)
 
     # -- the results -------------------------------------------------------------------------------------------------
 
@@ -293,7 +317,7 @@ class _Unit:
         fb, plan = self.fb, self.plan
         column = fb.opaque_number(column)
         for values, sums in self._each_row():
-            total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(sums, column)), self.align)
+            total = fb.load(self.ty, fb.gep(self.scalar, self.sums, fb.add(sums, column)), self.align)
             values[plan.vector.name] = fb.add(first, column)
             place = place_at(
                 fb, plan.spec, self.slots, values, plan.vector, plan.lanes, valid, c_base, self.machine, streams=False
@@ -308,10 +332,10 @@ class _Unit:
         assert self.partials is not None
         fb, plan = self.fb, self.plan
         strides, chunk_stride = partial_strides(fb, self.slots, plan.partial())
-        base = fb.gep("float", base_pointer(fb, self.partials), fb.mul(chunk, chunk_stride))
+        base = fb.gep(self.scalar, base_pointer(fb, self.partials), fb.mul(chunk, chunk_stride))
         with fb.loop(0, columns, plan.lanes) as column:
             for values, sums in self._each_row():
                 row = linear(fb, [(step, strides[name]) for name, step in values.items()])
-                there = fb.gep("float", base, fb.add(row, fb.add(first, column)))
-                total = fb.load(self.ty, fb.gep("float", self.sums, fb.add(sums, column)), self.align)
+                there = fb.gep(self.scalar, base, fb.add(row, fb.add(first, column)))
+                total = fb.load(self.ty, fb.gep(self.scalar, self.sums, fb.add(sums, column)), self.align)
                 fb.store(self.ty, total, there, self.align)

@@ -112,7 +112,9 @@ def _planned(spec: Contraction, machine: Machine) -> FewRowsPlan | None:
     """The plan with B as the matrix, if it is one."""
     rows = tuple(axis for axis in spec.axes if axis.b == 0 and not axis.reduced)
     others = [axis for axis in spec.axes if len(rows) > 1 or axis not in rows]
-    if spec.sum_dtype != "float32" or not all(isinstance(axis.extent, int) and axis.extent > 0 for axis in others):
+    if spec.sum_dtype not in ("float32", "int32") or not all(
+        isinstance(axis.extent, int) and axis.extent > 0 for axis in others
+    ):
         return None
     columns = [axis for axis in spec.axes if axis.a == 0]
     depth = [axis for axis in spec.axes if axis.reduced]
