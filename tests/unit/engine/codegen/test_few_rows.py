@@ -72,6 +72,19 @@ def test_integers_are_exact(native, name, target, dtypes):
     check(native, CASES[name](dtypes=dtypes), target, planner=few)
 
 
+@pytest.mark.parametrize("rows", [1, 5, 16])
+@pytest.mark.parametrize("runtime", [(), ("m",)])
+@pytest.mark.parametrize("target", ["native", "avx2"])
+def test_all_bytes_are_multiplied_right(native, target, rows, runtime):
+    """Some instructions take unsigned bytes, or saturate: the largest and the smallest are among these."""
+    problem = product(rows, 1029, 200, dtypes=("int8", "int8", "int32"), runtime=runtime)
+    rng = np.random.default_rng(rows)
+    for array in problem.arrays[:2]:
+        array[:] = rng.choice(np.array([-128, -127, -1, 0, 1, 127], "int8"), len(array))
+    problem.arrays[0][:1029], problem.arrays[1][:] = -128, np.where(rng.random(len(problem.arrays[1])) < 0.9, -128, 127)
+    check(native, problem, target, planner=few)
+
+
 def test_two_axes_of_rows_and_one_that_goes_elsewhere(native):
     axes = [("x", 2, 500, 0, 40), ("y", 3, 100, 0, 1000), ("n", 40, 0, 1, 1), ("k", 90, 1, 40)]
     check(native, Problem(axes), "native", planner=few)

@@ -11,6 +11,7 @@ from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Ope
 from pronghorn.engine.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.engine.codegen.contraction.few_filters.folding import fold
 from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
+from pronghorn.engine.codegen.contraction.few_rows.quads import OFFSET, QUAD, dot, in_order, side_by_side
 from pronghorn.engine.codegen.contraction.nest import ask_for, base_of, linear, load_elements, split_unit
 from pronghorn.engine.codegen.contraction.spec import Array
 from pronghorn.engine.codegen.contraction.tile import Epilogue
@@ -22,7 +23,7 @@ from pronghorn.engine.graph.dim import Extent
 
 __all__ = ["emit_few_rows"]
 
-STEPS = 8  # rows of the matrix that are read side by side: more than that of long ones, the processor does not foresee
+STEPS_BYTES = 32  # of the rows of the matrix that are read side by side, for each column
 
 LOCALITY = 2  # where what is asked for comes: to the second-level cache
 
@@ -152,13 +153,19 @@ class _Unit:
         rows = fb.mul(fb.ceil_div(self.count, plan.tile[0]), plan.tile[0]) if plan.counts_rows else plan.places
         with fb.loop(0, fb.mul(rows, plan.columns), plan.lanes) as place:
             fb.store(self.ty, "zeroinitializer", fb.gep(self.scalar, self.sums, place), self.align)
-        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), STEPS), STEPS))
-        for begin, end, steps in ((start, whole, STEPS), (whole, stop, 1)):
+        many = STEPS_BYTES // size_of(storage_type(plan.spec.b.dtype))
+        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), many), many))
+        for begin, end, steps in ((start, whole, many), (whole, stop, 1)):
             with fb.loop(begin, end, steps) as step:
                 a_here = self._at(plan.spec.a, a, [(step, plan.depth.a)])
                 b_here = self._at(plan.spec.b, b, [(step, plan.depth.b)])
                 for first, vectors, mask in self._tiles(columns):
-                    self._add(a_here, b_here, steps, first, vectors, mask)
+                    if plan.quads and mask is None:
+                        self._add_quads(a_here, b_here, steps, first)
+                    else:
+                        self._add(a_here, b_here, steps, first, vectors, mask)
+        if plan.quads:
+            self._put_in_order(a, columns, start, stop)
 
     def _tiles(self, columns: Operand) -> Iterator[tuple[Operand, int, Operand | None]]:
         """Loops over whole tiles, then over single vectors under a mask: first column, vectors, mask."""
@@ -194,6 +201,55 @@ class _Unit:
             for row_places, row_sums in zip(places, sums, strict=True):
                 for place, total in zip(row_places, row_sums, strict=True):
                     fb.store(self.ty, total, place, self.align)
+
+    def _add_quads(self, a: str, b: str, steps: int, first: Operand) -> None:
+        """The same for bytes: four steps at a time, and 64 columns, whose sums are in an order of their own."""
+        fb, plan = self.fb, self.plan
+        b = fb.gep("i8", b, first)
+        for group, asks in self._groups():
+            places = [[self._sum_at(row, v, first) for v in range(QUAD)] for row in group]
+            sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
+            for step in range(0, steps, QUAD):
+                many = min(QUAD, steps - step)
+                rows = [fb.load("<64 x i8>", self._at(plan.spec.b, b, [(step + i, plan.depth.b)])) for i in range(many)]
+                if asks:
+                    for i in range(many):
+                        self._ask(self._at(plan.spec.b, b, [(step + i + steps, plan.depth.b)], False), QUAD)
+                matrix = side_by_side(fb, rows + ["zeroinitializer"] * (QUAD - many))
+                for i, row in enumerate(group):
+                    pointer = fb.gep("i8", fb.gep("i8", a, step), row.start)
+                    four = (
+                        fb.load("i32", pointer, 1)
+                        if many == QUAD
+                        else fb.cast("zext", fb.load("i8", pointer), "i8", "i32")
+                    )
+                    numbers = fb.splat(four, "i32", plan.lanes)
+                    sums[i] = [dot(fb, total, y, numbers) for y, total in zip(matrix, sums[i], strict=True)]
+            for row_places, row_sums in zip(places, sums, strict=True):
+                for place, total in zip(row_places, row_sums, strict=True):
+                    fb.store(self.ty, total, place, self.align)
+
+    def _sum_at(self, row: _Row, v: int, first: Operand) -> str:
+        offset = self.fb.add(self.fb.add(row.sums, v * self.plan.lanes), first)
+        return self.fb.gep(self.scalar, self.sums, offset)
+
+    def _put_in_order(self, a: str, columns: Operand, start: Operand, stop: Operand) -> None:
+        """Sums of whole tiles in the columns' order, without what was added to the matrix's bytes."""
+        fb, plan = self.fb, self.plan
+        width = QUAD * plan.lanes
+        whole = fb.mul(fb.div(columns, width), width)
+        for values, sums in self._each_row():
+            offset = linear(fb, [(values[axis.name], self.slots.extent(axis.a)) for axis in plan.rows])
+            row = fb.gep("i8", a, offset)
+            with fb.loop_carry(start, stop, [("i32", "0")]) as steps:
+                number = fb.cast("sext", fb.load("i8", fb.gep("i8", row, steps.index)), "i8", "i32")
+                steps.following.append(fb.op("add", "i32", steps.carried[0], number))
+            added = fb.splat(fb.op("mul", "i32", steps.results[0], OFFSET), "i32", plan.lanes)
+            with fb.loop(0, whole, width) as first:
+                places = [self._sum_at(_Row(0, sums), v, first) for v in range(QUAD)]
+                found = [fb.load(self.ty, place, self.align) for place in places]
+                for place, total in zip(places, in_order(fb, found), strict=True):
+                    fb.store(self.ty, fb.op("sub", self.ty, total, added), place, self.align)
 
     def _matrix(self, b: str, step: int, v: int, mask: Operand | None) -> Operand:
         pointer = self._at(self.plan.spec.b, b, [(step, self.plan.depth.b)])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.engine.codegen.builder import llvm_type, size_of
+from pronghorn.engine.codegen.contraction.few_rows.quads import QUAD, QUAD_ROWS, HasQuads, multiplies_quads
 from pronghorn.engine.codegen.contraction.plan import Chunks, Kernel, Plan, Scratch, partial_sums
 from pronghorn.engine.codegen.contraction.spec import Axis, Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine, Tile
@@ -44,6 +45,7 @@ class FewRowsPlan:
         columns: of a unit.
         tile: of how many rows and vectors the sums are in registers at a time; of columns, if ``along``.
         lanes: of a vector.
+        quads: whether one instruction multiplies four steps' bytes, which are brought side by side first.
         chunks: that the sum is cut into.
         cycles: an estimate for all of it.
         kernels, scratch: as in :class:`..plan.Plan`.
@@ -57,6 +59,7 @@ class FewRowsPlan:
     columns: int
     tile: tuple[int, int]
     lanes: int
+    quads: bool
     chunks: Chunks | None
     cycles: float
     kernels: tuple[Kernel, ...] = ()
@@ -90,7 +93,7 @@ class FewRowsPlan:
 
 
 def plan_few_rows(
-    spec: Contraction, machine: Machine, apart: Sequence[str] = (), least_bytes: int | None = None
+    spec: Contraction, machine: HasQuads, apart: Sequence[str] = (), least_bytes: int | None = None
 ) -> FewRowsPlan | None:
     """Plans a product so, if it has few rows, and a matrix that comes from memory.
 
@@ -108,7 +111,7 @@ def plan_few_rows(
     return None
 
 
-def _planned(spec: Contraction, machine: Machine) -> FewRowsPlan | None:
+def _planned(spec: Contraction, machine: HasQuads) -> FewRowsPlan | None:
     """The plan with B as the matrix, if it is one."""
     rows = tuple(axis for axis in spec.axes if axis.b == 0 and not axis.reduced)
     others = [axis for axis in spec.axes if len(rows) > 1 or axis not in rows]
@@ -135,10 +138,15 @@ def _planned(spec: Contraction, machine: Machine) -> FewRowsPlan | None:
     along = vector.b != 1
     if along and (step.a != 1 or _known(step) < lanes):
         return None
-    tile = _tile(many, along, machine)
-    made = FewRowsPlan(spec, rows, vector, step, along, COLUMNS, tile, lanes, None, 0.0)
+    quads = not along and step.a == 1 and multiplies_quads(spec, machine)
+    tile = _tile_of_quads(many) if quads else _tile(many, along, machine)
+    made = FewRowsPlan(spec, rows, vector, step, along, COLUMNS, tile, lanes, quads, None, 0.0)
     made = replace(made, cycles=_bytes(made) / BYTES_A_CYCLE)
     return _with_kernels(made if along else _cut(made))
+
+
+def _tile_of_quads(rows: int) -> tuple[int, int]:
+    return -(-rows // -(-rows // QUAD_ROWS)), QUAD
 
 
 def _tile(rows: int, along: bool, machine: Machine) -> tuple[int, int]:
