@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
+from pronghorn import jit, layers, ops
 from pronghorn.engine.backends.llvm import Executable
 from pronghorn.engine.backends.numpy import run
 from pronghorn.engine.graph import primitives as P
@@ -17,7 +19,7 @@ BATCH = Dim.symbol("batch")
 ROWS = (1, 3, 16, 17, 30, 0)  # up to sixteen have code of their own
 
 
-def layer(x, w, table, b):
+def two_layers(x, w, table, b):
     """A dense layer with an activation, and one whose matrix is turned, with what was before added."""
     y = P.dot_general(x, w, contract=((1,), (0,)), batch=((), ()))
     y = P.tanh(P.add(y, P.broadcast_in_dim(b, shape=y.shape, dims=(1,))))
@@ -27,7 +29,7 @@ def layer(x, w, table, b):
 
 def traced(rows, dtype="float32", steps=500, columns=1101):
     shapes = ((rows, steps), (steps, columns), (steps, columns), (columns,))
-    return trace(layer, [Aval(shape, dtype) for shape in shapes])
+    return trace(two_layers, [Aval(shape, dtype) for shape in shapes])
 
 
 def arrays(rows, dtype="float32", steps=500, columns=1101):
@@ -48,8 +50,6 @@ def test_what_follows_is_computed_and_any_batch_is_taken(known):
 
 
 def test_bfloat16():
-    import ml_dtypes
-
     graph = traced(BATCH, "bfloat16")
     compiled = Executable(graph)
     for rows in (1, 5, 16):
@@ -82,8 +82,6 @@ def test_a_row_is_the_same_in_any_small_batch():
 
 
 def test_in_every_step_of_a_loop():
-    from pronghorn import jit, ops
-
     rng = np.random.default_rng(0)
     w = (rng.normal(size=(800, 800)) / 30).astype("float32")
     xs = rng.normal(size=(20, 5, 800)).astype("float32")
@@ -106,8 +104,6 @@ def test_in_every_step_of_a_loop():
 
 @pytest.mark.parametrize("rows", [3, 40])
 def test_a_recurrent_layer_whose_batch_is_any(rows):
-    from pronghorn import jit, layers
-
     layer = layers.SimpleRNN(800, return_sequences=True)
     x = (np.random.default_rng(0).normal(size=(rows, 6, 30)) / 10).astype("float32")
     layer.build(x.shape)
