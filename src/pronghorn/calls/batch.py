@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import config
-from pronghorn.calls.layout import Layout, take_apart
+from pronghorn.calls.layout import take_apart
 from pronghorn.engine.graph import dtypes
-from pronghorn.engine.graph.dim import Shape, open_extent
+from pronghorn.engine.graph.dim import SAMPLES, Shape
 from pronghorn.engine.graph.foreign import without_framework
+from pronghorn.engine.graph.layout import Layout, kinds
 from pronghorn.engine.graph.strings import StringArray, is_text
 
 
@@ -73,7 +74,7 @@ class Batch:
     @property
     def kind(self) -> Hashable:
         """What else needs different compiled steps than extents: structure, types and numbers of axes."""
-        return self.layout.key, self.rows is not None, tuple([(a.dtype.str, a.dtype.name, a.ndim) for a in self.arrays])
+        return self.layout.key, self.rows is not None, tuple([(a.dtype, a.ndim) for a in self.arrays])
 
     @property
     def extents(self) -> Hashable:
@@ -98,7 +99,7 @@ class Batch:
 
     def symbolic_shapes(self) -> list[Shape]:
         """The shapes with a symbol for the number of samples."""
-        return [(open_extent(0), *shape[1:]) if shape else () for shape in self.shapes()]
+        return [(SAMPLES, *shape[1:]) if shape else () for shape in self.shapes()]
 
     def gather(self) -> list[np.ndarray]:
         """The batch's arrays, rows taken."""
@@ -146,14 +147,9 @@ class Batch:
         return dict(zip((*self.numbers, *self.texts), (*tensors, *texts)))
 
 
-def kinds(arrays: Sequence[np.ndarray]) -> Hashable:
-    """Types and extents of arrays, but for how many rows they have."""
-    return tuple([(a.dtype, a.shape[1:], a.ndim) for a in arrays])
-
-
 def batch_key(layout: Layout, arrays: Sequence[np.ndarray], gathered: bool) -> Hashable:
     """What tells apart batches that need different compiled steps."""
-    return layout.key, gathered, tuple((a.dtype.str, a.dtype.name, a.shape[1:], a.ndim) for a in arrays)
+    return layout.key, gathered, kinds(arrays)
 
 
 def as_batch(data: Any) -> Batch:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.calls.batch import Batch, kinds
-from pronghorn.calls.layout import Layout, has_numbers, take_apart
+from pronghorn.calls.batch import Batch
+from pronghorn.calls.layout import take_call_apart
 from pronghorn.calls.step import StepFunction
+from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import TraceError, active_tapes, current_trace
+from pronghorn.engine.graph.layout import has_numbers, kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.user_code import warn
 
@@ -51,7 +53,7 @@ class CompiledFunction:
 
     def __init__(self, function: Callable[..., Any]):
         self.python_function = function
-        self._steps: dict[Hashable, StepFunction] = {}
+        self._steps: Kept[StepFunction] = Kept(_MOST_KINDS)
         functools.update_wrapper(self, function)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -61,7 +63,8 @@ class CompiledFunction:
         # Inside of another compiled function it is a part of that; a tape outside has to see what it does.
         if _Settings.run_eagerly or current_trace() is not None or active_tapes():
             return self._run_as_it_is(args, kwargs)
-        layout, arrays = _taken_apart(args, kwargs)
+        layout, given = take_call_apart(args, kwargs, _is_array)
+        arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given]
         step = self._step(layout.key) if all(map(has_numbers, arrays)) else None
         if step is None or step.run_eagerly:
             return self._run_as_it_is(args, kwargs)
@@ -86,29 +89,24 @@ class CompiledFunction:
     def _step(self, key: Hashable) -> StepFunction | None:
         """The compiled functions for arguments of a layout, by its key."""
         step = self._steps.get(key)
-        if step is None and len(self._steps) < _MOST_KINDS:
+        if step is None and not self._steps.is_full:
 
             def run(data: Any) -> Any:
                 args, kwargs = data
                 return self.python_function(*args, **kwargs)
 
-            step = self._steps[key] = self._new_step(run)
+            step = self._steps.keep(key, self._new_step(run))
         return step
 
     def _new_step(self, run: Callable[[Any], Any]) -> StepFunction:
         return _Step(run, getattr(self.python_function, "__name__", "function"))
 
 
-def _taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layout, list[np.ndarray]]:
-    """The layout of a call's arguments, and their arrays."""
-    if not kwargs and all(isinstance(x, Tensor) or type(x) is np.ndarray for x in args):  # the most usual call, quickly
-        layout, given = _arrays_alone(len(args)), list(args)
-    else:
-        layout, given = take_apart((args, kwargs), lambda x: not isinstance(x, Tensor | np.ndarray | np.generic))
-    return layout, [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given]
+_ARRAYS = (Tensor, np.ndarray, np.generic)
 
 
-_arrays_alone = functools.cache(lambda count: Layout((tuple(range(count)), {})))
+def _is_array(x: Any) -> bool:
+    return isinstance(x, _ARRAYS)
 
 
 def _as_result(x: Any) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pronghorn.calls.variants import asks_for_number, suits_variables
+from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED, Programs
 from pronghorn.engine.backends.interpreter import bind_extents
-from pronghorn.engine.graph.dim import BATCH, Dim, Extent, FloorDiv, Shape, open_extent, product
+from pronghorn.engine.backends.kept import Kept
+from pronghorn.engine.graph.dim import BATCH, SAMPLES, Dim, Extent, FloorDiv, Shape, product
 from pronghorn.engine.graph.guards import HoldsOnce
-from pronghorn.engine.graph.variable import times_reshaped
 
 if TYPE_CHECKING:
     from pronghorn.calls.batch import Batch
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 FEWEST_SHAPES = 3  # with so many, more are to be expected; a program for known extents is faster
 MOST_SHAPES = 16  # that are looked at for what varies
 MOST_PROGRAMS = 4
-MOST_FAILURES = 3
 OFTEN, MOST_OWN = 50, 8  # batches of the same lengths from which these get a program of their own, and how many do
-MOST_COUNTED = 4096
 MOST_WIDE = 1 << 23  # elements of an array that grows with the square of a length
 
 
-class Lengths:
+class Lengths(Programs):
     """Programs for any lengths: of extents that were not the same in all batches, and of the number of samples.
 
     An extent that varied is a symbol, and extents that varied alike are the same one, so that layers may ask whether
@@ -39,24 +37,21 @@ class Lengths:
     ([(batch, length0), (batch, length0, 3), (batch, 1)], {'batch': 32, 'length0': 9})
     """
 
-    __slots__ = ("_counts", "_failures", "_fewest_shapes", "_own", "_programs", "_reshaped", "_seen")
+    __slots__ = ("_counts", "_fewest_shapes", "_own", "_programs", "_seen")
 
     def __init__(self, fewest_shapes: int | None = None) -> None:
+        super().__init__()
         self._fewest_shapes = FEWEST_SHAPES if fewest_shapes is None else fewest_shapes
-        self._reshaped = times_reshaped()
         self._seen: list[list[tuple[int, ...]]] = []
         self._programs: list[tuple[list[Shape], tuple[Dim, ...], Program]] = []
-        self._failures = 0
-        self._counts: dict[Hashable, int] = {}
+        self._counts: Kept[int] = Kept(MOST_REMEMBERED)
         self._own = 0
 
     def find(self, batch: Batch) -> Program | None:
         """A program for a batch, or None."""
         if not self._programs or not batch.common_size:
             return None
-        if self._reshaped != times_reshaped():
-            self._reshaped = times_reshaped()
-            self._programs = [kept for kept in self._programs if suits_variables(kept[-1])]
+        self._forget_reshaped()
         actual = batch.shapes()
         for shapes, wide, program in self._programs:
             try:
@@ -74,10 +69,7 @@ class Lengths:
         """
         if self._own >= MOST_OWN:
             return False
-        if len(self._counts) >= MOST_COUNTED:
-            self._counts.clear()
-        self._counts[key] = self._counts.get(key, 0) + 1
-        if self._counts[key] < OFTEN:
+        if self._counts.keep(key, self._counts.get(key, 0) + 1) < OFTEN:
             return False
         self._own += 1
         return True
@@ -104,7 +96,7 @@ class Lengths:
         numbers = {BATCH: samples}
         found: list[Shape] = []
         for place, shape in enumerate(shapes):
-            extents: list[int | Dim] = [open_extent(0)] if shape else []
+            extents: list[int | Dim] = [SAMPLES] if shape else []
             for axis, extent in enumerate(shape[1:]):
                 varied = (*(seen[place][axis] for seen in self._seen), extent)
                 if len(set(varied)) == 1:
@@ -129,13 +121,12 @@ class Lengths:
         if not _are_small(_wide(traced.graph), numbers):
             raise HoldsOnce(f"The step makes arrays of more than {MOST_WIDE} elements at these lengths.")
 
-    def failed(self, error: Exception) -> None:
-        """Making a program failed: the function asks for a length, or something is wrong with these."""
-        self._failures += MOST_FAILURES if asks_for_number(error) else 1
-
     def programs(self) -> list[Program]:
         """All of them."""
         return [program for *_, program in self._programs]
+
+    def _keep(self, suits: Callable[[Program], bool]) -> None:
+        self._programs = [kept for kept in self._programs if suits(kept[-1])]
 
 
 def _wide(graph: Graph) -> tuple[Dim, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.calls.batch import Batch
-from pronghorn.calls.layout import Layout, take_apart
+from pronghorn.calls.layout import take_apart
 from pronghorn.calls.lengths import Lengths
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
@@ -19,6 +19,7 @@ from pronghorn.engine.graph import dtypes, exactness
 from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.layout import Layout
 from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.engine.graph.user_code import warn
@@ -214,7 +215,7 @@ class StepFunction:
         fitting: Program | None = program
         size = batch.size
         if not program.takes(host_arrays, size):
-            kinds = tuple((a.dtype.str, a.shape[:1] == (size,), a.shape[1:]) for a in host_arrays)
+            kinds = tuple((a.dtype, a.shape[:1] == (size,), a.shape[1:]) for a in host_arrays)
             fitting = self.prepare(batch, kinds)
             if fitting is not None and not fitting.takes(host_arrays, size):
                 fitting = None  # what it makes of the strings depends on something else

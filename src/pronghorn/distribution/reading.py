@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn.calls.batch import Batch, OwnRows
-from pronghorn.calls.layout import Layout
 from pronghorn.distribution.agreement import check_same, facts_of_data
 from pronghorn.distribution.communicator import Communicator
+from pronghorn.engine.graph.layout import Layout
 
 
 class SharedBatch(Batch):

@@ -17,7 +17,7 @@ from pronghorn.engine.backends import choice
 from pronghorn.engine.backends.numpy.executable import copied_into
 from pronghorn.engine.backends.table_executable import TableExecutable
 from pronghorn.engine.graph import dtypes
-from pronghorn.engine.graph.dim import evaluate
+from pronghorn.engine.graph.dim import BATCH, evaluate
 from pronghorn.engine.graph.ir import Value
 
 _MOST_FREE = 64  # arrays, from batches of other sizes
@@ -243,7 +243,7 @@ class _Run:
             self._give(part.exchange, array if array.dtype == own else array.astype(own))
 
     def _gather(self, exchange: Exchange, own: Sequence[np.ndarray]) -> None:
-        shape = [evaluate(extent, {"batch": 1, "total": self._total}) for extent in exchange.part.shape]
+        shape = [evaluate(extent, {BATCH: 1, "total": self._total}) for extent in exchange.part.shape]
         empty = np.empty((0, *shape[1:]), _dtype(exchange.part))
         array = np.ascontiguousarray(np.concatenate([empty, *own]) if len(own) != 1 else own[0])
         rows = [shape[0] * (self._bounds[r.stop] - self._bounds[r.start]) for r in self._shares]

@@ -11,8 +11,10 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.engine.graph import dtypes
-from pronghorn.engine.graph.dim import Dim, Shape, SymbolicDimError, open_extent
+from pronghorn.engine.graph.dim import Dim, Shape, SymbolicDimError
 from pronghorn.engine.graph.ir import Aval, Value
+from pronghorn.engine.graph.layout import Layout, take_apart
+from pronghorn.engine.graph.opening import Alike, Opening, first_that_fits
 from pronghorn.engine.graph.strings import OpenStrings
 from pronghorn.engine.graph.tensor import Tensor, as_tensor
 from pronghorn.engine.graph.trace import Traced, trace
@@ -179,13 +181,13 @@ def inference_of(
         ValueError: if what it computes depends on extents that are not known.
         NotImplementedError: if it does more with strings than look them up.
     """
-    specs: list[Spec] = tree.flatten(arguments)
+    layout, specs = take_apart(arguments)
     inputs = each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
-    call = _Call(function, arguments)
-    traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)], name, purpose)
+    call = _Call(function, layout, [replace(spec, name=name) for spec, name in zip(specs, inputs)])
+    traced = _traced(call, name, purpose)
     outputs = each_once((names_of or names_of_results)(call.results), inputs)
     strings = {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}
-    return Inference(traced, tree.pack_sequence_as(arguments, inputs), inputs, strings, outputs, call.results, purpose)
+    return Inference(traced, layout.pack(inputs), inputs, strings, outputs, call.results, purpose)
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------
@@ -264,56 +266,48 @@ def to_spec(x: Any) -> Spec:
 
 
 # -- tracing ----------------------------------------------------------------------------------------------------------
-def _traced(call: _Call, specs: list[Spec], name: str, purpose: Purpose) -> Traced:
+def _traced(call: _Call, name: str, purpose: Purpose) -> Traced:
     """The traced call.
 
     Unknown extents of several inputs are taken to be the same along the same axis; where that does not fit, each is one
-    of its own. A model that compares extents is traced with numbers at hand.
+    of its own, but for the number of samples. A model that compares extents is traced with numbers at hand.
     """
-    problem: Exception | None = None
-    for is_shared, hint in ((True, None), (False, None), (True, _HINT)):
-        shapes = [_shape(spec, None if is_shared else place) for place, spec in enumerate(specs)]
-        call.inputs = [
-            OpenStrings(spec.name or "", shape) if spec.dtype == "string" else Aval(shape, spec.dtype)
-            for spec, shape in zip(specs, shapes)
-        ]
-        avals = [x for x in call.inputs if isinstance(x, Aval)]
-        names = {n for shape in shapes for d in shape if isinstance(d, Dim) for n in d.symbols}
-        try:
-            traced = trace(call, avals, name, dict.fromkeys(names, hint) if hint and names else None)
-        except (SymbolicDimError, ValueError, TypeError, IndexError) as error:
-            problem = problem or error
-            continue
-        if traced.guards:
-            raise ValueError(
-                f"{purpose.who}: what {name!r} computes depends on its inputs' extents ({traced.guards}), so that "
-                f"nothing serves them all. {purpose.fixing}"
-            )
-        return traced
-    assert problem is not None
-    if isinstance(problem, SymbolicDimError):
+    ways = Opening(Alike.SAME_AXIS), Opening(Alike.SAMPLES), Opening(Alike.SAME_AXIS, _HINT)
+    try:
+        traced = first_that_fits(ways, lambda opening: call.traced(opening, name))
+    except SymbolicDimError as problem:
         raise ValueError(
             f"{purpose.who}: {name!r} needs to know an extent that is free ({problem}). {purpose.fixing}"
         ) from problem
-    raise problem
-
-
-def _shape(spec: Spec, place: int | None) -> Shape:
-    return tuple(open_extent(axis, place) if n is None else n for axis, n in enumerate(spec.shape))
+    if traced.guards:
+        raise ValueError(
+            f"{purpose.who}: what {name!r} computes depends on its inputs' extents ({traced.guards}), so that nothing "
+            f"serves them all. {purpose.fixing}"
+        )
+    return traced
 
 
 class _Call:
     """A function of nested arguments as one of the tensors among its flat ``inputs``; it keeps what came of it."""
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]):
-        self.function, self.arguments = function, arguments
+    def __init__(self, function: Callable[..., Any], arguments: Layout, specs: list[Spec]):
+        self.function, self.arguments, self.specs = function, arguments, specs
         self.inputs: list[Aval | OpenStrings] = []
         self.results: Any = None
 
-    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+    def traced(self, opening: Opening, name: str) -> Traced:
+        """It as a graph, with symbols for extents that are not known."""
+        shapes = [opening.shape(spec.shape, place) for place, spec in enumerate(self.specs)]
+        self.inputs = [
+            OpenStrings(spec.name or "", shape) if spec.dtype == "string" else Aval(shape, spec.dtype)
+            for spec, shape in zip(self.specs, shapes)
+        ]
+        return trace(self._flat, [x for x in self.inputs if isinstance(x, Aval)], name, opening.numbers)
+
+    def _flat(self, *tensors: Tensor) -> list[Tensor]:
         numbers = iter(tensors)
         leaves = [next(numbers) if isinstance(x, Aval) else x for x in self.inputs]
-        self.results = self.function(*tree.pack_sequence_as(self.arguments, leaves))
+        self.results = self.function(*self.arguments.pack(leaves))
         return [as_tensor(x) for x in tree.flatten(self.results)]
 
 

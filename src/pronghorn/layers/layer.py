@@ -107,6 +107,12 @@ class Layer(QuantizationRequests, ExactConvolutions, StatefulOperation):
     #: What it makes of rows of different lengths; see `layers/rows.py`.
     _takes_rows: str | None = None
 
+    #: Whether arguments become tensors of the layer's types before ``call`` sees them.
+    _convert_input_args = True
+
+    #: Whether the positional arguments of a call may be other than arrays.
+    _allow_non_tensor_positional_args = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         build = cls.__dict__.get("build")
@@ -144,8 +150,6 @@ class Layer(QuantizationRequests, ExactConvolutions, StatefulOperation):
         self._parent_path: str | None = None
         self._build_shapes: dict[str, Any] | None = None
         self._build_depth = 0
-        self._convert_input_args = True
-        self._allow_non_tensor_positional_args = False
         self._called = False
         self._call_context_args = frozenset(("training",))
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn._packages import is_ours
-from pronghorn.calls.layout import has_numbers
+from pronghorn.engine.graph.layout import has_numbers
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.layers.state import StatefulOperation

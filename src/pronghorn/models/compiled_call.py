@@ -18,12 +18,14 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.calls import jit
-from pronghorn.calls.batch import Batch, kinds
+from pronghorn.calls.batch import Batch
 from pronghorn.calls.grouping import in_pieces
-from pronghorn.calls.layout import Layout, has_numbers, known_arrays
+from pronghorn.calls.layout import known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
+from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import active_tapes, current_trace
+from pronghorn.engine.graph.layout import Layout, has_numbers, kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
@@ -80,7 +82,7 @@ class CompiledCalls:
     def __init__(self, model: Any):
         self._model = model
         self._now: tuple[Version, CallsOfVersion] | None = None
-        self._others: dict[tuple[bool, ...], CallsOfVersion] = {}  # by what is trainable
+        self._kept: Kept[CallsOfVersion] = Kept(MOST_VERSIONS)  # by what is trainable
 
     def run(self, inputs: Any, training: bool | None) -> Any:
         """The outputs of ``model(inputs, training=training)`` as nested tensors, or an `OpByOp`."""
@@ -93,14 +95,12 @@ class CompiledCalls:
 
     def of_now(self) -> CallsOfVersion:
         """The calls of the model as it is now; where layers have changed, what was compiled may no longer hold."""
-        version, now = version_of(self._model), self._now
-        if now is not None and now[0] is version:
-            return now[1]
-        if now is None or now[0].stamps != version.stamps or len(self._others) >= MOST_VERSIONS:
-            self._others = {}
-        found = self._others.setdefault(version.trainable, CallsOfVersion(self._model))
-        self._now = version, found
-        return found
+        version = version_of(self._model)
+        if self._now is None or self._now[0] is not version:
+            kept = self._kept.during(version.stamps)
+            found = kept.get(version.trainable) or kept.keep(version.trainable, CallsOfVersion(self._model))
+            self._now = version, found
+        return self._now[1]
 
 
 class CallsOfVersion:
@@ -108,10 +108,11 @@ class CallsOfVersion:
 
     def __init__(self, model: Any):
         self._model = model
-        self._counts: dict[Hashable, int] = {}
-        self._failures: dict[Hashable, int] = {}
+        # By kinds of arrays, whose extents may keep changing.
+        self._counts: Kept[int] = Kept(MOST_REMEMBERED)
+        self._failures: Kept[int] = Kept(MOST_REMEMBERED)
+        self.steps: Kept[_Family | None] = Kept(MOST_REMEMBERED)  # of those that come often
         self._families: dict[Hashable, _Family] = {}
-        self.steps: dict[Hashable, _Family | None] = {}  # by kinds of arrays that come often
         self._looks_up = False  # whether values are checked before a call
 
     def run(self, layout: Layout, arrays: list[np.ndarray], training: bool | None) -> Any:
@@ -127,20 +128,17 @@ class CallsOfVersion:
             if not comes_often and (family.count <= CALLS_OP_BY_OP or not family.step.takes_any_length(batch)):
                 return OpByOp((family.step, batch))
             if not self._is_compilable(family):
-                self.steps[key] = None
+                self.steps.keep(key, None)
                 return OpByOp()
             if comes_often:
-                self.steps[key] = family
+                self.steps.keep(key, family)
         if self._looks_up:
             check_indices(self._model, layout.pack(arrays))
         return self._outputs(key, family, batch, comes_often)
 
     def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family, bool]:
         """Count a call; what compiles such calls, and whether there were enough of them with these extents."""
-        for known in (self._counts, self._failures, self.steps):
-            if len(known) >= MOST_REMEMBERED:  # if extents keep changing
-                known.clear()
-        count = self._counts[key] = self._counts.get(key, 0) + 1
+        count = self._counts.keep(key, self._counts.get(key, 0) + 1)
         family = self._families.get((batch.kind, training))
         if family is None:
             family = self._families[batch.kind, training] = _Family(self._step(batch.kind, training))
@@ -174,13 +172,13 @@ class CallsOfVersion:
         try:
             program = step.prepare(batch) if comes_often else step.prepare_for_any_length(batch)
         except Exception as error:  # it says more where it runs op by op
-            self._failures[key] = self._failures.get(key, 0) + 1
-            if isinstance(error, NotCompilable) or self._failures[key] > MOST_FAILURES:
-                self.steps[key] = None
+            failures = self._failures.keep(key, self._failures.get(key, 0) + 1)
+            if isinstance(error, NotCompilable) or failures > MOST_FAILURES:
+                self.steps.keep(key, None)
             return OpByOp()
         if program is None:
             if step.run_eagerly:
-                self.steps[key] = None
+                self.steps.keep(key, None)
             return OpByOp()
         outputs = in_pieces(step, batch)
         return tensor_of(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(tensor_of, outputs)

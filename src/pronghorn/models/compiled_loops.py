@@ -32,9 +32,10 @@ from pronghorn import config, tree
 from pronghorn._packages import is_ours
 from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch
-from pronghorn.calls.layout import has_numbers, take_apart
+from pronghorn.calls.layout import take_apart
 from pronghorn.calls.step import Program, StepFunction
 from pronghorn.engine.graph.active import TraceError, pop_tape, push_tape
+from pronghorn.engine.graph.layout import has_numbers
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.variable import overlays
 from pronghorn.layers import call as calls

@@ -8,7 +8,7 @@ any other. The method that is set so is compiled here.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,16 +51,13 @@ class _CompiledStep(jit.CompiledFunction):
     def __init__(self, model: Any, step: Callable[..., Any]):
         super().__init__(step)
         self._model = model
-        self._held_for: Hashable = None  # what the compiled functions hold for
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         model = self._model
         is_own = choice.chosen() == "llvm" and (model._engine or "llvm") == "llvm" and distribution() is None
         if not is_own or model.run_eagerly or calls.current_call_context() is not None:
             return self.python_function(*args, **kwargs)
-        holds_for = version_of(model), config.floatx(), config.image_data_format()
-        if holds_for != self._held_for:
-            self._steps, self._held_for = {}, holds_for
+        self._steps.during((version_of(model), config.floatx(), config.image_data_format()))
         return super().__call__(*tree.map_structure(_as_array, args), **tree.map_structure(_as_array, kwargs))
 
     def _run_as_it_is(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

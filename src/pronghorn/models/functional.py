@@ -46,6 +46,9 @@ class Functional(Function, Model):
     """
 
     _is_graph_of_layers = True
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
+    _warned_of_structure = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return Layer.__new__(cls, *args, **kwargs)
@@ -69,10 +72,7 @@ class Functional(Function, Model):
         for operation in self._operations:
             if isinstance(operation, Layer):
                 self._tracker.track(operation)
-        self._warned_of_structure = False
-        self._convert_input_args = False
         self.supports_masking = False  # that is for the layers inside to say
-        self._allow_non_tensor_positional_args = True
         self.input_spec = self._make_input_spec()
         self.built = True
         self._build_shapes = {"input_shape": None}

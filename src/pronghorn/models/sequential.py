@@ -43,6 +43,8 @@ class Sequential(Model):
     """
 
     _is_graph_of_layers = True
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return Layer.__new__(cls, *args, **kwargs)
@@ -53,8 +55,6 @@ class Sequential(Model):
         self._graph: tuple[Any, Functional] | None = None
         self._sequence: list[Layer] = []
         self._named: dict[str, Layer] = {}  # the same by the names under which they came
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
         if layers:
             for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
                 self.add(layer, rebuild=False)

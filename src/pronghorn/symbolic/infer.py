@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.engine.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, open_extent, substitute
+from pronghorn.engine.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, substitute
 from pronghorn.engine.graph.guards import guarding
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.layout import Layout, take_apart
+from pronghorn.engine.graph.opening import MISFITS, Alike, Opening, first_that_fits
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import abstract_eval
 from pronghorn.symbolic.describing import describing
-from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 # Two lengths that few shapes contain: what differs between them in the results depends on the unknown extents.
 _PROBES = (83, 89)
 # A short one, for what depends on an unknown extent only while it is small, such as the length of `x[:5]`.
 _SHORT = 2
 _NUMBER = re.compile(r"(\d+)")
-# What a call raises for extents that do not fit it, or that it needs as numbers.
-_MISFITS = (SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError)
 
 
 def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
@@ -43,37 +43,36 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
     Raises:
         ValueError: or whatever ``fn`` raises for arguments that do not fit.
     """
-    kwargs = kwargs or {}
-    inputs = _unique(symbolic_leaves((args, kwargs)))
+    layout, inputs = take_apart((args, kwargs or {}), lambda x: not isinstance(x, KerasTensor), once=True)
     static = all(d is not None for x in inputs for d in x.shape)
     try:
-        return _to_spec(_unified(fn, args, kwargs, inputs))
-    except _MISFITS as error:
+        return _to_spec(_unified(fn, layout, inputs))
+    except MISFITS as error:
         if static:
             raise
         first = error
     try:
-        small, large = (_evaluate(fn, args, kwargs, inputs, _like_others(inputs, n)) for n in _PROBES)
+        small, large = (_evaluate(fn, layout, inputs, _like_others(inputs, n)) for n in _PROBES)
     except (ValueError, TypeError, IndexError, NotImplementedError) as error:
         if isinstance(first, SymbolicDimError):
-            error.args = (_without_probes(fn, args, kwargs, inputs, error), *error.args[1:])
+            error.args = (_without_probes(fn, layout, inputs, error), *error.args[1:])
             raise error from None
         raise first from None
     specs = [_to_spec(small), _to_spec(large)]
     if not _alike(*specs):
         raise first
     with contextlib.suppress(Exception):  # whatever a call may make of an axis that is too short for it
-        specs.append(_to_spec(_evaluate(fn, args, kwargs, inputs, _like_others(inputs, _SHORT))))
+        specs.append(_to_spec(_evaluate(fn, layout, inputs, _like_others(inputs, _SHORT))))
     if not _alike(*specs):
         specs.pop()
     return tree.map_structure(_merge, *specs)
 
 
-def _without_probes(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], error: Exception) -> str:
+def _without_probes(fn: Callable[..., Any], layout: Layout, inputs: list[KerasTensor], error: Exception) -> str:
     """An error's message, where what follows from the first of the probes' numbers is None, as it is unknown."""
     words = _NUMBER.split(str(error))
     try:
-        _evaluate(fn, args, kwargs, inputs, _like_others(inputs, _PROBES[1]))
+        _evaluate(fn, layout, inputs, _like_others(inputs, _PROBES[1]))
     except type(error) as other:
         others = _NUMBER.split(str(other))
         if len(others) == len(words) and words[::2] == others[::2]:
@@ -94,39 +93,34 @@ def _alike(*specs: Any) -> bool:
     return all(len({x.ndim for x in xs if isinstance(x, KerasTensor)}) <= 1 for xs in zip(*flat))
 
 
-def _unified(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor]) -> Any:
+def _unified(fn: Callable[..., Any], layout: Layout, inputs: list[KerasTensor]) -> Any:
     """Trace the call; where an unknown extent must equal another one, it is taken to be that one.
 
     Unknown extents of several inputs are taken to be the same along the same axis, above all the batch. Where that does
     not fit, or one of them turns out to be a number, which may be so for one input alone, each gets its own symbols.
     """
-    problem, results = None, None
-    try:
-        results, known = _settled(fn, args, kwargs, inputs, lambda place, axis: open_extent(axis))
-        if not any(isinstance(n, int) for n in known.values()):
-            return results
-    except _MISFITS as error:
-        problem = error
+    ways = [Opening(Alike.SAME_AXIS)]
     if len([x for x in inputs if None in x.shape]) > 1:
-        with contextlib.suppress(*_MISFITS):
-            return _settled(fn, args, kwargs, inputs, lambda place, axis: Dim.symbol(f"input{place}axis{axis}"))[0]
-    if problem is not None:
-        raise problem
-    return results
+        ways.append(Opening(Alike.NONE))
+    return first_that_fits(
+        ways,
+        lambda opening: _settled(fn, layout, inputs, opening),
+        will_do=lambda found: not any(isinstance(n, int) for n in found[1].values()),
+    )[0]
 
 
 def _settled(
-    fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], symbol: Callable[[int, int], Dim]
+    fn: Callable[..., Any], layout: Layout, inputs: list[KerasTensor], opening: Opening
 ) -> tuple[Any, dict[str, Extent]]:
     """The results of the call, and what it made of the symbols."""
     known: dict[str, Extent] = {}
 
     def fill(place: int, axis: int) -> Extent:
-        return substitute(symbol(place, axis), known)
+        return substitute(opening.extent(axis, place), known)
 
     while True:
         try:
-            return _evaluate(fn, args, kwargs, inputs, fill, known), known
+            return _evaluate(fn, layout, inputs, fill, known), known
         except ExtentsMayDiffer as question:
             solution = _solved(*question.extents)
             if solution is None or solution[0] in known:
@@ -153,10 +147,6 @@ def _solved(first: Extent, second: Extent) -> tuple[str, Extent] | None:
     return None
 
 
-def _unique(tensors: list[KerasTensor]) -> list[KerasTensor]:
-    return list({id(x): x for x in tensors}.values())
-
-
 def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int, int], Extent]:
     """Fill unknown extents with ``number``, but an unknown batch with that of another input where it is known."""
     known = {x.shape[0] for x in inputs if x.shape and x.shape[0] not in (None, 1)}
@@ -166,8 +156,7 @@ def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int, int],
 
 def _evaluate(
     fn: Callable[..., Any],
-    args: Any,
-    kwargs: Any,
+    layout: Layout,
     inputs: list[KerasTensor],
     fill: Callable[[int, int], Extent],
     known: Mapping[str, Extent] = MappingProxyType({}),
@@ -181,12 +170,8 @@ def _evaluate(
 
     def flat(*tensors: Tensor) -> list[Tensor]:
         nonlocal results
-        values = {id(x): t for x, t in zip(inputs, tensors)}
-
-        def pick(x: Any) -> Any:
-            return values.get(id(x), x) if isinstance(x, KerasTensor) else x
-
-        results = fn(*tree.map_structure(pick, args), **tree.map_structure(pick, kwargs))
+        args, kwargs = layout.pack(tensors)
+        results = fn(*args, **kwargs)
         return []
 
     with describing(known), guarding(None):  # nothing that is at hand says what these extents are

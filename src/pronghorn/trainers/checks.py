@@ -11,7 +11,8 @@ import numpy as np
 
 from pronghorn import config, tree
 from pronghorn._wording import counted
-from pronghorn.calls.batch import Batch, kinds
+from pronghorn.calls.batch import Batch, batch_key
+from pronghorn.calls.layout import has_rows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.graph import dtypes, strings
 from pronghorn.engine.graph.active import TraceError
@@ -26,9 +27,6 @@ from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
 from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
-
-#: So many kinds of batches are known by the outputs that a model has for them.
-MOST_SPECS = 32
 
 
 def check_compiled(model: Any, method: str) -> None:
@@ -240,15 +238,13 @@ def known_output_spec(model: Any, batch: Batch) -> Any:
     That is until the next `compile`, or until the model's layers change. Of what depends on values, nothing is kept.
     """
     known = model._trainer_state.output_specs
-    kind = batch.layout.key, kinds(batch.arrays)
+    kind = batch_key(batch.layout, batch.arrays, False)
     key = model._stamps(), kind
     if key in known:
         return known[key]
     spec = output_spec(model, batch)
     if not batch.texts and not model.run_eagerly:
-        if len(known) >= MOST_SPECS:
-            known.clear()
-        known[model._stamps(), kind] = spec  # which may have built the model
+        known.keep((model._stamps(), kind), spec)  # which may have built the model
     return spec
 
 
@@ -256,7 +252,7 @@ def output_spec(model: Any, batch: Batch) -> Any:
     """The model's outputs as KerasTensors for a batch's shapes, or None where they cannot be told."""
     if batch.texts:
         return _output_spec_for_strings(model, batch)
-    if model.run_eagerly and batch.layout.has_rows:  # whose lengths a step may ask for that is not compiled
+    if model.run_eagerly and has_rows(batch.layout):  # whose lengths a step may ask for that is not compiled
         return _output_spec_by_values(model, batch)
     inputs = [KerasTensor((None, *shape[1:]), _dtype(array)) for shape, array in zip(batch.shapes(), batch.arrays)]
 

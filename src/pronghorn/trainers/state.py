@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pronghorn.engine.backends.kept import Kept
 from pronghorn.metrics import Mean
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
@@ -14,6 +15,9 @@ from pronghorn.trainers.compile_metrics import CompileMetrics
 if TYPE_CHECKING:
     from pronghorn.calls.step import StepFunction
     from pronghorn.trainers.run import TrainingRun
+
+#: So many kinds of batches are known by the outputs that a model has for them.
+MOST_SPECS = 32
 
 
 @dataclass
@@ -59,7 +63,7 @@ class TrainerState:
     train_function: StepFunction | None = None
     test_function: StepFunction | None = None
     predict_function: StepFunction | None = None
-    output_specs: dict[Hashable, Any] = field(default_factory=dict)
+    output_specs: Kept[Any] = field(default_factory=lambda: Kept(MOST_SPECS))
     run: TrainingRun | None = None
     stop_training: bool = False
     stop_evaluating: bool = False
@@ -68,7 +72,7 @@ class TrainerState:
     def forget_functions(self) -> None:
         """Have all steps be made anew."""
         self.train_function = self.test_function = self.predict_function = None
-        self.output_specs = {}
+        self.output_specs.clear()
 
 
 def shown(name: str, doc: str) -> Any:

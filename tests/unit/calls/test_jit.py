@@ -184,3 +184,26 @@ def test_functions_can_be_run_eagerly():
 def test_what_is_no_function():
     with pytest.raises(TypeError, match="jit: expected a function"):
         pronghorn.jit(3)
+
+
+class _Counted:
+    """Equal to others by a number, and so without a hash."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __eq__(self, other):
+        return self.number == other.number
+
+
+def test_an_object_without_a_hash_is_not_taken_for_one_that_is_gone():
+    scaled = pronghorn.jit(lambda x, by: x * float(by.number))
+    x = np.ones(2, "float32")
+    assert [float(scaled(x, _Counted(number))[0]) for number in range(1, 8)] == list(range(1, 8))
+
+
+def test_zeros_of_both_signs_are_two_constants():
+    scaled = pronghorn.jit(lambda x, by: x * by)
+    x = np.ones(2, "float32")
+    assert not np.signbit(scaled(x, 0.0)).any()
+    assert np.signbit(scaled(x, -0.0)).all()

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from pronghorn import tree
-from pronghorn.calls.layout import Layout, has_numbers, known_arrays, take_apart
+from pronghorn.calls.layout import has_rows, known_arrays, take_apart
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.engine.graph import layout as layouts
 from pronghorn.engine.graph.dtypes import to_numpy
+from pronghorn.engine.graph.layout import Layout, has_numbers
 from pronghorn.engine.graph.tensor import Tensor
 
 
@@ -46,19 +48,41 @@ def test_constants_are_told_apart_by_type_and_value():
     assert key(x, kept) == key(x, kept) != key(x, other)
 
 
+def test_keys_of_floats():
+    def key(x):
+        return take_apart([x], is_plain)[0].key
+
+    assert len({key(0.0), key(-0.0), key(0), key(False), key(0j), key(complex(0, -0.0))}) == 6
+    assert key(float("nan")) == key(float("nan"))
+
+
+def test_a_key_holds_what_it_knows_by_identity():
+    keys = [take_apart([{number}], is_plain)[0].key for number in range(50)]  # the sets are gone
+    assert len(set(keys)) == 50
+
+
+def test_what_comes_twice_has_one_number():
+    x, y = np.ones(2), np.zeros(2)
+    layout, leaves = layouts.take_apart([x, {"b": y, "a": x}, 3], is_plain, once=True)
+    assert [id(leaf) for leaf in leaves] == [id(x), id(y)]
+    assert layout.pack(["x", "y"]) == ["x", {"b": "y", "a": "x"}, 3]
+    for once in (False, True):
+        layout, leaves = layouts.take_call_apart((x, x), {}, lambda leaf: leaf is x, once=once)
+        assert len(leaves) == (1 if once else 2) and layout.pack(leaves) == ((x, x), {})
+
+
 def test_a_constant_is_no_leaf_and_comes_back():
     layout, leaves = take_apart([np.ones(2), "text", 3, None], is_plain)
     assert len(leaves) == 1
     assert layout.pack(["new"]) == ["new", "text", 3, None]
-    assert layout.pack([2], lambda leaf: leaf * 2) == [4, "text", 3, None]
 
 
 def test_rows_of_different_lengths_are_two_leaves():
     rows = RaggedTensor.of([[1, 2], [3], []])
     layout, leaves = take_apart({"rows": rows, "x": np.ones(3)})
-    assert len(leaves) == 3 and layout.has_rows
+    assert len(leaves) == 3 and has_rows(layout)
     assert layout.pack([np.asarray(leaf) for leaf in leaves])["rows"].to_list() == [[1, 2], [3], []]
-    assert not take_apart(np.ones(3))[0].has_rows
+    assert not has_rows(take_apart(np.ones(3))[0])
 
 
 def test_layouts_of_other_containers_differ():

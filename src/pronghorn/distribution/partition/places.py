@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pronghorn.engine.graph.axes import RowsMeet
-from pronghorn.engine.graph.dim import Dim, Extent, Shape, substitute
+from pronghorn.engine.graph.dim import BATCH, SAMPLES, Dim, Extent, Shape, substitute
 from pronghorn.engine.graph.ir import Aval, Graph
 from pronghorn.engine.graph.rewrite import with_graphs
 
-SHARE = Dim.symbol("batch")
+SHARE = SAMPLES
 """The number of rows that a process has, in its programs; in the graph of the step, that of the whole batch."""
 
 TOTAL = Dim.symbol("total")
@@ -47,18 +47,18 @@ def rows(axis: int) -> Place:
 
 def is_rows(extent: Extent) -> bool:
     """Whether an extent is the number of rows, or a multiple of it."""
-    return isinstance(extent, Dim) and list(extent.terms) == [("batch",)]
+    return isinstance(extent, Dim) and list(extent.terms) == [(BATCH,)]
 
 
 def steps_of_row(extent: Any) -> int:
     """How many steps of an axis belong to each row."""
-    return extent.terms[("batch",)]
+    return extent.terms[(BATCH,)]
 
 
 def of_total(param: Any) -> Any:
     """A parameter of a node, or an extent, with the whole batch's number of rows."""
     if isinstance(param, Dim):
-        return substitute(param, {"batch": TOTAL})
+        return substitute(param, {BATCH: TOTAL})
     return tuple(map(of_total, param)) if isinstance(param, tuple) else param
 
 

@@ -22,7 +22,7 @@ from pronghorn.distribution.partition.walk import Walk, rule
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.axes import EXTENTS, axis_maps, fits
-from pronghorn.engine.graph.dim import Dim
+from pronghorn.engine.graph.dim import BATCH, Dim
 from pronghorn.engine.graph.ir import Node, Value
 from pronghorn.engine.graph.primitives.axes import AxisMap, of_graphs
 
@@ -111,4 +111,4 @@ def _scatter(walk: Walk, node: Node, xs: list[Value], *, mode: str) -> list[Valu
 
 def depends_on_rows(extent: Any) -> bool:
     """Whether an extent has to do with the number of rows."""
-    return isinstance(extent, Dim) and "batch" in extent.symbols
+    return isinstance(extent, Dim) and BATCH in extent.symbols

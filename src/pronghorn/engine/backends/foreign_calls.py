@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from pronghorn import tree
 from pronghorn.engine.backends import choice
 from pronghorn.engine.backends.engine import ROOTS, Engine, engine, meet_imported
 from pronghorn.engine.backends.foreign_values import Values
-from pronghorn.engine.backends.kept_calls import Kept, KeptCalls, Signature
+from pronghorn.engine.backends.kept import Kept, KeptByObject
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.active import current_trace, state
-from pronghorn.engine.graph.dim import Dim, SymbolicDimError
+from pronghorn.engine.graph.dim import SymbolicDimError
 from pronghorn.engine.graph.ir import Aval, Value, needed
+from pronghorn.engine.graph.layout import Layout, take_apart, take_call_apart
 from pronghorn.engine.graph.messages import shorten
+from pronghorn.engine.graph.opening import Alike, Opening, first_that_fits
 from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Traced, trace
 from pronghorn.engine.graph.user_code import defined_in, warn
@@ -198,7 +200,22 @@ def brought_to(name: str, nest: Any, what: str) -> Any:
     return tree.map_structure(convert, nest)
 
 
-_kept = KeptCalls()
+class _Call(NamedTuple):
+    """A call that is kept.
+
+    Attributes:
+        traced: its graph.
+        results: their layout.
+        run: what runs it, from arrays and the variables' values.
+    """
+
+    traced: Traced
+    results: Layout
+    run: Callable[[Sequence[Any]], list[Any]]
+
+
+#: Calls of objects whose methods say that they can be kept (`keeping`).
+_kept = KeptByObject(32)
 
 
 def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -209,18 +226,22 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         RuntimeError: a variable was assigned while the library traces, where it can have no value.
     """
     found = engine(name)
-    kept, key, arrays = _known_calls(found, fn, args, kwargs)
-    if key is not None and key in kept:
+    state_of = getattr(fn, "state_of", None)
+    called = () if state_of is None else args[:1]
+    layout, arrays = take_call_apart(args[len(called) :], kwargs, lambda x: _engine_of_type(type(x)) == name, once=True)
+    kept, key = _known_calls(found, called, layout, arrays, state_of)
+    if kept is not None and key in kept:
         (traced, structure, compute), left = kept[key], []
         arrays = [found.operand(x) for x in arrays]
     else:
-        given, arrays = len(arrays), []
-        traced, structure, left, inputs = _traced(found, fn, args, kwargs, arrays)
+        given = len(arrays)
+        traced, structure, left, inputs = _traced(found, fn, called, layout, arrays)
+        arrays = inputs.arrays
         found.check(traced.graph)
         compute = functools.partial(found.run_open if inputs.is_open else found.run, traced.graph)
-        if key is not None and len(arrays) == given and not inputs.gave_values and fn.state_of(args[0]) is not None:  # type: ignore[attr-defined]
+        if kept is not None and len(arrays) == given and not inputs.gave_values and state_of(*called) is not None:
             traced = replace(traced, host=[])  # which hold the arrays of this call
-            kept[key] = Kept(traced, structure, found.lasting(traced.graph))
+            kept.keep(key, _Call(traced, structure, found.lasting(traced.graph)))
     with found.computing():
         # A function that the library traces can assign what is lent to it, each time that it runs.
         lent = traced.variables if choice.chosen() == name else traced.updated if _is_tracing(name) else ()
@@ -231,38 +252,27 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     results = compute([*arrays, *map(found.for_programs, variables)])
     _assign(found, traced, results[traced.num_results :], _name_of(fn))
     for tensors, i, place in left:
-        tensors[i] = results[place.number]
-    return tree.map_structure(lambda x: results[x.number] if isinstance(x, _Place) else x, structure)
+        tensors[i] = results[place]
+    return structure.pack(results)
 
 
 def _known_calls(
-    found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[dict[Hashable, Kept], Hashable, list[Any]]:
-    """The calls that are kept for an object, the key of this one, and the arrays among its arguments; no key where it
-    cannot be kept."""
-    state_of = getattr(fn, "state_of", None)
-    state = None if state_of is None else state_of(args[0])
-    if state is None:
-        return {}, None, []
-
-    def kind_of(x: Any) -> Hashable | None:
-        if _engine_of_type(type(x)) != found.name or (dtype := found.dtype_of(x)) not in dtypes.ALL:
-            return None
-        shape = found.open_shape(x, _of_axis)
-        return None if any(isinstance(n, Dim) for n in shape) else (shape, dtype)
-
-    signature = Signature(args[1:], kwargs, kind_of)
-    key = None if signature.key is None else (found.name, signature.key)
-    return _kept.of(args[0], state), key, signature.arrays
-
-
-class _Place:
-    """Stands for an array in nested results."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int):
-        self.number = number
+    found: Engine,
+    called: Sequence[Any],
+    layout: Layout,
+    arrays: Sequence[Any],
+    state_of: Callable[[Any], Hashable | None] | None,
+) -> tuple[Kept[_Call] | None, Hashable]:
+    """The calls that are kept for an object, and the key of this one; None where it cannot be kept."""
+    state = None if state_of is None else state_of(*called)
+    if state is None or not layout.is_plain:  # what other arguments say to a call cannot be compared
+        return None, None
+    types = tuple(map(found.dtype_of, arrays))
+    if not set(types) <= set(dtypes.ALL):
+        return None, None
+    opening = Opening(Alike.SAME_AXIS)
+    shapes = tuple([found.open_shape(x, lambda axis: opening.extent(axis, 0)) for x in arrays])
+    return (None, None) if opening.symbols else (_kept.of(called[0], state), (found.name, layout.key, types, shapes))
 
 
 class _Inputs:
@@ -271,23 +281,28 @@ class _Inputs:
     Args:
         found: their engine.
         what: what is called, for errors.
-        arrays: the list to which they are added.
-        shares: whether extents that are not known along the same axis of several arrays are the same.
+        opening: gives symbols to extents that are not known.
 
     Attributes:
+        arrays: the inputs.
         trace: the trace whose inputs they become, once it has begun.
         lists: lists of tensors that outlive the call, such as the losses of a layer.
-        is_open: whether there are extents that are not known.
         gave_values: whether the library's own functions were called with what the function computes.
     """
 
-    def __init__(self, found: Engine, what: str, arrays: list[Any], shares: bool):
-        self._engine, self._what, self._arrays, self._shares = found, what, arrays, shares
-        self.is_open = self.gave_values = False
+    def __init__(self, found: Engine, what: str, opening: Opening):
+        self._engine, self._what, self._opening = found, what, opening
+        self.arrays: list[Any] = []
+        self.gave_values = False
         self._values = Values(found, self._given)
         self._known: dict[int, Tensor] = {}
         self.trace: Any = None
         self.lists: list[list[Any]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are extents that are not known."""
+        return bool(self._opening.symbols)
 
     def keep(self, tensors: list[Any]) -> None:
         """Have the traced tensors that are in a list at the end be the library's arrays once the call is over."""
@@ -308,9 +323,10 @@ class _Inputs:
             dtype = self._engine.dtype_of(x)
             if dtype not in dtypes.ALL:  # strings, which layers read as they are
                 return None
-            aval = Aval(self._engine.open_shape(x, self._symbol), dtype)
+            place = len(self.arrays)
+            aval = Aval(self._engine.open_shape(x, lambda axis: self._opening.extent(axis, place)), dtype)
             known = self._known[id(x)] = self.trace.add_host_input(aval, lambda strings: x)
-            self._arrays.append(self._engine.operand(x))
+            self.arrays.append(self._engine.operand(x))
         return known
 
     def array_of(self, x: Any) -> Any:
@@ -357,7 +373,7 @@ class _Inputs:
 
     def _given(self, value: Value) -> Any:
         """The array of an input of the trace."""
-        for (own, _), array in zip(self.trace.host_inputs, self._arrays):
+        for (own, _), array in zip(self.trace.host_inputs, self.arrays):
             if own is value:
                 return array
         variable = next(v for v, tensor in self.trace.variables.items() if tensor.data is value)
@@ -365,82 +381,82 @@ class _Inputs:
             array = variable.on(self._engine)
         return self._engine.for_programs(array)
 
-    def _symbol(self, axis: int) -> Dim:
-        self.is_open = True
-        return _of_axis(axis, 0 if self._shares else len(self._arrays))
-
     def forget(self) -> None:
         """Leave no traced tensors of a trace that came to nothing in lists that outlive it."""
         for held in self.lists:
             held[:] = [t for t in held if not (isinstance(t, Tensor) and t.is_traced)]
 
 
-def _of_axis(axis: int, place: int = 0) -> Dim:
-    """The symbol of an extent that is not known."""
-    return Dim.symbol(f"axis{axis}" if not place else f"input{place}_axis{axis}")
-
-
 def _traced(
-    found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]
-) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]], _Inputs]:
-    """A call as a graph of the library's ``arrays``, which are added to the list.
+    found: Engine, fn: Callable[..., Any], called: Sequence[Any], layout: Layout, arrays: Sequence[Any]
+) -> tuple[Traced, Layout, list[tuple[list[Any], int, int]], _Inputs]:
+    """A call as a graph of the library's arrays.
 
-    Extents that are not known are each one of its own; where that does not fit, those along the same axis are the same.
+    Extents that are not known are each one of its own, since the library does not say that they are the same; where
+    that does not fit, those along the same axis are.
 
     Returns:
-        The graph, the results with places for arrays, the arrays that lists keep (list, position, place), and what the
-        arrays were to it.
+        The graph, the results' layout, the arrays that lists keep (list, position, number), and what the arrays were
+        to it.
 
     Raises:
         TypeError: what is called needs to know one of these.
     """
-    for shares in (False, True):
-        arrays.clear()
-        inputs = _Inputs(found, _name_of(fn), arrays, shares)
+    tried: list[_Inputs] = []
+
+    def attempt(opening: Opening) -> tuple[Traced, Layout, list[tuple[list[Any], int, int]], _Inputs]:
+        tried.append(_Inputs(found, _name_of(fn), opening))
         try:
-            return (*_traced_once(inputs, fn, args, kwargs), inputs)
-        except (SymbolicDimError, ValueError) as error:  # which one a layer raises where shapes are not alike
-            if not inputs.is_open or (shares and not isinstance(error, SymbolicDimError)):
-                raise
-            inputs.forget()
-            problem = error
-    raise TypeError(
-        f"{_name_of(fn)} needs an extent that {found.name} does not know where it traces a function ({problem}). "
-        f"{found.unknown_extents}"
-    ) from problem
+            return (*_traced_once(tried[-1], fn, called, layout, arrays), tried[-1])
+        except Exception:
+            tried[-1].forget()
+            raise
+
+    try:
+        return first_that_fits(map(Opening, (Alike.NONE, Alike.SAME_AXIS)), attempt)
+    except SymbolicDimError as problem:
+        if not tried[-1].is_open:
+            raise
+        raise TypeError(
+            f"{_name_of(fn)} needs an extent that {found.name} does not know where it traces a function ({problem}). "
+            f"{found.unknown_extents}"
+        ) from problem
 
 
 def _traced_once(
-    inputs: _Inputs, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]]]:
+    inputs: _Inputs, fn: Callable[..., Any], called: Sequence[Any], layout: Layout, arrays: Sequence[Any]
+) -> tuple[Traced, Layout, list[tuple[list[Any], int, int]]]:
     structure: Any = None
-    left: list[tuple[list[Any], int, _Place]] = []
+    left: list[tuple[list[Any], int, int]] = []
+
+    def tensor(x: Any) -> Any:
+        return x if (found := inputs(x)) is None else found
 
     def flat() -> list[Tensor]:
-        nonlocal structure, left
-        results: list[Tensor] = []
-
-        def number(leaf: Any) -> Any:
-            if not isinstance(leaf, (Tensor, GraphVariable)):
-                return leaf
-            results.append(as_tensor(leaf))
-            return _Place(len(results) - 1)
-
+        nonlocal structure
         inputs.trace = current_trace()
         outer, state.foreign = state.foreign, inputs
         try:
-            tensors = tree.map_structure(lambda x: x if (t := inputs(x)) is None else t, (args, kwargs))
-            structure = tree.map_structure(number, fn(*tensors[0], **tensors[1]))
+            for constant in layout.constants:
+                inputs(constant.value)  # which may be another library's
+            args, kwargs = layout.pack([tensor(x) for x in arrays])
+            structure, results = take_apart(fn(*called, *args, **kwargs), lambda x: not isinstance(x, _OURS))
             for held in inputs.lists:
-                left += [(held, i, number(t)) for i, t in enumerate(held) if isinstance(t, Tensor) and t.is_traced]
+                for i, t in enumerate(held):
+                    if isinstance(t, Tensor) and t.is_traced:
+                        left.append((held, i, len(results)))
+                        results.append(t)
+            return [as_tensor(x) for x in results]
         finally:
             state.foreign = outer
-        return results
 
     traced = trace(flat, [], _name_of(fn))
     if inputs.gave_values:  # what the library took from there may stand for values of a function that it has left since
         traced.graph.nodes = needed(traced.graph.nodes, traced.graph.outputs)
     return traced, structure, left
+
+
+_OURS = (Tensor, GraphVariable)
 
 
 def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None:

@@ -229,20 +229,8 @@ class Dim:
         return " + ".join(parts)
 
 
-def open_extent(axis: int, place: int | None = None) -> Dim:
-    """The symbol of an extent that is not known: of the first axis, the number of samples.
-
-    Args:
-        axis: of an array.
-        place: the number of the array, where the extents of the others along that axis may be others. There is one
-            number of samples.
-
-    >>> open_extent(0), open_extent(2), open_extent(2, place=1), open_extent(0, place=1)
-    (batch, axis2, input1_axis2, batch)
-    """
-    if axis == 0:
-        return Dim.symbol(BATCH)
-    return Dim.symbol(f"axis{axis}" if place is None else f"input{place}_axis{axis}")
+SAMPLES = Dim.symbol(BATCH)
+"""The number of samples."""
 
 
 def identical(first: Extent | Shape, second: Extent | Shape) -> bool:

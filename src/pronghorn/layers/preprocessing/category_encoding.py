@@ -41,6 +41,8 @@ class CategoryEncoding(RowsLayer, DataLayer):
     """
 
     _looks_at_values = True
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
 
     def __init__(
         self,
@@ -62,8 +64,6 @@ class CategoryEncoding(RowsLayer, DataLayer):
             raise ValueError(f"CategoryEncoding: `num_tokens` must be >= 1, got num_tokens={num_tokens}.")
         self.num_tokens, self.output_mode = num_tokens, output_mode
         self.sparse = encoding.check_sparse(self, sparse, output_mode)
-        self._allow_non_tensor_positional_args = True
-        self._convert_input_args = False
         self.built = True
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:

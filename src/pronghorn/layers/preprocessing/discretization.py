@@ -40,6 +40,9 @@ class Discretization(RowsLayer, DataLayer):
     [[0, 1, 2]]
     """
 
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
+
     def __init__(
         self,
         bin_boundaries: Any = None,
@@ -74,8 +77,6 @@ class Discretization(RowsLayer, DataLayer):
             )
         self.num_bins, self.epsilon, self.output_mode = num_bins, epsilon, output_mode
         self.summary = _EMPTY
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
         self.built = True
 
     # -- learning ---------------------------------------------------------------------------------------------------

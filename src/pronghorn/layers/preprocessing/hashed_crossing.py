@@ -45,6 +45,8 @@ class HashedCrossing(Layer):
     """
 
     _looks_at_values = True
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
 
     def __init__(
         self,
@@ -60,8 +62,6 @@ class HashedCrossing(Layer):
         self.num_bins = settings.positive(num_bins, "HashedCrossing", "num_bins")
         self.output_mode = output_mode
         self.sparse = encoding.check_sparse(self, sparse, output_mode)
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
         self.built = True
 
     def call(self, inputs: Any) -> Any:

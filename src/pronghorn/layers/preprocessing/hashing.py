@@ -56,6 +56,9 @@ class Hashing(StringLayer):
     [[1], [0], [1], [1], [2]]
     """
 
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
+
     def __init__(
         self,
         num_bins: int,
@@ -73,8 +76,6 @@ class Hashing(StringLayer):
         self.num_bins, self.mask_value, self.output_mode = num_bins, mask_value, output_mode
         self.salt = list(key) if (key := checked_salt(salt, "Hashing")) else None
         self.sparse = encoding.check_sparse(self, sparse, output_mode)
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
         self.built = True
 
     def call(self, inputs: Any) -> Any:

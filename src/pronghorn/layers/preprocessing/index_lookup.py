@@ -45,6 +45,8 @@ class IndexLookup(StringLayer):
         kwargs: those of `Layer`.
     """
 
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
     _token_kind = "a string"
 
     #: Why there is no vocabulary, where that is known.
@@ -86,8 +88,6 @@ class IndexLookup(StringLayer):
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.output_mode, self.pad_to_max_tokens = invert, output_mode, pad_to_max_tokens
         self.salt = None if salt is None else list(salt)
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
         self.supports_jit = False
         self.built = True
         self._static = False  # whether the vocabulary was set rather than learned

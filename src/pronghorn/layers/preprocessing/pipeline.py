@@ -29,6 +29,8 @@ class Pipeline(Layer):
     """
 
     _looks_at_values = True
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
 
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -36,8 +38,6 @@ class Pipeline(Layer):
         for layer in self._pipeline_layers:
             if not callable(layer):
                 raise ValueError(f"Pipeline: `layers` must be a list of layers, got {layer!r} in it.")
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
 
     @property
     def layers(self) -> list[Any]:

@@ -70,6 +70,8 @@ class TextVectorization(StringLayer):
     """
 
     preferred_input_dtype = "string"
+    _convert_input_args = False
+    _allow_non_tensor_positional_args = True
 
     def __init__(
         self,
@@ -106,8 +108,6 @@ class TextVectorization(StringLayer):
         self._ngrams_arg, self._ngrams = ngrams, sizes
         self._output_mode, self._output_sequence_length = output_mode, output_sequence_length
         self._encoding, self._pad_to_max_tokens = encoding, pad_to_max_tokens
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
         self.supports_jit = False
         self.built = True
         # Not tracked as a layer below this one: its vocabulary is saved as this layer's.

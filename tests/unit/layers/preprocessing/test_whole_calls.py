@@ -9,6 +9,7 @@ import pytest
 
 from pronghorn import layers, ops
 from pronghorn.engine.autodiff import GradientTape
+from pronghorn.engine.backends.kept import KeptByObject
 from pronghorn.layers.preprocessing.images import whole_calls
 
 LAYERS = {
@@ -30,8 +31,9 @@ LAYERS = {
 def compiled(monkeypatch):
     """Compiles whatever the size; the fixture's value lists what is compiled."""
     monkeypatch.setattr(whole_calls, "LEAST_NUMBERS", 1)
-    monkeypatch.setattr(whole_calls, "_known", weakref.WeakKeyDictionary())
-    return lambda layer: [s for s in whole_calls._known[layer].steps.values() if s is not None]
+    kept = KeptByObject(whole_calls.MOST_KINDS)
+    monkeypatch.setattr(whole_calls, "_kept", kept)
+    return lambda layer: [s for s in kept._known.get(layer, {}).values() if s is not None]
 
 
 def images(count=5):
@@ -84,7 +86,7 @@ def test_tapes_and_layers_of_one_s_own_run_op_by_op(compiled):
         tape.watch(x)
         y = ops.sum(watched(x, training=True))
     assert tape.gradient(y, x) is not None
-    assert own not in whole_calls._known and watched not in whole_calls._known
+    assert not compiled(own) and not compiled(watched)
 
 
 def test_wrong_inputs_say_so(compiled):

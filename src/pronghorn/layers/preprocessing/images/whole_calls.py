@@ -8,21 +8,23 @@ layer of one's own.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pronghorn import tree
 from pronghorn.calls import jit
-from pronghorn.calls.batch import Batch, kinds
+from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import known_arrays
 from pronghorn.calls.step import StepFunction
 from pronghorn.engine.backends.eager import is_enabled
+from pronghorn.engine.backends.kept import KeptByObject
 from pronghorn.engine.graph.active import active_tapes, current_trace
+from pronghorn.engine.graph.layout import kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.user_code import is_own
-from pronghorn.layers.versions import Version, version_of
+from pronghorn.layers.versions import version_of
 
 #: Images with fewer numbers than this in all are changed op by op.
 LEAST_NUMBERS = 1 << 16
@@ -30,23 +32,8 @@ LEAST_NUMBERS = 1 << 16
 MOST_KINDS = 32
 
 
-class _Steps:
-    """The compiled calls of one layer, None for those that run op by op."""
-
-    def __init__(self) -> None:
-        self.version: Version | None = None
-        self.steps: dict[Hashable, StepFunction | None] = {}
-
-    def get(self, layer: Any, key: Hashable, make: Callable[[], StepFunction]) -> StepFunction | None:
-        version = version_of(layer)
-        if self.version is not version:  # an attribute has changed: what was compiled may no longer hold
-            self.version, self.steps = version, {}
-        if key not in self.steps:
-            self.steps[key] = make() if len(self.steps) < MOST_KINDS else None
-        return self.steps[key]
-
-
-_known: weakref.WeakKeyDictionary[Any, _Steps] = weakref.WeakKeyDictionary()
+#: The compiled calls of layers by kinds of arrays, None for those that run op by op.
+_kept = KeptByObject(MOST_KINDS)
 
 
 def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: Any, training: Any) -> Any:
@@ -58,11 +45,11 @@ def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: An
         return None
     layout, leaves = arrays
     key = (layout.key, kinds(leaves), training)
-    steps = _known.setdefault(layer, _Steps())
-    itself = weakref.ref(layer)  # the table must not hold what it is about
-    step = steps.get(
-        layer, key, lambda: StepFunction(lambda data: change(itself(), data, training), f"{layer.name}.call")
-    )
+    steps = _kept.of(layer, version_of(layer))  # an attribute has changed: what was compiled may no longer hold
+    if key not in steps and not steps.is_full:
+        itself = weakref.ref(layer)  # the table must not hold what it is about
+        steps.keep(key, StepFunction(lambda data: change(itself(), data, training), f"{layer.name}.call"))
+    step = steps.get(key)
     if step is None:
         return None
     batch = Batch(layout, leaves, key=key)
@@ -71,7 +58,7 @@ def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: An
     except Exception:  # it says more where it runs op by op
         program = None
     if program is None:
-        steps.steps[key] = None
+        steps.keep(key, None)
         return None
     return tree.map_structure(lambda x: tensor_of(np.asarray(x)), program(batch))
 
