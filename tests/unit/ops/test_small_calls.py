@@ -194,6 +194,7 @@ def test_a_variable_is_computed_with_by_its_value_of_now():
 
 def test_the_short_way_is_taken_where_nothing_else_goes_on(monkeypatch):
     taken, applied = [], _short_ways.applied
+    monkeypatch.setattr(_short_ways, "MOST_PLANS", 1 << 30)  # other tests have called with many shapes
     monkeypatch.setattr(_short_ways, "applied", lambda op, *rest: taken.append(op.__name__) or applied(op, *rest))
     x, v = array(), Variable(np.ones((2, 3), "float32"))
 

@@ -391,7 +391,7 @@ def test_a_learning_rate_that_is_none_cannot_be_set(rate):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (lambda g, v: g, "2 whose first entry is a Tensor of shape \\(3, 2\\)"),
+        (lambda g, v: g, "2 whose first entry is a (TensorFlow)?Tensor of shape \\(3, 2\\)"),
         (lambda g, v: [g[1]], "1 whose first"),  # of two numbers, which look like a pair
         (lambda g, v: (g, v), "2 whose first entry is a list"),
         (lambda g, v: zip(v, g), "a tuple"),
