@@ -76,12 +76,18 @@ class Layout:
 
     Args:
         structure: nested numbers, Nones, `SeveralArrays` and `Constant`s.
+
+    Attributes:
+        constants: the leaves that are no arrays.
     """
 
-    __slots__ = ("_key", "structure", "texts")
+    __slots__ = ("_key", "constants", "structure", "texts")
 
-    def __init__(self, structure: Any):
+    def __init__(self, structure: Any, constants: Sequence[Constant] | None = None):
         self.structure = structure
+        if constants is None:
+            constants = [place for place in tree.flatten(structure) if isinstance(place, Constant)]
+        self.constants = constants
         self.texts: tuple[int, ...] | None = None  # the places of strings, once a batch has looked
         self._key: Hashable = None
 
@@ -92,11 +98,6 @@ class Layout:
             constants = tuple([constant.key for constant in self.constants])
             self._key = (repr(self.structure), constants) if constants else repr(self.structure)
         return self._key
-
-    @property
-    def constants(self) -> list[Constant]:
-        """The leaves that are no arrays."""
-        return [place for place in tree.flatten(self.structure) if isinstance(place, Constant)]
 
     @property
     def is_plain(self) -> bool:
@@ -135,13 +136,15 @@ def take_apart(
     {'x': array([2., 2.]), 'scale': 3}
     """
     leaves: list[Any] = []
+    constants: list[Constant] = []
     known: dict[int, int] = {}
 
     def place(leaf: Any) -> Any:
         if leaf is None:
             return None
         if is_constant is not None and is_constant(leaf):
-            return Constant(leaf)
+            constants.append(Constant(leaf))
+            return constants[-1]
         if several is not None and (found := several(leaf, leaves)) is not None:
             return found
         number = known.setdefault(id(leaf), len(leaves)) if once else len(leaves)
@@ -149,7 +152,7 @@ def take_apart(
             leaves.append(leaf)
         return number
 
-    return Layout(tree.map_structure(place, data)), leaves
+    return Layout(tree.map_structure(place, data), constants), leaves
 
 
 def take_call_apart(
