@@ -22,7 +22,7 @@ BESIDE = {"_lazy", "_packages", "_version", "_wording", "tree"}  # small modules
 OPTIONAL = {
     "distribution.mpi": {"mpi4py"},
     "export.onnx.files": {"onnx"},
-    "interop": {"pronghorn.interop"},  # what needs PyTorch
+    "interop": {"pronghorn.interop", "pronghorn.layers.foreign"},  # what needs PyTorch
     "layers.state": {"pronghorn.layers.foreign"},
     "layers.foreign.flax_layer": {"flax"},
     "saving.memory_cap": {"resource"},  # Windows has none

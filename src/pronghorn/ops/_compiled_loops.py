@@ -1,18 +1,18 @@
 """Eager loops that go on for long enough to be compiled: the part that every loop passes through, which is small.
 
-What compiles them stands above (`pronghorn.models.compiled_loops`), since it knows layers. It is imported where a loop
-goes on for `ROUNDS_BY_PYTHON` rounds.
+What compiles them stands above (`pronghorn.models.compiled_loops`), since it knows layers. The root gives it by name. It
+is imported where a loop goes on for `ROUNDS_BY_PYTHON` rounds.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from pronghorn.engine.backends import choice
 from pronghorn.engine.graph.active import is_plain_code
+from pronghorn.serialization.public_names import namespace
 
 #: So many rounds of a loop that is not known run by Python before anything is looked at.
 ROUNDS_BY_PYTHON = 4
@@ -78,4 +78,4 @@ class Rounds:
 
 @functools.cache
 def _compiler() -> Any:
-    return importlib.import_module("pronghorn.models.compiled_loops")
+    return namespace("_compiled_loops")
