@@ -1,7 +1,7 @@
 """Eager loops that go on for long enough to be compiled: the part that every loop passes through, which is small.
 
-What compiles them stands above (`pronghorn.models.compiled_loops`), since it knows layers. The root gives it by name. It
-is imported where a loop goes on for `ROUNDS_BY_PYTHON` rounds.
+What compiles them stands above (`pronghorn.models.compiled_loops`), since it knows layers. The root gives it by name.
+It is imported where a loop goes on for `ROUNDS_BY_PYTHON` rounds.
 """
 
 from __future__ import annotations
