@@ -34,6 +34,7 @@ from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import take_apart
 from pronghorn.calls.step import Program, StepFunction
+from pronghorn.engine.backends.foreign_calls import TRACING
 from pronghorn.engine.graph.active import TraceError, pop_tape, push_tape
 from pronghorn.engine.graph.layout import has_numbers
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
@@ -49,6 +50,9 @@ MOST_KEPT = 64
 #: About what things cost, in microseconds: an operation by Python, an element of its arrays, compiling a loop, and each
 #: of its operations.
 BY_PYTHON, ELEMENT, COMPILING, COMPILING_EACH = 10.0, 0.001, 100_000.0, 3_000.0
+
+#: So many operations are taken to be in a round where they cannot be counted.
+UNMEASURED = 20
 
 _entries: OrderedDict[Hashable, Entry] = OrderedDict()
 _lock = threading.Lock()
@@ -204,11 +208,15 @@ def watched(
     randoms = _random_states()
     costs = _Costs()
     with _watching() as seen:
-        push_tape(costs)
-        try:
+        if TRACING:  # a tape would hide from ops that another library traces them
+            costs.operations = UNMEASURED
             results = step(*state)
-        finally:
-            pop_tape(costs)
+        else:
+            push_tape(costs)
+            try:
+                results = step(*state)
+            finally:
+                pop_tape(costs)
     after = _surveyed(functions, state)
     if seen or after is None or after[1].stamp() != stamp or _random_states() != randoms:
         return results, None

@@ -265,6 +265,7 @@ def test_short_loops_are_not_looked_at(programs, monkeypatch):
 
 def test_loops_compile_when_they_have_cost_as_much(programs, monkeypatch):
     monkeypatch.setattr(compiled_loops, "COMPILING", 150 * compiled_loops.BY_PYTHON)
+    monkeypatch.setattr(compiled_loops, "TRACING", {})  # no other library is in this process
     by = ops.convert_to_tensor(np.float32(0.5))
     for _ in range(10):
         scaled(by, ops.ones((2,)), 8)
@@ -284,6 +285,7 @@ def test_loops_over_a_range(programs):
 
 def test_each_program_has_to_pay(programs, monkeypatch):
     monkeypatch.setattr(compiled_loops, "COMPILING", 150 * compiled_loops.BY_PYTHON)
+    monkeypatch.setattr(compiled_loops, "TRACING", {})  # no other library is in this process
     by = ops.convert_to_tensor(np.float32(0.5))
     for length in range(2, 12):
         scaled(by, ops.ones((length,)), 6)

@@ -15,6 +15,7 @@ from pronghorn.engine.backends.jax.sharding import named_sharding as named_shard
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.foreign_functions import ForeignFunction
 from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.tensor import Tensor
 
 
 class JaxFunction(ForeignFunction):
@@ -56,11 +57,9 @@ class JaxFunction(ForeignFunction):
 
 def flatten(nest: Any) -> tuple[list[Any], Any]:
     """The leaves of one of JAX's trees, and its structure; what else it holds than containers is a leaf."""
-    return jax.tree_util.tree_flatten(nest, is_leaf=lambda x: hasattr(x, "__pronghorn_tensor__") or _is_tensor(x))
-
-
-def _is_tensor(x: Any) -> bool:
-    return type(x).__module__ == "pronghorn.engine.graph.tensor"
+    return jax.tree_util.tree_flatten(
+        nest, is_leaf=lambda x: hasattr(x, "__pronghorn_tensor__") or isinstance(x, Tensor)
+    )
 
 
 def is_array(leaf: Any) -> bool:
