@@ -17,6 +17,10 @@ from pronghorn.serialization.public_names import namespace
 #: So many rounds of a loop that is not known run by Python before anything is looked at.
 ROUNDS_BY_PYTHON = 4
 
+#: Whether eager loops compile. It is off: a body that reads what `closures.Survey` does not see, such as an attribute of
+#: a class or of a module, or `config.epsilon()`, would go on with the value of before.
+ON = False
+
 known_codes: set[Any] = set()
 """The code of bodies that have been looked at: loops with them are looked up before their first round."""
 
@@ -37,7 +41,7 @@ class Rounds:
         self._codes = getattr(getattr(user, "__func__", user), "__code__", user)
         self._count = 0
         self._entry: Any = None
-        self._is_off = not is_plain_code() or choice.chosen() != "llvm"
+        self._is_off = not ON or not is_plain_code() or choice.chosen() != "llvm"
 
     def rest(self, state: Callable[[], Any], limit: int | None) -> Any:
         """What the loop comes to from here on, compiled; None where the next round is to run by Python."""

@@ -18,6 +18,11 @@ FACTOR = ops.convert_to_tensor(np.float32([0.5, 0.25]))
 
 
 @pytest.fixture(autouse=True)
+def switched_on(monkeypatch):
+    monkeypatch.setattr(rounds, "ON", True)
+
+
+@pytest.fixture(autouse=True)
 def programs(monkeypatch):
     """Loops pay as soon as they have been looked at; the programs that have run, one entry for each time."""
     ran = []
