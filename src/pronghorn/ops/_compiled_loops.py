@@ -17,8 +17,8 @@ from pronghorn.serialization.public_names import namespace
 #: So many rounds of a loop that is not known run by Python before anything is looked at.
 ROUNDS_BY_PYTHON = 4
 
-#: Whether eager loops compile. It is off: a body that reads what `closures.Survey` does not see, such as an attribute of
-#: a class or of a module, or `config.epsilon()`, would go on with the value of before.
+#: Whether eager loops compile. It is off: a body that reads what `closures.Survey` does not see, such as an attribute
+#: of a class or of a module, or `config.epsilon()`, would go on with the value of before.
 ON = False
 
 known_codes: set[Any] = set()
