@@ -75,8 +75,8 @@ _NAMES = {
     "version": "._version",
 }
 
-# What IPython looks for, and a user does not; and what packages below ask for, by `public_names.namespace`.
-_UNLISTED = {"load_ipython_extension": ".scripts.aliases", "_compiled_loops": ".models.compiled_loops:"}
+# What IPython looks for, and a user does not.
+_UNLISTED = {"load_ipython_extension": ".scripts.aliases"}
 
 _attach(__name__, _NAMES, _SUBMODULES, _UNLISTED)
 _install_finder()

@@ -1,8 +1,7 @@
 """Control flow: branches, loops and scans, and functions with a gradient of their own.
 
-Called with known values and outside of a trace, these are Python's own `if` and `for`; loops that go on become programs
-(`_compiled_loops`). While a function is traced they become one node whose parameters are the graphs of the branches or
-of the loop's body.
+Called with known values and outside of a trace, these are Python's own `if` and `for`. While a function is traced they
+become one node whose parameters are the graphs of the branches or of the loop's body.
 """
 
 from __future__ import annotations
@@ -24,11 +23,10 @@ from pronghorn.engine.graph.regions import region
 from pronghorn.engine.graph.tensor import Tensor, aval_of
 from pronghorn.engine.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops import _compiled_loops as compiled_loops
 from pronghorn.ops import _library_loops as library_loops
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.numpy.joining import concatenate, stack
+from pronghorn.ops.numpy.joining import stack
 from pronghorn.ops.numpy.shaping import flip, part
 
 
@@ -157,13 +155,6 @@ def while_loop(
         loop_vars: a tuple or list of (nests of) arrays, or one array.
         maximum_iterations: stop after as many, whatever ``cond`` says.
 
-    Called on arrays, the first rounds run by Python. A loop that goes on is compiled and then runs as one native loop;
-    so do later loops of the same code from their first round on, whatever arrays ``cond`` and ``body`` hold. ``body``
-    is then called a few times only. One that does more than compute in its fourth round runs by Python in all: it
-    prints, reads a clock, draws Python's or NumPy's random numbers, changes a list, a counter or an attribute that it
-    reaches, or needs values. So do loops in a `GradientTape` or a layer's call, and those whose state changes its
-    shapes or types.
-
     With JAX's engine chosen, JAX runs a loop whose body calls JAX's own functions: it calls the body a few times only.
 
     >>> while_loop(lambda i: i < 5, lambda i: (i + 2,), (0,))[0].numpy()
@@ -179,7 +170,7 @@ def while_loop(
         return result[0] if not sequence and isinstance(result[0], tuple) and len(result[0]) == 1 else result
 
     if current_trace() is None:
-        state = _while_now(cond, step, body, state, maximum_iterations)
+        state = _while_now(cond, step, state, maximum_iterations)
     else:
         try:
             state = _traced_while(cond, step, state, maximum_iterations)
@@ -195,27 +186,18 @@ def while_loop(
 _ROUNDS_BY_PYTHON = 4
 
 
-def _while_now(cond: Any, step: Any, user: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
+def _while_now(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
     """A loop by Python; where the chosen library gives what its body returns, that runs all but the first rounds."""
     count, results, before = 0, state, state
-    rounds = compiled_loops.Rounds((cond, step), _while_of, user)
     while (limit is None or count < limit) and bool(B.convert(cond(*state))):
-        by_program = rounds.rest(functools.partial(tuple, state), None if limit is None else int(limit) - count)
-        if by_program is not None:
-            return by_program
         if count == _ROUNDS_BY_PYTHON and _are_alike(before, state):
             rest = library_loops.rest(cond, step, results, state, None if limit is None else int(limit) - count)
             if rest is not None:
                 return rest
-        before, results = state, rounds.round(step, state)
+        before, results = state, step(*state)
         state = tree.map_structure(B.convert, results)
         count += 1
     return state
-
-
-def _while_of(functions: Sequence[Any], state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
-    """A loop for the program that `compiled_loops` makes of it."""
-    return _traced_while(functions[0], functions[1], state, limit)
 
 
 def _are_alike(before: Any, after: Any) -> bool:
@@ -268,8 +250,6 @@ def _check_carry(name: str, before: Sequence[Tensor], after: Sequence[Value]) ->
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Apply ``body_fun(i, value) -> value`` for ``i`` from ``lower`` up to, but without, ``upper``.
 
-    Called on arrays, it is compiled when it goes on, as `while_loop` is.
-
     >>> fori_loop(0, 4, lambda i, v: v + i, 0).numpy()
     np.int32(6)
     """
@@ -300,26 +280,16 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
 def _fori_now(low: int, high: int, body: Any, value: Any) -> Any:
     """`_while_now` with a known number of rounds."""
-    rounds = compiled_loops.Rounds((body,), _fori_of, body)
     before = results = value
     for i in builtins.range(low, high):
-        by_program = rounds.rest(functools.partial(lambda i, v: (B.convert(i), v), i, value), high - i)
-        if by_program is not None:
-            return by_program[1]
         if i == low + _ROUNDS_BY_PYTHON and _are_alike(before, value):
             step = lambda i, v: (i + 1, body(i, v))  # noqa: E731
             rest = library_loops.rest(lambda i, _: i < high, step, results, (B.convert(i), value), None)
             if rest is not None:
                 return rest[1]
-        before, (_, results) = value, rounds.round(lambda i, v: (i, body(i, v)), (B.convert(i), value))
+        before, results = value, body(B.convert(i), value)
         value = tree.map_structure(B.convert, results)
     return value
-
-
-def _fori_of(functions: Sequence[Any], state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
-    """The same as `_while_of`, for so many rounds."""
-    (body,) = functions
-    return _traced_while(lambda i, v: True, lambda i, v: (P.add(i, B.full_like(i, 1)), body(i, v)), state, limit)
 
 
 def _known(bound: Any) -> Any:
@@ -339,8 +309,6 @@ def scan(
     unroll: Any = 1,
 ) -> tuple[Any, Any]:
     """Carry a state along the leading axis of ``xs``.
-
-    Called on arrays, with ``xs``, it is compiled when it goes on, as `while_loop` is.
 
     Args:
         f: ``f(carry, x) -> (carry, y)``; ``x`` is a slice of ``xs``.
@@ -379,58 +347,17 @@ def scan(
 
 
 def _scan_now(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: int, reverse: bool) -> tuple[Any, Any]:
-    xs = tree.pack_sequence_as(xs, leaves) if leaves else xs
-    results: list[Any] = []  # of the rounds by Python, in their order
-    rest: Any = None  # what a program gives for all others
-    rounds = compiled_loops.Rounds((f,), _scan_backwards_of if reverse else _scan_of, f) if leaves else None
-    for done in builtins.range(steps):
-        i = steps - 1 - done if reverse else done
-        if rounds is not None:
-            rest = rounds.rest(functools.partial(_left, carry, xs, leaves, done, reverse), None)
-            if rest is not None:
-                carry, rest = rest
-                break
-
-        def step(carry: Any, xs: Any, i: int = i) -> tuple[Any, Any]:
-            x = None if xs is None else tree.pack_sequence_as(xs, [leaf[i] for leaf in leaves])
-            carry, y = _pair(f(carry, x))
-            results.append(y)
-            return carry, xs
-
-        carry = (step(carry, xs) if rounds is None else rounds.round(step, (carry, xs)))[0]
+    results: list[Any] = [None] * steps
+    for i in reversed(builtins.range(steps)) if reverse else builtins.range(steps):
+        x = None if xs is None else tree.pack_sequence_as(xs, [leaf[i] for leaf in leaves])
+        carry, results[i] = _pair(f(carry, x))
         carry = tree.map_structure(B.convert, carry)
     if not steps:
         return _empty_scan(f, carry, xs, leaves)
-    if not results:
-        return carry, rest
-    rows = [[t for t in tree.flatten(r) if t is not None] for r in (reversed(results) if reverse else results)]
-    columns = [stack(column, 0) for column in zip(*rows)]
-    if rest is not None:
-        others = [t for t in tree.flatten(rest) if t is not None]
-        columns = [concatenate([b, a] if reverse else [a, b], 0) for a, b in zip(columns, others)]
-    left = iter(columns)
-    flat = [None if t is None else next(left) for t in tree.flatten(results[0])]
+    rows = [[t for t in tree.flatten(r) if t is not None] for r in results]
+    columns = iter([stack(column, 0) for column in zip(*rows)])
+    flat = [None if t is None else next(columns) for t in tree.flatten(results[0])]
     return carry, tree.pack_sequence_as(results[0], flat)
-
-
-def _left(carry: Any, xs: Any, leaves: list[Tensor], done: int, reverse: bool) -> tuple[Any, Any]:
-    """What a scan has left to do when some of its rounds are done."""
-    if done:
-        steps = leaves[0].shape[0]
-        bounds = (0, steps - done) if reverse else (done, steps)
-        xs = tree.pack_sequence_as(xs, [part(leaf, 0, *bounds) for leaf in leaves])
-    return carry, xs
-
-
-def _scan_of(functions: Sequence[Any], state: tuple[Any, Any], limit: Any, reverse: bool = False) -> tuple[Any, Any]:
-    """A scan for the program that `compiled_loops` makes of it."""
-    carry, xs = state
-    leaves = _tensors(xs)
-    return _scan_traced(functions[0], carry, xs, leaves, leaves[0].shape[0], reverse)
-
-
-def _scan_backwards_of(functions: Sequence[Any], state: tuple[Any, Any], limit: Any) -> tuple[Any, Any]:
-    return _scan_of(functions, state, limit, reverse=True)
 
 
 def _empty_scan(f: Any, carry: Any, xs: Any, leaves: list[Tensor]) -> tuple[Any, Any]:
