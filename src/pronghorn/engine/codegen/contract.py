@@ -91,7 +91,12 @@ def _emit_part(
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
     fusion = kernel.pool
-    made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
+    small = _few_rows_plan(kernel, part, spec, target)
+    made: AnyPlan
+    if small is not None and not small.counts_rows:
+        made, tile_epilogue = small, None
+    else:
+        made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
     row_sums = unit_sums(kernel, made, tables)
     elements = row_sums.elements if row_sums is not None else []
     epilogue, code = None, 0
@@ -107,14 +112,13 @@ def _emit_part(
     names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside, row_sums)
     packed = _packed_operands(part, made, tables)
     launches = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
-    below = None if isinstance(made, FewRowsPlan) else _few_rows_plan(kernel, part, spec, target)
     few, most = _for_few_rows(made)
-    if below is not None:
-        partials = [_scratch_value(s, kernel) for s in below.scratch]
+    if small is not None and made is not small:
+        partials = [_scratch_value(s, kernel) for s in small.scratch]
         slots = [tables.buffer(v) for v in partials]
-        names = emit(module, f"{name}.rows", below, target, tables, epilogue, None, slots, code)
-        own = [_launch(kernel, part, below, i, n, partials, {}) for i, n in enumerate(names)]
-        launches = _below_rows(own, launches, below)
+        names = emit(module, f"{name}.rows", small, target, tables, epilogue, None, slots, code)
+        own = [_launch(kernel, part, small, i, n, partials, {}) for i, n in enumerate(names)]
+        launches = _below_rows(own, launches, small)
     elif few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         kept_slots = [slot for _, slot in kept]
@@ -200,9 +204,6 @@ def _chosen(
     kernel: ContractionKernel, part: Part, spec: Contraction, tables: Tables, target: Target
 ) -> tuple[AnyPlan, PoolEpilogue | None]:
     """The plan of a part, and what pools its register tiles if that is done in registers."""
-    few = _few_rows_plan(kernel, part, spec, target)
-    if few is not None and not few.counts_rows:
-        return few, None
     pairs = _pair_plan(kernel, part, spec, target)
     if pairs is not None and pairs.unit.has_tiles:  # nothing else comes near
         return pairs, None

@@ -15,7 +15,7 @@ stack, the tables and what `ph_decided` says, never a buffer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -215,6 +215,43 @@ class ProgramEmitter(StepEmitter):
         needed = {v for later in behind for v in later.reads}.union(program.graph.outputs)
         return memory in self._roots({v for k in made for v in k.writes}) and memory not in self._roots(needed)
 
+    def _carry_in_results(
+        self, kernel: Kernel, carried: Iterable[tuple[Value, Value, Value, Value]], operands: Sequence[Value]
+    ) -> None:
+        """Have what a loop writes in place lie where its results do, and these where a temporary did that is left.
+
+        Args:
+            kernel: the loop.
+            carried: of each value that it carries, the one in the body, the new one, the first one and the result.
+            operands: the memory of all that it reads.
+        """
+        for v, new, start, end in carried:
+            if self.tables.root(new) is v and self.tables.root(end) is end:
+                self.tables.aliases[v] = end
+                if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
+                    self.tables.aliases[end] = start
+
+    def _once(
+        self, program: Program, changing: Sequence[Value], length: Extent
+    ) -> tuple[list[Launch] | None, list[Value]]:
+        """Launch ahead of a loop what is the same in every round.
+
+        Args:
+            program: the body's.
+            changing: what differs from round to round.
+            length: the number of rounds.
+
+        Returns:
+            The launches of a round, None where the body has a special kernel; and what lives as long as the loop.
+        """
+        if any(map(is_special, program.kernels)):
+            return None, []
+        launches = [launch for kernel in program.kernels for launch in self._launches(kernel)]
+        first, launches = ahead(launches, changing, length, self.tables.root)
+        for launch in first:
+            self._launch(launch)
+        return launches, [v for launch in first for v in launch.writes]
+
     def _scan(self, kernel: Kernel, node: Node) -> None:
         p = node.params
         body, nc, nk = p["body"], p["num_consts"], p["num_carry"]
@@ -235,24 +272,16 @@ class ProgramEmitter(StepEmitter):
             results=list(zip(outputs[nk:], node.outputs[nk:])),
         )
         self.external.update(v for v, _ in loop.moving)
-        kept: list[Value] = []
-        has_launches = not any(map(is_special, program.kernels))
-        if has_launches:
-            launches = [launch for kernel in program.kernels for launch in self._launches(kernel)]
-            first, loop.launches = ahead(launches, [*body.inputs[nc:], *outputs], p["length"], self.tables.root)
-            for launch in first:
-                self._launch(launch)
-                kept += launch.writes
+        launches, kept = self._once(program, [*body.inputs[nc:], *outputs], p["length"])
+        has_launches = launches is not None
+        if launches is not None:
+            loop.launches = launches
             blocks = blocks_of(loop, constants, self.tables.root)
             if blocks is not None:
                 self._scan_by_rows(loop, blocks, p["reverse"])
                 return
         rows = self._kept_rows(kernel, loop) if has_launches else []
-        for v, new, start, end in zip(loop.carry, outputs, loop.start, loop.end):
-            if new is not v and self.tables.root(new) is v and self.tables.root(end) is end:
-                self.tables.aliases[v] = end
-                if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
-                    self.tables.aliases[end] = start
+        self._carry_in_results(kernel, zip(loop.carry, outputs, loop.start, loop.end), operands)
         last = self._number(loop.length)
         self._point_at_rows(rows, *((last, last) if p["reverse"] else (0, 0)))
         for v, start in zip(loop.carry, loop.start):
@@ -411,19 +440,8 @@ class ProgramEmitter(StepEmitter):
         own = [(new, old) for new, old in zip(outputs, carry) if self.tables.root(new) is new and new is not old]
         self.tables.aliases.update(overwriting(body, own))
         starts = operands[nc + nb :]
-        for v, new, start, end in zip(carry, outputs, starts, node.outputs):
-            if self.tables.root(new) is v and self.tables.root(end) is end:
-                self.tables.aliases[v] = end
-                if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
-                    self.tables.aliases[end] = start
-        kept: list[Value] = []
-        launches: list[Launch] | None = None
-        if not any(map(is_special, body.kernels)):
-            launches = [launch for each in body.kernels for launch in self._launches(each)]
-            once, launches = ahead(launches, [*carry, *outputs], 1, self.tables.root)
-            for launch in once:
-                self._launch(launch)
-                kept += launch.writes
+        self._carry_in_results(kernel, zip(carry, outputs, starts, node.outputs), operands)
+        launches, kept = self._once(body, [*carry, *outputs], 1)
         shared = dict(zip(p["cond"].inputs[:nc], operands[:nc])) | dict(zip(p["cond"].inputs[nc:], carry))
         condition, (verdict,) = self._nested(p["cond"], shared)
         for v, start in zip(carry, starts):
