@@ -14,7 +14,6 @@ from pronghorn.engine.graph.dim import product
 from pronghorn.engine.graph.ir import Graph, Node, Value
 from pronghorn.engine.graph.tensor import Tensor, aval_of
 from pronghorn.engine.graph.trace import Traced, trace
-from pronghorn.engine.graph.user_code import times_warned
 from pronghorn.engine.graph.variable import GraphVariable
 
 Plan = Callable[..., np.ndarray]
@@ -23,8 +22,7 @@ Plan = Callable[..., np.ndarray]
 def plan_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
     """How ``fn`` is computed from arrays of the shapes and types of those among the arguments.
 
-    None where NumPy would not compute all of it: a result on the way is large, or a primitive has several. None, too,
-    where such a call is warned of: each one is.
+    None where NumPy would not compute all of it: a result on the way is large, or a primitive has several.
     """
     given = [x.__pronghorn_tensor__() if isinstance(x, GraphVariable) else x for x in (*args, *kwargs.values())]
     tensors = [x for x in given if isinstance(x, Tensor)]
@@ -37,12 +35,11 @@ def plan_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
         put = [next(left) if isinstance(x, Tensor) else x for x in given]
         return [fn(*put[: len(args)], **dict(zip(kwargs, put[len(args) :])))]
 
-    warned = times_warned()
     try:
         traced = trace(call, avals, name="op")
     except (TypeError, ValueError, RuntimeError):  # the call says itself what is wrong
         return None
-    return _plan(traced) if times_warned() == warned else None
+    return _plan(traced)
 
 
 def _plan(traced: Traced) -> Plan | None:

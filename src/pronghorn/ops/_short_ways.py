@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives.registry import UFUNCS
 from pronghorn.engine.graph.tensor import Tensor, may_change, tensor_of
 from pronghorn.engine.graph.trace import trace
+from pronghorn.engine.graph.user_code import times_warned
 from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.ops._plans import Plan, plan_of
 from pronghorn.ops._symbolic import applied
@@ -148,33 +149,7 @@ def by_shapes(fn: F) -> F:
     The short way is for arrays of floats of 32 or 64 bits, which all that is computed on the way has few elements of.
     """
     compute = on_its_engine(fn)
-    plans: dict[tuple[Any, ...], Plan | None] = {}
-
-    def planned(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
-        arrays: list[np.ndarray] = []
-        key: list[Any] = []
-        for x in (*args, *kwargs, *kwargs.values()) if kwargs else args:
-            if isinstance(x, GraphVariable):
-                x = x.__pronghorn_tensor__()
-            kind = type(x)
-            if isinstance(x, Tensor):
-                array = x.data
-                if type(array) is not _ndarray or array.size >= LEAST:
-                    return None
-                arrays.append(array)
-                key += (array.dtype, array.shape)
-            elif kind in _SETTINGS or (kind is tuple and all(type(item) is int for item in x)):
-                key += (kind, x)
-            else:
-                return None
-        kinds = tuple(key)
-        try:
-            plan = plans[kinds]
-        except KeyError:
-            if len(plans) >= MOST_PLANS:
-                return None
-            plan = plans.setdefault(kinds, plan_of(fn, args, kwargs))
-        return None if plan is None else tensor_of(plan(*arrays))
+    plans: dict[Hashable, Plan | None] = {}
 
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
@@ -182,12 +157,45 @@ def by_shapes(fn: F) -> F:
             not (state.traces or state.tapes)
             and len(_modules) == Met.modules
             and (not TRACING or traced_by() is None)
-            and (found := planned(args, kwargs)) is not None
+            and (taken := _kind_of_call(args, kwargs)) is not None
         ):
-            return found
+            kind, arrays = taken
+            if kind not in plans and len(plans) < MOST_PLANS:
+                warned = times_warned()
+                found = applied(op, compute, args, kwargs)
+                # A call that is warned of has no plan: each one is.
+                plans[kind] = plan_of(fn, args, kwargs) if times_warned() == warned else None
+                return found
+            plan = plans.get(kind)
+            if plan is not None:
+                return tensor_of(plan(*arrays))
         return applied(op, compute, args, kwargs)
 
     return as_it_is(op)  # type: ignore[return-value]
+
+
+def _kind_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Hashable, list[np.ndarray]] | None:
+    """What a plan holds for, and the arrays of the call; None where an array is large or an argument is something else.
+
+    That is the types and shapes of arrays, and settings.
+    """
+    arrays: list[np.ndarray] = []
+    key: list[Any] = []
+    for x in (*args, *kwargs, *kwargs.values()) if kwargs else args:
+        if isinstance(x, GraphVariable):
+            x = x.__pronghorn_tensor__()
+        kind = type(x)
+        if isinstance(x, Tensor):
+            array = x.data
+            if type(array) is not _ndarray or array.size >= LEAST:
+                return None
+            arrays.append(array)
+            key += (array.dtype, array.shape)
+        elif kind in _SETTINGS or (kind is tuple and all(type(item) is int for item in x)):
+            key += (kind, x)
+        else:
+            return None
+    return tuple(key), arrays
 
 
 _NUMBERS = frozenset(map(np.dtype, ("bool", "int32", "uint8", "float16", "float32")))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -243,3 +244,12 @@ def test_a_conversion_copies_what_its_owner_may_change(dtype):
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     array[:] = 0
     assert found.data.tobytes() == np.ones((2, 3), found.data.dtype).tobytes()
+
+
+def test_a_call_that_is_warned_of_warns_once_each_time():
+    x = Tensor(np.ones((5, 1), "float32"))
+    for _ in range(3):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            ops.softmax(x)
+        assert len(told) == 1
