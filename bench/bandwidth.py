@@ -6,28 +6,24 @@ python bench/bandwidth.py pronghorn
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from kernels import best_seconds, on_cache_line
 
 import pronghorn
 from pronghorn import ops
 
-NBYTES = 400_000_000
+READ_BYTES = 400_000_000
 
 
-def bytes_per_second(rounds: int = 10) -> float:
-    """The best of some rounds."""
-    numbers = np.ones(NBYTES // 4, np.float32)
+def reading() -> tuple[np.ndarray, Callable[[], Any]]:
+    """Return numbers, and what reads all of them."""
+    numbers = on_cache_line(np.ones(READ_BYTES // 4, np.float32))
     total = pronghorn.jit(lambda x: ops.max(x))
-    total(numbers)
-    best = float("inf")
-    for _ in range(rounds):
-        start = time.perf_counter()
-        total(numbers)
-        best = min(best, time.perf_counter() - start)
-    return NBYTES / best
+    return numbers, lambda: total(numbers)
 
 
 if __name__ == "__main__":
-    print(json.dumps({"bytes_per_s": bytes_per_second()}))
+    print(json.dumps({"bytes_per_s": READ_BYTES / best_seconds(reading()[1], budget=1.0)}))

@@ -20,6 +20,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+from bandwidth import reading
 from kernels import on_cache_line
 
 import pronghorn
@@ -30,7 +31,6 @@ from pronghorn.engine.runtime.host import host_target
 SHAPES = [(768, 3072, False), (3072, 768, False), (768, 50257, False), (768, 50257, True)]
 TYPES = ("float32", "bfloat16", "int8", "int4")
 BITS = {"float32": 32, "bfloat16": 16, "int8": 8, "int4": 4}
-READ_BYTES = 400_000_000
 FEATURES = ("avx2", "avx512f", "avx512bf16", "avx512vnni", "avxvnni", "amx-bf16", "amx-int8")
 LEAST_BYTES = 160_000_000  # of the matrices of a case
 MOST_COPIES = 32  # each of which is a kernel that is compiled
@@ -40,9 +40,8 @@ Case = tuple[str, float, Callable[[], Any]]  # name, bytes of weights that are r
 
 def read_cases() -> Iterator[Case]:
     """Yield what shows how fast memory is read."""
-    numbers = on_cache_line(np.ones(READ_BYTES // 4, np.float32))
-    total = pronghorn.jit(lambda x: ops.max(x))
-    yield "read 400 MB, Pronghorn", numbers.nbytes, lambda: total(numbers)
+    numbers, read = reading()
+    yield "read 400 MB, Pronghorn", numbers.nbytes, read
     yield "read 400 MB, NumPy on one thread", numbers.nbytes, numbers.max
 
 

@@ -8,11 +8,10 @@ from typing import Any
 from rich.console import Console
 
 from pronghorn._wording import counted
+from pronghorn.cli.launcher import INTERRUPTED
 from pronghorn.text.folders import load
 from pronghorn.text.generation import generate
 from pronghorn.text.tokenizers import load_tokenizer
-
-INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
 
 def write(folder: str, prompt: str, dtype: str | None, **options: Any) -> int:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pronghorn.engine.runtime import threads
 
+INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
+
 _ROOT = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 _MEND = "pip install 'pronghorn[mpi]'"
 
@@ -99,4 +101,4 @@ def run(processes: int, arguments: Sequence[str]) -> int:
     try:
         return subprocess.run(line, env=env, check=False).returncode
     except KeyboardInterrupt:  # the processes have it too
-        return 130
+        return INTERRUPTED
