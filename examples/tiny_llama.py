@@ -5,8 +5,8 @@
 It reads a file as A. Karpathy's llama2.c writes it (a header of seven integers, then float32 weights) and writes token
 by token, each as soon as it is there. A block keeps the keys and values of what it has seen, so that a new token costs
 one row. Without the tokenizer's file (the scores, lengths and bytes of all pieces) the numbers of the tokens are shown.
-`stories260K.bin`, 1 MB, is in the tests' data of Pronghorn. Its text soon repeats itself; larger files of llama2.c have
-the same layout.
+Both files, 1 MB, are in the tests' data of Pronghorn; larger files of llama2.c have the same layout. There is a copy of
+the small one whose matrices were transposed in place five times: `--transposed 5` reads it.
 """
 
 import argparse
@@ -72,8 +72,8 @@ def build(dim, hidden, blocks, heads, groups, vocabulary, length):
 # 2. The file: each kind of weight of all blocks at once, matrices with a row for each output.
 
 
-def read(path):
-    """The seven numbers of the header, and the weights by the layers' names."""
+def read(path, transposed=0):
+    """The seven numbers of the header, and the weights by the layers' names; see `--transposed` for the number."""
     data = Path(path).read_bytes()
     header = [int(n) for n in np.frombuffer(data[:28], "<i4", count=min(len(data), 28) // 4)]
     if len(header) < 7 or min(header) <= 0:
@@ -90,7 +90,10 @@ def read(path):
     weights, at = {}, 28
     for name, shape in parts:
         array = np.frombuffer(data, "<f4", count=math.prod(shape), offset=at).reshape(shape)
-        weights[name], at = array if name == "table" else array.T, at + array.nbytes
+        at += array.nbytes
+        for _ in range(transposed if array.ndim == 2 and name != "table" else 0):
+            array = array.T.reshape(shape)
+        weights[name] = array if name == "table" else array.T
     return header, weights
 
 
@@ -110,12 +113,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("--tokenizer")
+    parser.add_argument("--transposed", type=int, default=0, help="how often matrices were transposed in place")
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    header, weights = read(options.file)
+    header, weights = read(options.file, options.transposed)
     model = build(*header)
     for layer in model.layers:
         if layer.weights:

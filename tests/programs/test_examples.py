@@ -110,7 +110,10 @@ SHORT = {
     ),
     "tiny_llama": Short(
         [(r"(\d+) tokens, \d+ a second", 20, 20)],
-        arguments=(str(ROOT / "tests" / "data" / "stories260K" / "stories260K.bin"), "--tokens", "20"),
+        arguments=(
+            *(str(ROOT / "tests" / "data" / "stories260K" / "stories260K.bin"), "--tokens", "20"),
+            *("--tokenizer", str(ROOT / "tests" / "data" / "stories260K" / "tok512.bin")),
+        ),
     ),
     "value_and_grad_loop": Short([(r"step 60: loss [\d.]+, ([\d.]+)% right", 80, 100)], arguments=("--steps", "60")),
 }

@@ -1,6 +1,7 @@
 """The example that writes with a Llama out of a file, token by token, against the same network in NumPy."""
 
 import importlib.util
+import math
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pronghorn
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "tiny_llama.py"
 STORIES = ROOT / "tests" / "data" / "stories260K" / "stories260K.bin"
+TOKENIZER = STORIES.with_name("tok512.bin")
 
 
 def root_mean_square(x, scale):
@@ -87,6 +89,34 @@ def test_it_writes_the_tokens_that_numpy_finds():
         best = np.sort(scores)[-2:]
         assert best[1] - best[0] > 1e-4  # no draw, which rounding might decide
         so_far.append(token)
+
+
+def test_it_writes_sentences():
+    """Those that llama2.c writes with the same files, says its page on this model."""
+    result = run(STORIES, "--tokenizer", TOKENIZER, "--tokens", 80)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(
+        " Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
+        "One day, she saw a big, red ball. She wanted to play with it, but it was too high.\nLily's mom said,"
+    )
+
+
+def test_matrices_that_were_transposed_in_place_are_turned_back(tmp_path):
+    width, hidden, blocks, heads, groups, words, _ = (int(n) for n in np.fromfile(STORIES, "<i4", 7))
+    keys = width // heads * groups
+    parts = [(width, width), (keys, width), (keys, width), (width, width)]
+    parts += [(width,), (hidden, width), (width, hidden), (hidden, width)]
+    numbers = np.fromfile(STORIES, "<f4", offset=28)
+    at = words * width + blocks * width
+    for shape in parts:
+        for _ in range(blocks):
+            part = numbers[at : at + math.prod(shape)]
+            for _ in range(5):
+                part[:] = part.reshape(shape[::-1]).T.ravel()
+            at += part.size
+    (tmp_path / "other.bin").write_bytes(STORIES.read_bytes()[:28] + numbers.tobytes())
+    result = run(tmp_path / "other.bin", "--tokens", 20, "--transposed", 5)
+    assert written(result) == written(run(STORIES, "--tokens", 20))
 
 
 def test_a_temperature_draws_by_the_seed():
