@@ -8,6 +8,21 @@ from pronghorn.engine.runtime import arena as arenas
 from pronghorn.engine.runtime.arena import LARGE_IDLE, Arena, aligned_empty, aligned_zeros
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="tells what memory a process holds")
+def test_the_end_of_a_block_does_not_hold_a_whole_huge_page():
+    """Weights of 768 x 768 numbers, 2.25 MiB, held 4 MiB each."""
+
+    def held():
+        with open("/proc/self/smaps_rollup") as lines:
+            return next(int(line.split()[1]) << 10 for line in lines if line.startswith("Private_Dirty"))
+
+    before = held()
+    blocks = [aligned_zeros((768, 768), "float32") for _ in range(16)]
+    for block in blocks:
+        block.fill(1)
+    assert held() - before < 1.25 * sum(block.nbytes for block in blocks)
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1,), (7, 5), (1000, 1000)])
 @pytest.mark.parametrize("dtype", ["float32", "int8", "complex128", ml_dtypes.bfloat16])
 def test_aligned_arrays_are_ordinary_arrays_on_cache_lines(shape, dtype):
