@@ -456,7 +456,7 @@ class StatefulOperation(Operation):
 _UNTRACKED = frozenset(
     (
         *("_tracker", "_losses", "_input_shape_arg", "_dtype_policy", "_inbound_nodes", "_outbound_nodes"),
-        *("_trainable", "trainable", "_called", "_call_context_args"),
+        *("_trainable", "trainable", "_called", "_call_context_args", "_parent_path"),
     )
 )
 """Attributes that are kept as they are, and are no change of what was compiled; see `layers.versions`."""

@@ -89,6 +89,25 @@ def test_other_lengths_share_a_program(writer):
     assert all(calls)
 
 
+def test_a_layer_that_is_called_first_in_the_step_does_not_have_it_traced_again():
+    class Softened(Writer):
+        def __init__(self):
+            super().__init__()
+            self.softmax = layers.Softmax()  # without weights, so that nobody has built it
+
+        def write_step(self, inputs, stops=None):
+            self.traced.append(True)
+            return self.softmax(ops.cast(inputs["tokens"], "float32"))
+
+    model = Softened()
+    model(np.zeros((1, 2), "int32"))
+    model.write_function = model.write_step
+    Writer.traced.clear()
+    for _ in range(3):
+        model.write_function(prompts())
+    assert len(Writer.traced) == 1
+
+
 def test_layers_that_change_are_seen(writer):
     before = writer.write_function(prompts())["tokens"].numpy()
     writer.dense.kernel.assign(-writer.dense.kernel)
