@@ -27,6 +27,7 @@ from pronghorn.engine.compiler.pads import join_pads
 from pronghorn.engine.compiler.pool_fusion import fuse_pools
 from pronghorn.engine.compiler.pooled import pool_gradients
 from pronghorn.engine.compiler.printer import print_program
+from pronghorn.engine.compiler.repeats import share_repeats
 from pronghorn.engine.compiler.schedule import fuse
 from pronghorn.engine.compiler.simplify import eliminate_dead, simplify
 from pronghorn.engine.compiler.sparse import sparse_sums
@@ -76,6 +77,7 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("pooled", _anywhere(pool_gradients)),
     Stage("simplify", _anywhere(simplify)),
     Stage("narrow", _anywhere(narrow)),
+    Stage("repeats", _anywhere(share_repeats)),
     Stage("blocks", _anywhere(compute_in_blocks)),
     Stage("simplify", _anywhere(simplify)),
     Stage("derivatives", _anywhere(factor_derivatives)),
