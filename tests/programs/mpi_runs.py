@@ -14,7 +14,11 @@ import pronghorn as keras
 from pronghorn.cli import launcher
 
 SCRIPT = Path(__file__).with_name("scripts") / "distributed.py"
-AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_btl": "self,sm",  # shared memory alone: to look for networks takes a second or two at each start
+}
 
 
 class Ended(NamedTuple):
@@ -33,7 +37,7 @@ def start(processes, target, **settings):
 
 def started(processes, script, *arguments):
     """A run of any script in so many processes."""
-    env = {**os.environ, **AS_ROOT, "PYTHONPATH": str(Path(keras.__file__).parents[1]), "PRONGHORN_NUM_THREADS": "1"}
+    env = {**os.environ, **OPEN_MPI, "PYTHONPATH": str(Path(keras.__file__).parents[1]), "PRONGHORN_NUM_THREADS": "1"}
     env.pop("PRONGHORN_DEBUG", None)  # whole programs have been verified elsewhere
     line = [sys.executable, str(script), *map(str, arguments)]
     if processes > 1:

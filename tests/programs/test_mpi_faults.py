@@ -50,6 +50,9 @@ def at_once(function, cases):
         return dict(zip(cases, threads.map(function, cases), strict=True))
 
 
+WATCH = (8.0, 10.0)
+"""Seconds of silence and of doing nothing that end a run; by default they are 30 and 40."""
+
 HANGS = {
     "stopped": "process 1 has given no sign of life",
     "first stopped": "process 0 has given no sign of life",
@@ -58,11 +61,11 @@ HANGS = {
 
 
 @pytest.mark.slow
-def test_a_process_that_hangs_ends_all_within_a_minute(tmp_path):
-    ends = at_once(lambda fault: run(2, tmp_path / f"{fault}.npz", fault=fault), list(HANGS))
+def test_a_process_that_hangs_ends_all(tmp_path):
+    ends = at_once(lambda fault: run(2, tmp_path / f"{fault}.npz", fault=fault, watch=WATCH), list(HANGS))
     for fault, found in ends.items():
         assert found.status != 0 and HANGS[fault] in found.output, (fault, found.output)
-        assert found.seconds < 75, fault  # with the start
+        assert found.seconds < 45, fault  # with the start
 
 
 SAVING = Path(__file__).with_name("scripts") / "saving_together.py"
@@ -71,7 +74,7 @@ SAVING = Path(__file__).with_name("scripts") / "saving_together.py"
 def saving(folder, case):
     """How the script ends that saves in two processes."""
     begun = time.monotonic()
-    return ended(started(2, SAVING, folder, case), folder / "none.npz", begun, timeout=100)
+    return ended(started(2, SAVING, folder, case, WATCH[1]), folder / "none.npz", begun, timeout=100)
 
 
 @pytest.mark.slow
@@ -97,7 +100,7 @@ def test_processes_that_wait_for_different_things_end(tmp_path):
         (tmp_path / case).mkdir()
     for case, found in at_once(lambda case: saving(tmp_path / case, case), list(words)).items():
         assert found.status != 0 and words[case] in found.output, (case, found.output)
-        assert found.seconds < 75, case  # with the start
+        assert found.seconds < 45, case  # with the start
 
 
 def ranks_of(process):
@@ -119,7 +122,7 @@ def ranks_of(process):
 def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(tmp_path):
     settings = {"reproducible": True, "epochs": 8, "rows": 100}
     expected = trained(1, tmp_path / "whole.npz", **settings)
-    ends = at_once(lambda seed: killed_ten_times(tmp_path / f"seed{seed}", seed, expected, settings), [0, 1])
+    ends = at_once(lambda seed: killed_five_times(tmp_path / f"seed{seed}", seed, expected, settings), range(4))
     for found in ends.values():
         check_same(*({k: v for k, v in r.items() if k.startswith(("w", "log"))} for r in (found, expected)))
 
@@ -127,10 +130,10 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(tmp_path):
 reading = threading.Lock()
 
 
-def killed_ten_times(place, seed, expected, settings):
-    """What a training leaves in the end that was killed at ten random moments, and went on after each."""
+def killed_five_times(place, seed, expected, settings):
+    """What a training leaves in the end that was killed at five random moments, and went on after each."""
     draw, kills, rounds = random.Random(seed), 0, 0
-    while kills < 10:
+    while kills < 5:
         folder = place / f"round{rounds}"
         folder.mkdir(parents=True, exist_ok=True)
         target, begun = folder / "out.npz", time.monotonic()

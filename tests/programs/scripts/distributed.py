@@ -16,8 +16,10 @@ import numpy as np
 if "mixed" in sys.argv[2] and os.environ.get("OMPI_COMM_WORLD_RANK") == "1":
     os.environ["PRONGHORN_TARGET"] = "sse2"  # as on another machine
 import pronghorn as keras
+from pronghorn.distribution import watch
 
 TARGET, SETTINGS = Path(sys.argv[1]), json.loads(sys.argv[2])
+watch.SILENCE, watch.IDLE = SETTINGS.get("watch", (watch.SILENCE, watch.IDLE))
 PLAIN, BATCH = SETTINGS.get("plain", False), SETTINGS.get("batch", 32)
 if not PLAIN:
     keras.distribution.initialize()

@@ -1,6 +1,6 @@
 """What `test_mpi_faults` runs in two processes: files that the first writes, and all read at once.
 
-usage: saving_together.py FOLDER CASE
+usage: saving_together.py FOLDER CASE [IDLE]
 """
 
 import os
@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 
 import pronghorn as keras
+from pronghorn.distribution import watch
 
 folder, case = Path(sys.argv[1]), sys.argv[2]
+if case in ("first alone", "others"):  # they wait until the watch ends them
+    watch.IDLE = float(sys.argv[3])
 keras.distribution.initialize()
 keras.distribution.set_distribution(keras.distribution.DataParallel())
 first = keras.distribution.distribution().data_shard_id == 0
