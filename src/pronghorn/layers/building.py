@@ -260,6 +260,11 @@ class KeepingMasks:
         return args, kwargs
 
 
+#: What every layer takes, besides arguments of its own; and older names of the shape of its inputs.
+COMMON_ARGUMENTS = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "input_dim")
+OLDER_SHAPE_ARGUMENTS = ("batch_input_shape", "batch_shape")
+
+
 def input_shape_argument(cls: type, name: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
     """The shape, without the batch axis, that the caller gave for the inputs; the rest of ``kwargs`` is an error."""
     shape = None
@@ -268,15 +273,14 @@ def input_shape_argument(cls: type, name: str, kwargs: dict[str, Any]) -> tuple[
     if "input_shape" in kwargs:
         given = kwargs.pop("input_shape")
         shape = (given,) if isinstance(given, int) else None if given is None else tuple(given)
-    for key in ("batch_input_shape", "batch_shape"):
+    for key in OLDER_SHAPE_ARGUMENTS:
         if key in kwargs:
             shape = tuple(kwargs.pop(key))[1:]
     if kwargs:
-        known = ["activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "input_dim"]
         own = [n for n, p in inspect.signature(cls.__init__).parameters.items() if p.kind is not p.VAR_KEYWORD][1:]
-        hint = nearest_clause(next(iter(kwargs)), {*own, *known})
+        hint = nearest_clause(next(iter(kwargs)), {*own, *COMMON_ARGUMENTS})
         raise ValueError(
             f"{cls.__name__} {name!r}: unknown keyword arguments {kwargs}{hint}. Besides its own, every layer takes "
-            f"{', '.join(known)}."
+            f"{', '.join(COMMON_ARGUMENTS)}."
         )
     return shape

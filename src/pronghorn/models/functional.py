@@ -7,12 +7,14 @@ import math
 from typing import Any, Self
 
 from pronghorn import ops, tree
+from pronghorn._lazy import nearest_clause
 from pronghorn.data.element import as_objects
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers import call as calls
+from pronghorn.layers.building import COMMON_ARGUMENTS, OLDER_SHAPE_ARGUMENTS
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -64,7 +66,8 @@ class Functional(Function, Model):
                         f"them; got {x!r} of type {type(x).__name__}."
                     )
         kind = "functional" if type(self) is Functional else type(self).__name__
-        Layer.__init__(self, name=name or auto_name(kind), **kwargs)
+        name = name or auto_name(kind)
+        Layer.__init__(self, name=name, **_arguments_of_layers(f"{type(self).__name__} {name!r}", kwargs))
         if not all(_is_input(x) for x in tree.flatten(inputs)):
             inputs, outputs = _with_new_inputs(inputs, outputs)
         self._set_graph(inputs, outputs)
@@ -295,6 +298,18 @@ class Functional(Function, Model):
                 Functional.replace_model(base)
         if Model in cls.__bases__:
             cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
+
+
+def _arguments_of_layers(what: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Those of some arguments that a layer takes. Others come from subclasses that hand on all they get, as Keras lets
+    them: they are told, and mean nothing."""
+    known = {key: value for key, value in kwargs.items() if key in (*COMMON_ARGUMENTS, *OLDER_SHAPE_ARGUMENTS)}
+    if others := kwargs.keys() - known.keys():
+        warn(
+            f"{what}: a model of inputs and outputs has no use for the arguments {', '.join(sorted(others))}"
+            f"{nearest_clause(min(others), COMMON_ARGUMENTS)}. Leave them out, or keep them in a subclass's __init__()."
+        )
+    return known
 
 
 class _ModelInputSpec(InputSpec):

@@ -347,3 +347,18 @@ def test_a_layer_that_gives_less_than_it_announced():
     model = Model(inputs, Promising(name="promising")(inputs))
     with pytest.raises(ValueError, match="Promising 'promising' gave 1 of the 2 arrays"):
         model(A)
+
+
+def test_arguments_that_mean_nothing_are_told_and_passed_over():
+    """As under Keras: subclasses may hand on all that they were given."""
+    inputs = Input((3,))
+
+    class Handing(Model):
+        def __init__(self, **kwargs):
+            super().__init__(inputs=inputs, outputs=layers.Dense(2)(inputs), **kwargs)
+
+    with pytest.warns(UserWarning, match="Handing 'one'.* no use for the arguments trainabel; nearest: trainable"):
+        model = Handing(name="one", trainabel=True)
+    assert model(A).shape == (len(A), 2)
+    with pytest.warns(UserWarning, match="Functional 'two'.* no use for the arguments sampler. Leave"):
+        Model(inputs, inputs + 1, name="two", sampler="greedy")
