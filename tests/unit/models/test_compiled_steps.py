@@ -1,7 +1,9 @@
 """Steps that libraries give models beside Keras's own, kept as `NAME_function`: these are compiled."""
 
+import gc
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -116,6 +118,60 @@ def test_layers_that_change_are_seen(writer):
     assert (before != after).any()
     writer.dense.activation = lambda x: -x
     np.testing.assert_array_equal(writer.write_function(prompts())["tokens"].numpy(), before)
+
+
+def _loads(writer, tmp_path):
+    other = Writer()
+    other(np.zeros((1, 2), "int32"))
+    other.save_weights(tmp_path / "other.weights.h5")
+    writer.load_weights(tmp_path / "other.weights.h5")
+
+
+def _adapts(writer, tmp_path):
+    writer.dense.enable_lora(2)
+    writer.dense.lora_kernel_b.assign(np.random.RandomState(0).normal(size=writer.dense.lora_kernel_b.shape))
+
+
+def _fits(writer, tmp_path):
+    writer.compile(pronghorn.optimizers.Adam(0.1), pronghorn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    writer.write_function = writer.write_step
+    writer.write_function(prompts())
+    writer.fit(np.zeros((4, 3), "int32"), np.full((4, 3), 7), verbose=0)
+
+
+def _quantizes(writer, tmp_path):
+    writer.dense.kernel.assign(-writer.dense.kernel)
+    writer.quantize("int8")
+
+
+@pytest.mark.parametrize("change", [_loads, _adapts, _fits, _quantizes])
+def test_weights_and_layers_that_change_after_the_first_call_are_seen(writer, change, tmp_path):
+    before = writer.write_function(prompts())["tokens"].numpy()
+    change(writer, tmp_path)
+    after = writer.write_function(prompts())["tokens"].numpy()
+    assert Writer.traced[-1]
+    np.testing.assert_array_equal(after, writer.write_step(prompts())["tokens"].numpy())
+    assert (before != after).any()
+
+
+def test_numbers_that_are_drawn_go_on_from_call_to_call(writer):
+    class Drawing(Writer):
+        def write_step(self, inputs):
+            return random.randint((20,), 0, 100, seed=self.seeds) + inputs
+
+    model, other = Drawing(), Drawing()
+    model.write_function = model.write_step
+    found = [model.write_function(np.zeros((), "int32")).numpy() for _ in range(3)]
+    assert (found[0] != found[1]).any() and (found[1] != found[2]).any()
+    np.testing.assert_array_equal(found, [other.write_step(np.zeros((), "int32")).numpy() for _ in range(3)])
+
+
+def test_a_function_that_is_replaced_is_freed(writer):
+    writer.write_function(prompts())
+    old = weakref.ref(writer.write_function)
+    writer.write_function = None
+    gc.collect()
+    assert old() is None
 
 
 def test_what_cannot_be_compiled_runs_as_it_is_without_a_word(writer):
