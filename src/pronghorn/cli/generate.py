@@ -9,9 +9,9 @@ from rich.console import Console
 
 from pronghorn._wording import counted
 from pronghorn.cli.launcher import INTERRUPTED
-from pronghorn.text.folders import load
+from pronghorn.text.loading import load
 from pronghorn.text.generation import generate
-from pronghorn.text.tokenizers import load_tokenizer
+from pronghorn.text.tokenizer_files import load_tokenizer
 
 
 def write(folder: str, prompt: str, dtype: str | None, **options: Any) -> int:

@@ -16,8 +16,8 @@ _NAMES = {
     "Stream": ".generation",
     "Tokenizer": ".tokenizers",
     "generate": ".generation",
-    "load": ".folders",
-    "load_tokenizer": ".tokenizers",
+    "load": ".loading",
+    "load_tokenizer": ".tokenizer_files",
 }
 
 _attach(__name__, _NAMES)

@@ -26,6 +26,7 @@ class Architecture:
             have its outputs one after another, in this order.
         has_outputs_last: whether matrices are (inputs, outputs).
         norm_offset: what is added to the factors of norms.
+        is_interleaved: whether the numbers of a head that are turned together are neighbours, and not in its halves.
     """
 
     settings: Callable[[Config], dict[str, Any]]
@@ -33,6 +34,7 @@ class Architecture:
     names: dict[str, str]
     has_outputs_last: bool = False
     norm_offset: float = 0.0
+    is_interleaved: bool = False
 
 
 def architecture_of(config: Config, where: str) -> tuple[Architecture, DecoderSettings]:
@@ -78,7 +80,7 @@ def _llama(config: Config) -> dict[str, Any]:
         "heads": heads,
         "groups": config.get("num_key_value_heads") or heads,
         "head_size": size,
-        "positions": config["max_position_embeddings"],
+        "positions": _positions(config, rotations),
         "epsilon": config.get("rms_norm_eps", config.get("layer_norm_eps", 1e-6)),
         "activation": _activation(config.get("hidden_activation") or config.get("hidden_act", "silu")),
         "has_attention_bias": bool(config.get("attention_bias", False)),
@@ -87,8 +89,21 @@ def _llama(config: Config) -> dict[str, Any]:
         "is_tied": bool(config.get("tie_word_embeddings", False)),
         "rotary_size": int(size * part),
         "rotary_theta": float(rotations.get("rope_theta", config.get("rope_theta", 10000.0))),
-        "rotary_scaling": rotations,
+        "rotary_scaling": _scaling(config, rotations),
     }
+
+
+def _positions(config: Config, rotations: Config) -> int:
+    """How many tokens there may be; where rotations follow the length of the text, more than in the training."""
+    length = config["max_position_embeddings"]
+    is_longer = rotations.get("rope_type", rotations.get("type")) == "dynamic" and type(length) is int
+    return int(length * rotations["factor"]) if is_longer else length
+
+
+def _scaling(config: Config, rotations: Config) -> dict[str, Any]:
+    """What makes rotations reach further; where the length of the training's texts is not said, it is the model's."""
+    length = config.get("original_max_position_embeddings") or config["max_position_embeddings"]
+    return {"original_max_position_embeddings": length, **rotations}
 
 
 def _mistral(config: Config) -> dict[str, Any]:
@@ -147,6 +162,24 @@ def _gemma2(config: Config) -> dict[str, Any]:
         "logit_cap": config.get("final_logit_softcapping"),
         "windows": tuple(config["sliding_window"] if s else None for s in slides),
     }
+
+
+def _gemma3(config: Config) -> dict[str, Any]:
+    """Blocks with a window have rotations of their own. The newer form of a configuration has one field for each kind."""
+    both = config.get("rope_parameters") or {}
+    inner, outer = both.get("sliding_attention") or {}, both.get("full_attention") or config.get("rope_scaling") or {}
+    if inner.get("rope_type", "default") != "default":
+        raise ValueError(f"rotations of the kind {inner['rope_type']!r} are not read in blocks with a window")
+    if config.get("use_bidirectional_attention"):
+        raise ValueError("attention in both directions is not read, since such a model does not write")
+    every = config.get("sliding_window_pattern", 6)
+    kinds = config.get("layer_types") or [
+        "full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(config["num_hidden_layers"])
+    ]
+    theta = outer.get("rope_theta") or config.get("rope_theta", 1e6)
+    found = _gemma2({**config, "layer_types": kinds, "rope_parameters": {**outer, "rope_theta": theta}})
+    window_theta = inner.get("rope_theta") or config.get("rope_local_base_freq", 10000.0)
+    return {**found, "has_query_norms": True, "window_theta": float(window_theta)}
 
 
 def _phi(config: Config) -> dict[str, Any]:
@@ -253,6 +286,7 @@ _BLOCK = "model.layers.{}."
 ARCHITECTURES = {
     "gemma": Architecture(_gemma, _BLOCK, _LLAMA_NAMES, norm_offset=1.0),
     "gemma2": Architecture(_gemma2, _BLOCK, _GEMMA2_NAMES, norm_offset=1.0),
+    "gemma3_text": Architecture(_gemma3, _BLOCK, _GEMMA2_NAMES, norm_offset=1.0),
     "gpt2": Architecture(_gpt2, "transformer.h.{}.", _GPT2_NAMES, has_outputs_last=True),
     "llama": Architecture(_llama, _BLOCK, _LLAMA_NAMES),
     "mistral": Architecture(_mistral, _BLOCK, _LLAMA_NAMES),

@@ -10,6 +10,7 @@ from typing import Any
 from pronghorn import activations, initializers, layers, models, ops
 from pronghorn.calls.jit import CompiledFunction, jit
 from pronghorn.saving import register_keras_serializable
+from pronghorn.text.rotations import Rotation
 from pronghorn.text.settings import DecoderSettings
 from pronghorn.variables import Variable
 
@@ -47,8 +48,9 @@ class Block(layers.Layer):
 
         Args:
             x: vectors of new tokens, (batch, tokens, width).
-            turn: cosines and sines of the new tokens' rotations, each (tokens, rotary_size / 2); None for none.
-            allowed: which tokens a new one looks at, (tokens, length).
+            turn: cosines and sines of the new tokens' rotations, each (tokens, rotary_size / 2), or such for each row;
+                None for none.
+            allowed: which tokens a new one looks at, (tokens, length), or such for each row.
             position: the place of the first new token.
             keys, values: those of the tokens so far, (batch, length, groups, head_size); None where there are none.
         """
@@ -88,7 +90,7 @@ class Block(layers.Layer):
         scores = ops.cast(ops.einsum("bqghs,bkgs->bghqk", query, keys), "float32")
         if s.score_cap is not None:
             scores = s.score_cap * ops.tanh(scores / s.score_cap)
-        scores = ops.where(allowed, scores, _FAR)
+        scores = ops.where(allowed if len(allowed.shape) == 2 else allowed[:, None, None], scores, _FAR)
         shares = ops.ones_like(scores) if keys.shape[1] == 1 else ops.softmax(scores)  # which warns of one alone
         found = ops.einsum("bghqk,bkgs->bqghs", ops.cast(shares, values.dtype), values)
         return ops.reshape(found, (batch, tokens, s.heads * s.head_size))
@@ -134,7 +136,7 @@ class Decoder(models.Model):
         self.blocks = [Block(s, i, start, dtype=policy, name=f"block_{i}") for i in range(s.blocks)]
         self.final_norm = _layer(s, s.shapes(), "final_norm", start, policy)
         self.head = None if s.is_tied else _layer(s, s.shapes(), "head", start, policy)
-        self.frequencies = s.rotary_frequencies()
+        self.rotations = [s.rotation(i) for i in range(s.blocks)] if s.rotary_size else []
         self.build((None, None))
 
     def build(self, input_shape: Any) -> None:
@@ -148,14 +150,26 @@ class Decoder(models.Model):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        x, _ = self._run(inputs, 0, [None] * (2 * self.settings.blocks), ops.shape(inputs)[1])
+        length = ops.shape(inputs)[1]
+        x, _ = self._run(inputs, 0, [None] * (2 * self.settings.blocks), length, None, length)
         return self._scores(x)
 
-    def make_cache(self, batch: int, length: int) -> Cache:
-        """Return keys and values of all blocks for ``length`` tokens, zeros: two arrays a block."""
+    def make_cache(self, batch: int, length: int, starts: Any = None) -> Cache:
+        """Return a cache for ``length`` tokens of each row: where texts begin, and zeros for keys and values.
+
+        Args:
+            batch: rows.
+            length: the largest number of tokens of a row.
+            starts: the places at which the rows' texts begin, (batch,) of integers; 0 if None. What lies before is not
+                looked at, and a text's positions are counted from there. So texts of several lengths end together.
+
+        Returns:
+            The places, (batch,), and two arrays of (batch, length, groups, head_size) a block.
+        """
         s = self.settings
         shape = (batch, length, s.groups, s.head_size)
-        return [ops.zeros(shape, self.compute_dtype) for _ in range(2 * s.blocks)]
+        begins = ops.zeros((batch,), "int32") if starts is None else ops.convert_to_tensor(starts, "int32")
+        return [begins, *(ops.zeros(shape, self.compute_dtype) for _ in range(2 * s.blocks))]
 
     def step(self, tokens: Any, position: Any, last: Any, *cache: Any) -> tuple[Any, ...]:
         """Take new tokens, and return scores of what follows one of them, and the cache with them.
@@ -169,36 +183,56 @@ class Decoder(models.Model):
         Returns:
             Scores in float32, (batch, vocabulary), and the arrays of the cache.
         """
-        x, cache = self._run(tokens, position, list(cache), cache[0].shape[1])
-        return self._scores(ops.take(x, last, axis=1)), *cache
+        starts, *kept = cache
+        reached = position + last + 1 - starts
+        x, kept = self._run(tokens, position, kept, kept[0].shape[1], starts, reached)
+        return self._scores(ops.take(x, last, axis=1)), starts, *kept
 
     @functools.cached_property
     def compiled_step(self) -> CompiledFunction:
         """`step` as a compiled function; its programs are kept with the model."""
         return jit(self.step)
 
-    def _run(self, tokens: Any, position: Any, cache: Cache, length: Any) -> tuple[Any, Cache]:
-        """The vectors of new tokens after all blocks, and the cache with them."""
+    def _run(
+        self, tokens: Any, position: Any, cache: Cache, length: Any, starts: Any, reached: Any
+    ) -> tuple[Any, Cache]:
+        """The vectors of new tokens after all blocks, and the keys and values with them.
+
+        ``starts`` are the places at which rows begin; None if all begin at 0. ``reached`` is the length of the texts.
+        """
         s = self.settings
-        places = position + ops.arange(ops.shape(tokens)[1], dtype="int32")
+        slots = position + ops.arange(ops.shape(tokens)[1], dtype="int32")
+        places = slots if starts is None else slots - starts[:, None]
         x = self.embedding(tokens)
         if s.embedding_scale != 1.0:
             x = x * ops.cast(s.embedding_scale, x.dtype)
         if self.positions is not None:
-            x = x + self.positions(ops.minimum(places, s.positions - 1))
-        turn = None
-        if s.rotary_size:
-            angles = ops.cast(places, "float32")[:, None] * self.frequencies
-            turn = ops.cos(angles), ops.sin(angles)
-        behind = places[:, None] - ops.arange(length, dtype="int32")
+            x = x + self.positions(ops.clip(places, 0, s.positions - 1))
+        turns = self._turns(places, reached)
+        behind = slots[:, None] - ops.arange(length, dtype="int32")
+        is_seen = behind >= 0
+        if starts is not None:
+            is_seen = ops.logical_and(is_seen, ops.arange(length, dtype="int32") >= starts[:, None, None])
         changed = []
         for i, block in enumerate(self.blocks):
             window = s.window(i)
-            allowed = behind >= 0 if window is None else ops.logical_and(behind >= 0, behind < window)
+            allowed = is_seen if window is None else ops.logical_and(is_seen, behind < window)
             keys, values = cache[2 * i : 2 * i + 2]
-            x, *new = block(x, turn=turn, allowed=allowed, position=position, keys=keys, values=values)
+            x, *new = block(x, turn=turns[i], allowed=allowed, position=position, keys=keys, values=values)
             changed += new
         return self.final_norm(x), changed
+
+    def _turns(self, places: Any, reached: Any) -> list[Any]:
+        """For each block, cosines and sines by which its queries and keys are turned at places."""
+        found: dict[Any, tuple[Any, Any]] = {}  # by window or not: no more than two differ
+        turns = []
+        for i, one in enumerate(self.rotations):
+            key = self.settings.window(i) is None
+            if key not in found:
+                angles = ops.cast(places, "float32")[..., None] * _frequencies(one, reached)
+                found[key] = ops.cos(angles) * one.magnitude, ops.sin(angles) * one.magnitude
+            turns.append(found[key])
+        return turns or [None] * self.settings.blocks
 
     def _scores(self, x: Any) -> Any:
         if self.head is None:
@@ -244,9 +278,18 @@ def _layer(settings: DecoderSettings, shapes: Mapping[str, tuple[int, ...]], nam
     return layers.Dense(units, use_bias=has_bias, kernel_initializer=start, dtype=policy, name=name)
 
 
+def _frequencies(rotation: Rotation, reached: Any) -> Any:
+    """Radians a position, (pairs,); where they depend on the length of the text, (1, pairs) or (batch, 1, pairs)."""
+    if rotation.growth is None:
+        return rotation.frequencies
+    factor, original, exponents = rotation.growth
+    stretch = ops.maximum(factor / original * ops.cast(reached, "float32") - (factor - 1), 1.0)
+    return rotation.frequencies * ops.power(stretch[..., None, None], -exponents)
+
+
 def _rotated(x: Any, turn: tuple[Any, Any]) -> Any:
     """The first numbers of each head turned in pairs, of which one is in the first half and one in the second."""
-    cos, sin = (ops.cast(t, x.dtype)[:, None] for t in turn)
+    cos, sin = (ops.cast(t, x.dtype)[..., None, :] for t in turn)
     half = cos.shape[-1]
     first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
     turned = [first * cos - second * sin, second * cos + first * sin]

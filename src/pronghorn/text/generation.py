@@ -11,7 +11,8 @@ import numpy as np
 from pronghorn.engine.graph.messages import short_messages
 from pronghorn.text.decoder import Decoder
 from pronghorn.text.sampling import Sampler
-from pronghorn.text.tokenizers import TextStream, Tokenizer, load_tokenizer
+from pronghorn.text.tokenizer_files import load_tokenizer
+from pronghorn.text.tokenizers import TextStream, Tokenizer
 
 # A prompt is taken in parts of this many tokens, and the cache grows by it, so that few programs are compiled.
 _PART = 64

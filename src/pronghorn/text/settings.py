@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+from pronghorn.text.rotations import Rotation, rotation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,10 @@ class DecoderSettings:
         windows: for each block, how many tokens back it looks, itself included; None for all. Empty for all blocks.
         rotary_size: how many numbers of a head are rotated by their position; 0 for a learned table of positions.
         rotary_theta: the base of the rotations' periods.
-        rotary_scaling: ``rope_scaling`` of a model's configuration, of the kinds ``linear`` and ``llama3``.
+        rotary_scaling: ``rope_scaling`` of a model's configuration, of the kinds ``linear``, ``dynamic``, ``yarn``,
+            ``llama3`` or ``factors``.
+        window_theta: the base of the rotations' periods in blocks with a window, where nothing is scaled; that of all
+            blocks if None.
         unrotated: the numbers of blocks that do not rotate.
 
     Raises:
@@ -78,6 +81,7 @@ class DecoderSettings:
     rotary_size: int = 0
     rotary_theta: float = 10000.0
     rotary_scaling: Mapping[str, Any] | None = None
+    window_theta: float | None = None
     unrotated: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -97,45 +101,29 @@ class DecoderSettings:
             )
         if self.windows and len(self.windows) != self.blocks:
             raise ValueError(f"DecoderSettings: {len(self.windows)} windows were given for {self.blocks} blocks.")
-        for name in ("epsilon", "embedding_scale", "rotary_theta", "score_scale", "score_cap", "logit_cap"):
+        may_be_none = ("score_scale", "score_cap", "logit_cap", "window_theta")
+        for name in ("epsilon", "embedding_scale", "rotary_theta", *may_be_none):
             value = getattr(self, name)
-            is_left_out = value is None and name in ("score_scale", "score_cap", "logit_cap")
+            is_left_out = value is None and name in may_be_none
             if not is_left_out and not (isinstance(value, int | float) and 0 < value < math.inf):
                 raise ValueError(f"DecoderSettings: {name} is a positive number, not {value!r}.")
         if not all(window is None or (type(window) is int and window > 0) for window in self.windows):
             raise ValueError(f"DecoderSettings: windows are positive integers, or None for all, not {self.windows}.")
-        self.rotary_frequencies()
+        rotation(self.rotary_size, self.rotary_theta, self.rotary_scaling)  # raises what is wrong with it
 
     def window(self, block: int) -> int | None:
         """Return how many tokens back a block looks; None for all."""
         return self.windows[block] if self.windows else None
 
-    def rotary_frequencies(self) -> np.ndarray:
-        """Return the angles, in radians, by which one position turns the pairs of a head: (rotary_size / 2,), float32.
-
-        The kind ``llama3`` of scaling slows long periods and leaves short ones (Llama 3.1's configuration).
+    def rotation(self, block: int) -> Rotation:
+        """Return how a block turns queries and keys by their positions.
 
         Raises:
-            ValueError: for a scaling of another kind.
+            ValueError: for a scaling of a kind that is not known.
         """
-        periods = np.arange(0, self.rotary_size, 2) / max(self.rotary_size, 1)
-        found = 1.0 / self.rotary_theta**periods
-        scaling = dict(self.rotary_scaling or {})
-        kind = scaling.get("rope_type", scaling.get("type", "default"))
-        if kind in ("linear", "llama3") and not (scaling["factor"] > 0 and math.isfinite(scaling["factor"])):
-            raise ValueError(f"The factor of rotations is a positive number, not {scaling['factor']!r}.")
-        if kind == "linear":
-            found = found / scaling["factor"]
-        elif kind == "llama3":
-            turns = scaling["original_max_position_embeddings"] * found / (2 * math.pi)
-            low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
-            kept = np.clip((turns - low) / (high - low), 0.0, 1.0)
-            found = kept * found + (1 - kept) * found / scaling["factor"]
-        elif kind != "default":
-            raise ValueError(
-                f"Rotations of the kind {kind!r} are not known; known are 'default', 'linear' and 'llama3'."
-            )
-        return found.astype("float32")
+        if self.window_theta is not None and self.window(block) is not None:
+            return rotation(self.rotary_size, self.window_theta)
+        return rotation(self.rotary_size, self.rotary_theta, self.rotary_scaling)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight by its name, such as ``"blocks.0.query.kernel"``."""

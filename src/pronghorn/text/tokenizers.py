@@ -1,16 +1,9 @@
-"""Tokenizers of model folders, by the libraries that made them."""
+"""From text to tokens and back, and the text of tokens that come one by one."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-from pronghorn.engine.graph.messages import short_messages
-from pronghorn.text.folders import read_json
-
-_INSTALL = "to install it: pip install 'pronghorn[text]'"
 
 
 class Tokenizer:
@@ -36,93 +29,6 @@ class Tokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens; bytes that are no UTF-8 become U+FFFD."""
         return self._decode([int(token) for token in tokens])
-
-
-@short_messages
-def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
-    """Return the tokenizer of a model's folder.
-
-    It is `tokenizer.json`, or the vocabulary and merges of a byte-pair tokenizer (`vocab.json` and `merges.txt`), by
-    the library `tokenizers`; or a `tokenizer.model`, by `sentencepiece`.
-
-    Raises:
-        FileNotFoundError: if there is none of these files.
-        ImportError: without the library for it.
-        ValueError: for a damaged file.
-    """
-    folder = Path(folder)
-    for opened in (_from_json, _from_sentencepiece, _from_merges):
-        found = opened(folder)
-        if found is not None:
-            return found
-    raise FileNotFoundError(
-        f"{os.fspath(folder)!r} has none of a tokenizer's files: tokenizer.json, tokenizer.model, or vocab.json with "
-        "merges.txt. Without one, a prompt is a list of tokens."
-    )
-
-
-def _from_json(folder: Path) -> Tokenizer | None:
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        return None
-    library = _tokenizers(path)
-    try:
-        return _wrapped(library.Tokenizer.from_file(os.fspath(path)))
-    except Exception as error:  # the library raises nothing more special
-        raise ValueError(f"{path} is no tokenizer's file, or it is damaged ({error}).") from None
-
-
-def _from_merges(folder: Path) -> Tokenizer | None:
-    """A byte-pair tokenizer in the form of GPT-2's first files."""
-    paths = folder / "vocab.json", folder / "merges.txt"
-    if not all(path.is_file() for path in paths):
-        return None
-    library = _tokenizers(paths[0])
-    try:
-        found = library.Tokenizer(library.models.BPE.from_file(*map(os.fspath, paths)))
-    except Exception as error:
-        raise ValueError(f"{paths[0]} and {paths[1]} are no tokenizer's files, or damaged ({error}).") from None
-    found.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    found.decoder = library.decoders.ByteLevel()
-    return _wrapped(found)
-
-
-def _wrapped(found: Any) -> Tokenizer:
-    found.no_truncation()
-    found.no_padding()
-    return Tokenizer(found.get_vocab_size(), lambda text: found.encode(text).ids, found.decode)
-
-
-def _from_sentencepiece(folder: Path) -> Tokenizer | None:
-    path = folder / "tokenizer.model"
-    if not path.is_file():
-        return None
-    try:
-        import sentencepiece
-    except ImportError:
-        raise ImportError(f"{path} needs the library sentencepiece; {_INSTALL}") from None
-    try:
-        found = sentencepiece.SentencePieceProcessor(model_file=os.fspath(path))
-    except (RuntimeError, OSError) as error:
-        raise ValueError(f"{path} is no model of SentencePiece, or it is damaged ({error}).") from None
-    path = folder / "tokenizer_config.json"
-    begins = not path.is_file() or read_json(path).get("add_bos_token", True)
-    return Tokenizer(
-        found.get_piece_size(),
-        lambda text: found.encode(text, add_bos=bool(begins) and found.bos_id() >= 0),
-        found.decode,
-    )
-
-
-def _tokenizers(path: Path) -> Any:
-    try:
-        import tokenizers
-        import tokenizers.decoders
-        import tokenizers.models
-        import tokenizers.pre_tokenizers
-    except ImportError:
-        raise ImportError(f"{path} needs the library tokenizers; {_INSTALL}") from None
-    return tokenizers
 
 
 class TextStream:

@@ -1,0 +1,51 @@
+"""The libraries `tokenizers` and `sentencepiece`, where a tokenizer needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.text.tokenizers import Tokenizer
+
+_INSTALL = "to install it: pip install 'pronghorn[text]'"
+
+
+def tokenizers_library(path: Any) -> Any:
+    """Return the library `tokenizers`, which a file needs.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    try:
+        import tokenizers
+        import tokenizers.decoders
+        import tokenizers.models
+        import tokenizers.normalizers
+        import tokenizers.pre_tokenizers
+    except ImportError:
+        raise ImportError(f"{path} needs the library tokenizers; {_INSTALL}") from None
+    return tokenizers
+
+
+def sentencepiece_library(path: Any) -> Any:
+    """Return the library `sentencepiece`, which a file needs.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    try:
+        import sentencepiece
+    except ImportError:
+        raise ImportError(f"{path} needs the library sentencepiece; {_INSTALL}") from None
+    return sentencepiece
+
+
+def wrapped(found: Any, begin: tuple[int, ...] = ()) -> Tokenizer:
+    """Return a tokenizer of the library `tokenizers` as ours.
+
+    Args:
+        found: the library's.
+        begin: tokens before every text, beside those that the library adds.
+    """
+    found.no_truncation()
+    found.no_padding()
+    return Tokenizer(found.get_vocab_size(), lambda text: [*begin, *found.encode(text).ids], found.decode)

@@ -1,0 +1,130 @@
+"""From arrays in files to a decoder's weights: which is where, whether it fits, and its numbers in our order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pronghorn.text.architectures import Architecture
+from pronghorn.text.decoder import Decoder
+from pronghorn.text.gguf_files import GGUFArray
+from pronghorn.text.settings import DecoderSettings
+
+_TYPES = ("float32", "float16", "bfloat16", "float64")
+
+
+class Files(NamedTuple):
+    """A model's files, of either form, before their weights are read.
+
+    Args:
+        where: what messages call them.
+        family: the names of weights.
+        settings: of the decoder.
+        arrays: by their names.
+        end_tokens: those that end a text.
+    """
+
+    where: str
+    family: Architecture
+    settings: DecoderSettings
+    arrays: Mapping[str, np.ndarray | GGUFArray]
+    end_tokens: tuple[int, ...]
+
+
+class _Part(NamedTuple):
+    """Where a weight is in the files: a range of the outputs of an array."""
+
+    weight: str
+    array: str
+    outputs: slice
+
+
+def make_decoder(files: Files, dtype: Any) -> Decoder:
+    """Return the decoder whose weights are in files.
+
+    Settings may be anybody's: that the files have all these numbers is known before memory is taken for them.
+
+    Raises:
+        ValueError: for files whose arrays are not those of the settings.
+    """
+    parts = list(_parts(files))
+    model = Decoder(files.settings, initializer="zeros", **({} if dtype is None else {"dtype": dtype}))
+    weights = model.parameters()
+    for part in parts:
+        weight, array = weights[part.weight], files.arrays[part.array]
+        weight.assign(_in_our_order(part, array, files))
+    model.end_tokens = files.end_tokens
+    return model
+
+
+def _parts(files: Files) -> Iterator[_Part]:
+    """Where each weight is, after a comparison of the shapes with those in the files."""
+    where, family, settings, arrays, _ = files
+    if settings.blocks > len(arrays):
+        raise ValueError(f"{where} describes {settings.blocks:,} blocks, but has no more than {len(arrays)} arrays.")
+    shapes = settings.shapes()
+    modules = {weight: _module(family, weight) for weight in shapes}
+    ends: dict[str, int] = {}
+    spans: dict[str, slice] = {}
+    for weight, shape in shapes.items():
+        begin = ends.get(modules[weight], 0)
+        ends[modules[weight]] = begin + shape[-1]
+        spans[weight] = slice(begin, begin + shape[-1])
+    for weight, shape in shapes.items():
+        is_matrix = weight.endswith(".kernel")
+        outputs = ends[modules[weight]] if is_matrix or weight.endswith(".bias") else shape[-1]
+        expected = (*shape[:-1], outputs)
+        if is_matrix and not _has_outputs_last(family, weight):
+            expected = expected[::-1]
+        name = modules[weight] if modules[weight] in arrays else modules[weight].partition(".")[2]
+        if name not in arrays:
+            raise ValueError(f"{where} has no array {modules[weight]!r}: its weights are not those that it describes.")
+        array = arrays[name]
+        kind = array.kind.name if isinstance(array, GGUFArray) else array.dtype.name
+        if array.shape != expected or not (isinstance(array, GGUFArray) or kind in _TYPES):
+            raise ValueError(
+                f"{where}: {name!r} has shape {array.shape} and type {kind}; what it describes asks for numbers with a "
+                f"point and shape {expected}."
+            )
+        yield _Part(weight, name, spans[weight])
+
+
+def _module(family: Architecture, weight: str) -> str:
+    """The name of an array in the files, by ours of a weight."""
+    name, _, kind = weight.rpartition(".")
+    prefix = ""
+    if name.startswith("blocks."):
+        _, number, name = name.split(".")
+        prefix = family.block.format(number)
+    return f"{prefix}{family.names[name]}.{'bias' if kind in ('bias', 'beta') else 'weight'}"
+
+
+def _has_outputs_last(family: Architecture, weight: str) -> bool:
+    return family.has_outputs_last and not weight.startswith("head.")
+
+
+def _in_our_order(part: _Part, array: np.ndarray | GGUFArray, files: Files) -> np.ndarray:
+    """A weight's numbers, as our layers have them: (inputs, outputs)."""
+    family, kind = files.family, part.weight.rpartition(".")[2]
+    if kind in ("scale", "gamma") and family.norm_offset:
+        return _numbers(array) + np.float32(family.norm_offset)
+    if kind not in ("kernel", "bias"):
+        return _numbers(array)
+    if _has_outputs_last(family, part.weight):
+        return _numbers(array)[..., part.outputs]
+    found = _numbers(array, part.outputs).T
+    is_rotated = part.weight.rpartition(".")[0].endswith((".query", ".key"))
+    return found[..., _halves(files.settings, found.shape[-1])] if family.is_interleaved and is_rotated else found
+
+
+def _numbers(array: np.ndarray | GGUFArray, rows: slice = slice(None)) -> np.ndarray:
+    return array.values(rows) if isinstance(array, GGUFArray) else array[rows]
+
+
+def _halves(settings: DecoderSettings, outputs: int) -> np.ndarray:
+    """The outputs of heads whose neighbours are turned together, such that halves are: even ones, then odd ones."""
+    turned = settings.rotary_size
+    order = np.r_[0:turned:2, 1:turned:2, turned : settings.head_size]
+    return (np.arange(0, outputs, settings.head_size)[:, None] + order).ravel()
