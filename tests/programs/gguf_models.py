@@ -4,8 +4,8 @@
     python tests/programs/gguf_models.py  # writes tests/data/gguf_models.json; nothing is downloaded
 
 The weights are those of `language_models.py`, and each is called as the library `gguf` says. The file has tokens and
-scores alone. `tests/unit/text/test_gguf.py` reads it. Written with llama-cpp-python 0.3.36 (MIT, Andrei Betlen; llama.cpp is
-MIT, the ggml authors) and gguf 0.19.0.
+scores alone. `tests/unit/text/test_gguf.py` reads it. Written with llama-cpp-python 0.3.36 (MIT, Andrei Betlen;
+llama.cpp is MIT, the ggml authors) and gguf 0.19.0.
 """
 
 import json
@@ -34,7 +34,7 @@ NAMES = [
 ]
 
 
-def write(path, answer, quantize=None, tokenizer=None):
+def write(path, answer, quantize=None, tokenizer=None, change=None, most_arrays=0):
     """Write a model of `language_models.json` as a GGUF file.
 
     Args:
@@ -42,6 +42,8 @@ def write(path, answer, quantize=None, tokenizer=None):
         answer: its configuration and shapes.
         quantize: the kind of numbers of its matrices, such as ``gguf.GGMLQuantizationType.Q8_0``; float32 if None.
         tokenizer: what adds a tokenizer to a `gguf.GGUFWriter`; there is none if None.
+        change: values of the header to set, or to leave out if None.
+        most_arrays: how many arrays a file has, of several; 0 for one file.
 
     Returns:
         The arrays by their names, as they were before they were quantized.
@@ -50,7 +52,7 @@ def write(path, answer, quantize=None, tokenizer=None):
 
     config = answer["config"]
     kind = _KINDS.get(config["model_type"], config["model_type"])
-    writer = gguf.GGUFWriter(path, kind)
+    writer = gguf.GGUFWriter(path, kind, split_max_tensors=most_arrays)
     blocks = config.get("num_hidden_layers") or config["n_layer"]
     _describe(writer, config, blocks)
     if tokenizer is None:
@@ -78,11 +80,23 @@ def write(path, answer, quantize=None, tokenizer=None):
             writer.add_tensor(name, array)
         else:
             writer.add_tensor(name, gguf.quants.quantize(array, quantize), raw_dtype=quantize)
+    for name, value in (change or {}).items():
+        _set(writer.kv_data[0], name, value)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     return arrays
+
+
+def _set(fields, name, value):
+    import gguf
+
+    fields.pop(name, None)
+    if value is not None:
+        inner = gguf.GGUFValueType.get_type(value[0]) if isinstance(value, list) else None
+        kind = gguf.GGUFValueType.UINT32 if name.endswith("alignment") else gguf.GGUFValueType.get_type(value)
+        fields[name] = gguf.GGUFValue(value, kind, inner)
 
 
 def _describe(writer, config, blocks):

@@ -4,8 +4,9 @@
     python tests/programs/language_models.py  # writes tests/data/language_models.json; nothing is downloaded
 
 Each model has a configuration below. Weights are drawn by their names (`draw`), so that the tests make them again; the
-file has configurations, shapes, scores, and tokens that were written with the scores of the last one. `tests/unit/text/test_architectures.py` reads it. Written with
-transformers 5.24.0 (Apache-2.0, the Hugging Face team) and torch 2.13.0.
+file has configurations, shapes, scores, and tokens that were written with the scores of the last one.
+`tests/unit/text/test_architectures.py` reads it. Written with transformers 5.24.0 (Apache-2.0, the
+Hugging Face team) and torch 2.13.0.
 """
 
 import json

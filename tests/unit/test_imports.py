@@ -28,7 +28,8 @@ OPTIONAL = {
     "saving.memory_cap": {"resource"},  # Windows has none
     "saving.safetensors_store": {"safetensors"},
     "studio.callback": {"pronghorn.studio"},
-    "text.tokenizers": {"sentencepiece", "tokenizers"},
+    "text.gguf_files": {"gguf"},
+    "text.tokenizer_libraries": {"sentencepiece", "tokenizers"},
     "studio.launch": {"pronghorn.studio.server", "uvicorn"},
     "utils.dot": {"IPython"},
     "utils.dot_drawing": {"matplotlib"},

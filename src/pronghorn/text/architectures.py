@@ -165,7 +165,7 @@ def _gemma2(config: Config) -> dict[str, Any]:
 
 
 def _gemma3(config: Config) -> dict[str, Any]:
-    """Blocks with a window have rotations of their own. The newer form of a configuration has one field for each kind."""
+    """Blocks with a window have rotations of their own, for which newer configurations have one field."""
     both = config.get("rope_parameters") or {}
     inner, outer = both.get("sliding_attention") or {}, both.get("full_attention") or config.get("rope_scaling") or {}
     if inner.get("rope_type", "default") != "default":

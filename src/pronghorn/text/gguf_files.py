@@ -116,9 +116,7 @@ def _others(path: Path, count: int) -> list[Path]:
     """The second and later files of a model that is split, by the name of the first."""
     mark = f"-00001-of-{count:05}.gguf"
     if not path.name.endswith(mark):
-        raise ValueError(
-            f"{path} is a part of a model in {count} files; give the first of them, whose name ends {mark}."
-        )
+        raise ValueError(f"{path} is one of {count} files of a model; give the first of them, whose name ends {mark}.")
     names = [f"{path.name.removesuffix(mark)}-{n:05}-of-{count:05}.gguf" for n in range(2, min(count, 99999) + 1)]
     missing = [name for name in names if not (path.parent / name).is_file()]
     if missing:

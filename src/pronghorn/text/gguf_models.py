@@ -61,17 +61,20 @@ def open_gguf(path: Path) -> Files:
     file = read_gguf(path)
     config = _config(file)
     family, settings = architecture_of(config, file.path)
-    settings = dataclasses.replace(
-        settings,
-        rotary_size=config["rotary_size"] if settings.rotary_size else 0,
-        has_attention_bias=_has(file, "attn_q.bias") or _has(file, "attn_qkv.bias"),
-        has_output_bias=_has(file, "attn_output.bias"),
-        has_feed_bias=_has(file, "ffn_up.bias"),
-        has_head_bias="output.bias" in file.arrays,
-        is_tied="output.weight" not in file.arrays,
-    )
-    end_tokens = [file.fields.get(f"tokenizer.ggml.{name}") for name in _END_TOKENS]
-    end_tokens = tuple(dict.fromkeys(token for token in end_tokens if type(token) is int))
+    there = {
+        "rotary_size": config["rotary_size"] if settings.rotary_size else 0,
+        "has_attention_bias": _has(file, "attn_q.bias") or _has(file, "attn_qkv.bias"),
+        "has_output_bias": _has(file, "attn_output.bias"),
+        "has_feed_bias": _has(file, "ffn_up.bias"),
+        "has_head_bias": "output.bias" in file.arrays,
+        "is_tied": "output.weight" not in file.arrays,
+    }
+    try:
+        settings = dataclasses.replace(settings, **there)
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from None
+    ends = [file.fields.get(f"tokenizer.ggml.{name}") for name in _END_TOKENS]
+    end_tokens = tuple(dict.fromkeys(token for token in ends if type(token) is int))
     return Files(file.path, _family(file, family), settings, file.arrays, end_tokens)
 
 

@@ -94,10 +94,10 @@ class DecoderSettings:
                 f"DecoderSettings: {self.heads} heads of queries cannot share {self.groups} heads of keys: the first "
                 "number is a multiple of the second."
             )
-        if self.rotary_size % 2 or not 0 <= self.rotary_size <= self.head_size:
+        if type(self.rotary_size) is not int or self.rotary_size % 2 or not 0 <= self.rotary_size <= self.head_size:
             raise ValueError(
                 f"DecoderSettings: rotary_size is an even number up to head_size, {self.head_size}, not "
-                f"{self.rotary_size}."
+                f"{self.rotary_size!r}."
             )
         if self.windows and len(self.windows) != self.blocks:
             raise ValueError(f"DecoderSettings: {len(self.windows)} windows were given for {self.blocks} blocks.")
