@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pronghorn import text
-from pronghorn.text.generation import _until
 from pronghorn.text.tokenizers import TextStream
+from pronghorn.text.writing import TextWriter
 
 PROMPT = [3, 1, 4, 1, 5]
 
@@ -105,11 +105,22 @@ def test_text_goes_in_and_out(model):
     assert text.generate(model, "cadae", max_tokens=8, tokenizer=LETTERS, stop=stop) == written[: written.index(stop)]
 
 
+def until(pieces, stops):
+    """What a writer gives for tokens that are these pieces, and at the end."""
+    tokenizer = text.Tokenizer(len(pieces), None, lambda tokens: "".join(pieces[token] for token in tokens))
+    writer, found = TextWriter(TextStream(tokenizer), stops), []
+    for token in range(len(pieces)):
+        found.append(writer.add(token))
+        if writer.has_ended:
+            break
+    return [*found, writer.rest()]
+
+
 def test_texts_to_stop_at_are_found_across_pieces():
-    assert list(_until(iter(["ab", "cE", "ND", "x"]), ["END"])) == ["ab", "c"]
-    assert list(_until(iter(["ab", "cE", "Nd"]), ["END"])) == ["ab", "c", "ENd"]
-    assert list(_until(iter(["abc"]), ["c", "b"])) == ["a"]
-    assert list(_until(iter(["E"]), ["END"])) == ["E"]
+    assert until(["ab", "cE", "ND", "x"], ["END"]) == ["ab", "c", "", ""]
+    assert until(["ab", "cE", "Nd"], ["END"]) == ["ab", "c", "ENd", ""]
+    assert until(["abc"], ["c", "b"]) == ["a", ""]
+    assert until(["E"], ["END"]) == ["", "E"]
 
 
 def test_a_character_of_several_tokens_is_shown_when_it_is_whole():
@@ -129,7 +140,7 @@ def test_a_character_of_several_tokens_is_shown_when_it_is_whole():
         ([-1], {}, "has the token -1"),
         ([1] * 150, {}, "has 150 tokens, and the model has 150 positions.*shorten the prompt by 1"),
         ([1.5], {}, "a text or a list of integers, not float64"),
-        ([[1]], {}, "of shape \\(1, 1\\)"),
+        ([[[1]]], {}, "prompt\\[0\\] is to be a text or a list of integers, not int64 of shape \\(1, 1\\)"),
         ([1], {"max_tokens": 0}, "max_tokens"),
         ([1], {"temperature": -1.0}, "temperature"),
         ([1], {"temperature": float("nan")}, "temperature"),

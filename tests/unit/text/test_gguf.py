@@ -210,7 +210,10 @@ def test_flipped_bytes_never_give_more_than_a_sentence(llama):
         ({"llama.rope.scaling.type": "longrope"}, "kind 'longrope'"),
         ({"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 0.0}, "factor of rotations is a positive"),
         ({"llama.rope.dimension_count": 3}, "rotary_size is an even number"),
-        ({"llama.rope.dimension_count": "4"}, "model.gguf: .*rotary_size is an even number up to head_size, 4, not '4'"),
+        (
+            {"llama.rope.dimension_count": "4"},
+            "model.gguf: .*rotary_size is an even number up to head_size, 4, not '4'",
+        ),
         ({"llama.context_length": 0}, "positions is a positive integer"),
         ({"llama.feed_forward_length": [28, 27]}, "differs from block to block"),
         ({"llama.attention.layer_norm_rms_epsilon": -1.0}, "epsilon is a positive number"),
