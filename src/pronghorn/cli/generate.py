@@ -1,7 +1,9 @@
-"""`pronghorn generate`: a language model in a folder writes, token by token."""
+"""`pronghorn generate`: a language model in a folder or a GGUF file writes, token by token."""
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import Any
 
@@ -9,33 +11,46 @@ from rich.console import Console
 
 from pronghorn._wording import counted
 from pronghorn.cli.launcher import INTERRUPTED
-from pronghorn.text.loading import load
-from pronghorn.text.generation import generate
+from pronghorn.text.generation import Stream, generate
+from pronghorn.text.loading import open_model, read_weights
+from pronghorn.text.prompts import check_request
 from pronghorn.text.tokenizer_files import load_tokenizer
+
+# A stranger's model may write what a terminal obeys: all of that is shown as unknown, but for lines and tabs.
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd") | {9: "\t", 10: "\n", 13: None}
 
 
 def write(folder: str, prompt: str, dtype: str | None, **options: Any) -> int:
     """Write the text as it comes to the standard output, and the speed to the other one.
 
     Args:
-        folder: the model's.
+        folder: the model's, or a GGUF file.
         prompt: what is gone on from.
         dtype: the type of weights; None for that of Keras's settings.
         options: those of `generate`.
 
     Returns:
-        The exit status: 130 after Ctrl-C, which leaves what was written.
+        The exit status: 130 after Ctrl-C, which leaves what was written. It is 0 where who reads the text has enough.
     """
-    written, status = None, 0
+    written: Stream | None = None
+    status = 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a model may write what the terminal's encoding has not
     try:
-        tokenizer = load_tokenizer(folder)  # first, since weights take longer
-        written = generate(load(folder, dtype), prompt, stream=True, tokenizer=tokenizer, **options)
+        files = open_model(folder)
+        tokenizer = load_tokenizer(folder)
+        check_request(files.settings, prompt, lambda: tokenizer, **options)  # before weights are read, which takes time
+        written = generate(read_weights(files, dtype), prompt, stream=True, tokenizer=tokenizer, **options)
+        is_terminal = sys.stdout.isatty()
         for piece in written:
-            sys.stdout.write(piece)
+            sys.stdout.write(piece.translate(_CONTROLS) if is_terminal else piece)
             sys.stdout.flush()
+        print(flush=True)
     except KeyboardInterrupt:
         status = INTERRUPTED
-    print(flush=True)
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
     console = Console(stderr=True, highlight=False)
     if written is not None and written.count:
         speed = written.tokens_per_second

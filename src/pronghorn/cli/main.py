@@ -164,7 +164,7 @@ def export(
         export_model(model, target, kind, verbose=True, **({} if opset is None else {"opset_version": opset}))
 
 
-@main.command(short_help="Have a language model in a folder write.")
+@main.command(short_help="Have a language model in a folder or a GGUF file write.")
 @click.option("-p", "--prompt", required=True, metavar="TEXT", help="What to go on from; - for the standard input.")
 @click.option("-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="Tokens to write.")
 @click.option("-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0: no chance.")
@@ -177,11 +177,13 @@ def export(
 def generate(folder: str, prompt: str, dtype: str | None, **options: Any) -> None:
     """Have the language model in FOLDER go on from a text, and show tokens as they come.
 
-    FOLDER is in Hugging Face's form: config.json, .safetensors files and the tokenizer's files. Nothing in it is run.
-    The text goes to the standard output, its speed to the error output. Ctrl-C ends it and leaves what was written.
+    FOLDER is in Hugging Face's form: config.json, .safetensors files and the tokenizer's files; or it is a GGUF file.
+    Nothing in it is run. The text goes to the standard output, its speed to the error output. Ctrl-C ends it and leaves
+    what was written.
 
     \b
       pronghorn generate ./SmolLM2-135M --prompt "Once upon a time"
+      pronghorn generate SmolLM2-135M-Q8_0.gguf --prompt "Once upon a time"
       pronghorn generate ./Qwen3-0.6B --prompt - --temperature 0.8 --top-p 0.95 < question.txt
     """
     with _told():

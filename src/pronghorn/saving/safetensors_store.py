@@ -212,7 +212,7 @@ def map_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         with library.safe_open(path, framework="numpy"):
             pass  # the library has compared the header with itself and with the file's length
     except library.SafetensorError as error:
-        raise ValueError(f"{shown} is no safetensors file, or it is damaged ({error}).") from None
+        raise ValueError(f"{shown} is no safetensors file, or it is damaged ({error}): fetch it again.") from None
     memory = np.memmap(path, "uint8", "r")
     start = 8 + int.from_bytes(memory[:8].tobytes(), "little")
     found = {}

@@ -29,7 +29,18 @@ def open_folder(folder: Path) -> Files:
     path = folder / "config.json"
     config = read_json(path)
     family, settings = architecture_of(config, os.fspath(path))
-    return Files(repr(os.fspath(folder)), family, settings, _arrays(folder), _end_tokens(config, folder))
+    return Files(folder, repr(os.fspath(folder)), family, settings, _arrays(folder), _end_tokens(config, folder))
+
+
+def path_of(folder: str | os.PathLike[str]) -> Path:
+    """Return the path of a model.
+
+    Raises:
+        FileNotFoundError: for an empty one, which would be the current folder.
+    """
+    if not os.fspath(folder):
+        raise FileNotFoundError("The path of the model is empty; a model is a folder with config.json, or a GGUF file.")
+    return Path(folder)
 
 
 def check_folder(folder: Path) -> None:
@@ -51,13 +62,15 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: if it is something else.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{os.fspath(path.parent)!r} has no {path.name}, so it is no folder of a model.")
+        raise FileNotFoundError(
+            f"{os.fspath(path.parent)!r} has no {path.name}, so it is no folder of a model; give the one that has it."
+        )
     if path.stat().st_size > _MOST_JSON:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, more than such a file needs; it is refused.")
     try:
         found = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON: {error}.") from None
+        raise ValueError(f"{path} is no JSON ({error}); fetch it again.") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} has a {type(found).__name__} where an object with fields was expected.")
     return found

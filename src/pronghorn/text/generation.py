@@ -7,8 +7,7 @@ from typing import Any
 
 from pronghorn.engine.graph.messages import short_messages
 from pronghorn.text.decoder import Decoder
-from pronghorn.text.prompts import check_prompt, check_stops, prompts_of
-from pronghorn.text.sampling import Sampler, is_integer
+from pronghorn.text.prompts import check_request
 from pronghorn.text.tokenizer_files import load_tokenizer
 from pronghorn.text.tokenizers import TextStream, Tokenizer
 from pronghorn.text.writing import Clock, TextWriter, Writing, texts
@@ -66,29 +65,27 @@ def generate(
     >>> generate(model, [[3, 1, 4], [1]], max_tokens=2)
     [[0, 0], [0, 0]]
     """
-    sampler = Sampler(temperature, top_k, top_p, seed)
-    if top_k is not None and top_k > model.settings.vocabulary:
-        raise ValueError(
-            f"generate: top_k is {top_k}, but the model knows {model.settings.vocabulary} tokens; leave it out to draw "
-            "from all."
-        )
-    if not is_integer(max_tokens) or max_tokens < 1:
-        raise ValueError(f"generate: max_tokens is a number of tokens from 1 up, not {max_tokens!r}.")
-    prompts, clock = prompts_of(prompt), Clock()
-    stops = check_stops(stop, prompts)
-    rows = prompts.rows
-    if prompts.is_text:
-        tokenizer = tokenizer or _own_tokenizer(model)
-        rows = [tokenizer.encode(text) for text in rows]
-    tokens = [check_prompt(model, row, prompts.name(i)) for i, row in enumerate(rows)]
-    pieces: Iterator[list[Any]] = Writing(model, tokens, max_tokens, sampler, clock)
-    if tokenizer is not None and prompts.is_text:
-        pieces = texts(pieces, [TextWriter(TextStream(tokenizer, row), stops) for row in tokens])
+    asked = check_request(
+        model.settings,
+        prompt,
+        lambda: tokenizer or _own_tokenizer(model),
+        max_tokens,
+        temperature,
+        top_k,
+        top_p,
+        seed,
+        stop,
+    )
+    clock, used = Clock(), asked.tokenizer
+    writing = Writing(model, asked.tokens, asked.most, asked.sampler, clock)
+    pieces: Iterator[list[Any]] = writing
+    if used is not None:
+        pieces = texts(writing, [TextWriter(TextStream(used, row), asked.stops) for row in asked.tokens])
     if stream:
-        return Stream(pieces if prompts.is_batch else _first(pieces), clock)
-    found = [[piece for piece in row if piece is not None] for row in zip(*pieces, strict=True)] or [[] for _ in tokens]
-    results = ["".join(row) for row in found] if prompts.is_text else found
-    return results if prompts.is_batch else results[0]
+        return Stream(pieces if asked.is_batch else _first(pieces), clock)
+    rows = list(zip(*pieces, strict=True)) or [()] * len(asked.tokens)
+    found = ["".join(row) if used is not None else [token for token in row if token is not None] for row in rows]
+    return found if asked.is_batch else found[0]
 
 
 class Stream(Iterator[Any]):

@@ -129,7 +129,9 @@ def _others(path: Path, count: int) -> list[Path]:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, GGUFArray]]:
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {os.fspath(path)!r}.")
+        raise FileNotFoundError(
+            f"There is no file {os.fspath(path)!r}; a model is a folder with config.json, or a GGUF file."
+        )
     with open(path, "rb") as file:
         if file.read(4) != b"GGUF":
             raise ValueError(f"{path} is no GGUF file: it does not begin with GGUF.")

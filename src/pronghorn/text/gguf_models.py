@@ -75,7 +75,7 @@ def open_gguf(path: Path) -> Files:
         raise ValueError(f"{file.path}: {error}") from None
     ends = [file.fields.get(f"tokenizer.ggml.{name}") for name in _END_TOKENS]
     end_tokens = tuple(dict.fromkeys(token for token in ends if type(token) is int))
-    return Files(file.path, _family(file, family), settings, file.arrays, end_tokens)
+    return Files(path, file.path, _family(file, family), settings, file.arrays, end_tokens)
 
 
 def _family(file: GGUFFile, family: Architecture) -> Architecture:

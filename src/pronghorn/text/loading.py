@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
+from pronghorn import dtype_policies
 from pronghorn.engine.graph.messages import short_messages
 from pronghorn.text.decoder import Decoder
-from pronghorn.text.folders import open_folder
+from pronghorn.text.folders import open_folder, path_of
 from pronghorn.text.gguf_files import is_gguf
 from pronghorn.text.gguf_models import open_gguf
-from pronghorn.text.weights import make_decoder
+from pronghorn.text.weights import Files, make_decoder
+
+_TYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 @short_messages
@@ -35,7 +37,35 @@ def load(folder: str | os.PathLike[str], dtype: Any = None) -> Decoder:
         ValueError: for a model of another type, or files that are damaged or do not fit together.
         ImportError: without the library for safetensors or GGUF files.
     """
-    path = Path(folder)
-    model = make_decoder(open_gguf(path) if is_gguf(path) else open_folder(path), dtype)
-    model.folder = path
+    return read_weights(open_model(folder), dtype)
+
+
+def open_model(folder: str | os.PathLike[str]) -> Files:
+    """Return what a folder or a GGUF file says of its model, before weights are read.
+
+    Raises:
+        FileNotFoundError, ValueError, ImportError: as `load` does.
+    """
+    path = path_of(folder)
+    return open_gguf(path) if is_gguf(path) else open_folder(path)
+
+
+def read_weights(files: Files, dtype: Any = None) -> Decoder:
+    """Return the decoder of opened files.
+
+    Args:
+        files: from `open_model`.
+        dtype: as in `load`.
+
+    Raises:
+        ValueError: for files that do not fit together, or a type of weights that are no numbers with a point.
+    """
+    policy = None if dtype is None else dtype_policies.get(dtype)
+    if policy is not None and (getattr(policy, "quantization_mode", None) or policy.variable_dtype not in _TYPES):
+        raise ValueError(
+            f"load: dtype is a type of numbers with a point, such as 'float32' or 'bfloat16', not {dtype!r}. A "
+            "model is quantized after it is loaded: model.quantize('int8')."
+        )
+    model = make_decoder(files, policy)
+    model.folder = files.path
     return model

@@ -1,13 +1,15 @@
-"""What is gone on from: one prompt or several, text or tokens, and what a model can take of it."""
+"""What is asked of a model: one prompt or several, text or tokens, and how to go on. It is checked before any work."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn.text.decoder import Decoder
+from pronghorn.text.sampling import Sampler, is_integer
+from pronghorn.text.settings import DecoderSettings
+from pronghorn.text.tokenizers import Tokenizer
 
 
 class Prompts(NamedTuple):
@@ -54,11 +56,73 @@ def prompts_of(prompt: Any) -> Prompts:
     return Prompts(rows if all(lists) else [prompt], all(lists), False)
 
 
-def check_prompt(model: Decoder, tokens: Any, name: str) -> list[int]:
+class Request(NamedTuple):
+    """What is asked for.
+
+    Args:
+        tokens: those of each prompt.
+        is_batch: whether several prompts were given.
+        most: the largest number of tokens to write for each.
+        sampler: what chooses them.
+        stops: texts to stop at.
+        tokenizer: that of texts; None for tokens.
+    """
+
+    tokens: list[list[int]]
+    is_batch: bool
+    most: int
+    sampler: Sampler
+    stops: Sequence[str]
+    tokenizer: Tokenizer | None
+
+
+def check_request(
+    settings: DecoderSettings,
+    prompt: Any,
+    tokenizer: Callable[[], Tokenizer],
+    max_tokens: int,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int | None,
+    stop: Any,
+) -> Request:
+    """Return what is asked for, which a model of these settings can do.
+
+    Args:
+        settings: of the model.
+        tokenizer: gives that of texts.
+        prompt, max_tokens, temperature, top_k, top_p, seed, stop: those of `generate`.
+
+    Raises:
+        TypeError: for a prompt that is none.
+        ValueError: for what makes no sense.
+    """
+    sampler = Sampler(temperature, top_k, top_p, seed)
+    if top_k is not None and top_k > settings.vocabulary:
+        raise ValueError(
+            f"generate: top_k is {top_k}, but there are {settings.vocabulary} tokens; leave it out to draw from all."
+        )
+    if not is_integer(max_tokens) or max_tokens < 1:
+        raise ValueError(f"generate: max_tokens is a number of tokens from 1 up, not {max_tokens!r}.")
+    prompts = prompts_of(prompt)
+    stops = check_stops(stop, prompts)
+    rows, used = prompts.rows, None
+    for i, row in enumerate(rows):
+        if prompts.is_text and not row:
+            raise ValueError(_empty(prompts.name(i)))
+    if prompts.is_text:
+        used = tokenizer()
+        rows = [used.encode(text) for text in rows]
+    tokens = [check_prompt(settings, row, prompts.name(i)) for i, row in enumerate(rows)]
+    return Request(tokens, prompts.is_batch, max_tokens, sampler, stops, used)
+
+
+def check_prompt(settings: DecoderSettings, tokens: Any, name: str) -> list[int]:
     """Return the tokens of a prompt, which fit the model.
 
     Args:
-        model: the model.
+        settings: of the model.
         tokens: a sequence of integers.
         name: what messages call it.
 
@@ -75,7 +139,6 @@ def check_prompt(model: Decoder, tokens: Any, name: str) -> list[int]:
         raise ValueError(
             f"generate: {name} is to be a text or a list of integers, not {found.dtype.name} of shape {found.shape}."
         )
-    settings = model.settings
     unknown = found[(found < 0) | (found >= settings.vocabulary)]
     if unknown.size:
         raise ValueError(
@@ -98,8 +161,8 @@ def check_stops(stop: Any, prompts: Prompts) -> Sequence[str]:
     """
     if stop is None:
         return ()
-    stops = [stop] if isinstance(stop, str) else list(stop)
-    if not all(isinstance(one, str) for one in stops):
+    stops = (stop,) if isinstance(stop, str) else stop
+    if not isinstance(stops, list | tuple) or not all(isinstance(one, str) for one in stops):
         raise ValueError(f"generate: stop is a text, or several, not {stop!r}.")
     if stops and not prompts.is_text:
         raise ValueError("generate: stop is a text, so the prompt has to be one, too; it is a list of tokens.")

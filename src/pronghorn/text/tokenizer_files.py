@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pronghorn.engine.graph.messages import short_messages
-from pronghorn.text.folders import check_folder, read_json
+from pronghorn.text.folders import check_folder, path_of, read_json
 from pronghorn.text.gguf_files import is_gguf
 from pronghorn.text.gguf_tokenizers import gguf_tokenizer
 from pronghorn.text.tokenizer_libraries import sentencepiece_library, tokenizers_library, wrapped
@@ -26,7 +26,7 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
         ImportError: without the library for it.
         ValueError: for a damaged file.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     if is_gguf(folder):
         return gguf_tokenizer(folder)
     check_folder(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +20,15 @@ class Files(NamedTuple):
     """A model's files, of either form, before their weights are read.
 
     Args:
-        where: what messages call them.
+        path: the folder or the file.
+        where: what messages call it.
         family: the names of weights.
         settings: of the decoder.
         arrays: by their names.
         end_tokens: those that end a text.
     """
 
+    path: Path
     where: str
     family: Architecture
     settings: DecoderSettings
@@ -61,7 +64,7 @@ def make_decoder(files: Files, dtype: Any) -> Decoder:
 
 def _parts(files: Files) -> Iterator[_Part]:
     """Where each weight is, after a comparison of the shapes with those in the files."""
-    where, family, settings, arrays, _ = files
+    _, where, family, settings, arrays, _ = files
     if settings.blocks > len(arrays):
         raise ValueError(f"{where} describes {settings.blocks:,} blocks, but has no more than {len(arrays)} arrays.")
     shapes = settings.shapes()

@@ -83,6 +83,7 @@ def test_damaged_files_are_refused(tmp_path, name):
 
 @pytest.mark.parametrize("name, library", [("tokenizer.json", "tokenizers"), ("tokenizer.model", "sentencepiece")])
 def test_a_missing_library_is_named(tmp_path, monkeypatch, name, library):
+    llama_folder.make(tmp_path)
     (tmp_path / name).write_text("{}")
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=rf"{name} needs the library {library}; .*pip install 'pronghorn\[text\]'"):
