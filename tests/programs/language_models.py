@@ -65,6 +65,31 @@ MODELS = {
         "Llama",
         {**_SIZES, "head_dim": 8, "rope_parameters": {"rope_type": "yarn", **_FURTHER, **_ORIGINAL}},
     ),
+    "llama yarn with its own numbers": (
+        "Llama",
+        {
+            **_SIZES,
+            "head_dim": 12,
+            "rope_parameters": {
+                "rope_type": "yarn",
+                **_FURTHER,
+                **_ORIGINAL,
+                "beta_fast": 4.0,
+                "beta_slow": 0.3,
+                "truncate": False,
+                "mscale": 0.7,
+                "mscale_all_dim": 0.4,
+            },
+        },
+    ),
+    "qwen3 yarn": (
+        "Qwen3",
+        {
+            **_SIZES,
+            "head_dim": 8,
+            "rope_parameters": {"rope_type": "yarn", **_FURTHER, **_ORIGINAL, "attention_factor": 1.3},
+        },
+    ),
     "qwen2": ("Qwen2", _SIZES),
     "qwen2 with windows": (
         "Qwen2",
