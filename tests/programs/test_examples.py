@@ -115,6 +115,12 @@ SHORT = {
             *("--tokenizer", str(ROOT / "tests" / "data" / "stories260K" / "tok512.bin")),
         ),
     ),
+    "character_model": Short(
+        [(r"([\d.]+)% of the letters right", 35, 100), (r"(\d+) letters, \d+ a second", 60, 60)],
+        epochs=3,
+        steps=37,
+        arguments=("--letters", "60"),
+    ),
     "value_and_grad_loop": Short([(r"step 60: loss [\d.]+, ([\d.]+)% right", 80, 100)], arguments=("--steps", "60")),
 }
 
