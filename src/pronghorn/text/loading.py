@@ -21,9 +21,9 @@ def load(folder: str | os.PathLike[str], dtype: Any = None) -> Decoder:
     """Return the language model in a folder or in a GGUF file, with its tokenizer.
 
     A folder has `config.json`, weights in `model.safetensors` or in shards with `model.safetensors.index.json`, and the
-    files of a tokenizer. The types of models are gemma, gemma2, gpt2, llama (SmolLM, too), mistral, phi, phi3, qwen2,
-    qwen3 and smollm3. A GGUF file has all of that in one; it is of the types gemma, gemma2, gpt2, llama (Mistral, too),
-    phi3, qwen2 or qwen3, and its quantized weights become numbers of the type `dtype`.
+    files of a tokenizer. The types of models are gemma, gemma2, gemma3_text, gpt2, llama (SmolLM, too), mistral, phi,
+    phi3, qwen2, qwen3 and smollm3. A GGUF file has all of that in one; it is of the types gemma, gemma2, gemma3, gpt2,
+    llama (Mistral, too), phi3, qwen2 or qwen3, and its quantized weights become numbers of the type `dtype`.
 
     Files are mapped into memory and read weight by weight, so the weights are there once.
 
