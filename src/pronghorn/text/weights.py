@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pronghorn.engine.graph import dtypes
 from pronghorn.text.architectures import Architecture
 from pronghorn.text.decoder import Decoder
 from pronghorn.text.gguf_files import GGUFArray
 from pronghorn.text.settings import DecoderSettings
 
+_AT_ONCE = 1 << 15  # numbers: they fit into a core's cache
 _TYPES = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -57,7 +59,7 @@ def make_decoder(files: Files, dtype: Any) -> Decoder:
     weights = model.parameters()
     for part in parts:
         weight, array = weights[part.weight], files.arrays[part.array]
-        weight.assign(_in_our_order(part, array, files))
+        weight.assign(_in_our_order(part, array, files, dtypes.to_numpy(weight.dtype)))
     model.end_tokens = files.end_tokens
     return model
 
@@ -108,22 +110,37 @@ def _has_outputs_last(family: Architecture, weight: str) -> bool:
     return family.has_outputs_last and not weight.startswith("head.")
 
 
-def _in_our_order(part: _Part, array: np.ndarray | GGUFArray, files: Files) -> np.ndarray:
+def _in_our_order(part: _Part, array: np.ndarray | GGUFArray, files: Files, dtype: np.dtype) -> np.ndarray:
     """A weight's numbers, as our layers have them: (inputs, outputs)."""
     family, kind = files.family, part.weight.rpartition(".")[2]
     if kind in ("scale", "gamma") and family.norm_offset:
-        return _numbers(array) + np.float32(family.norm_offset)
+        return _rows(array) + np.float32(family.norm_offset)
+    if kind == "embeddings":
+        return _filled(array, slice(None), dtype, is_turned=False)
     if kind not in ("kernel", "bias"):
-        return _numbers(array)
-    if _has_outputs_last(family, part.weight):
-        return _numbers(array)[..., part.outputs]
-    found = _numbers(array, part.outputs).T
+        return _rows(array)
+    if isinstance(array, np.ndarray) and _has_outputs_last(family, part.weight):
+        return array[..., part.outputs]
+    found = _rows(array, part.outputs) if kind == "bias" else _filled(array, part.outputs, dtype, is_turned=True)
     is_rotated = part.weight.rpartition(".")[0].endswith((".query", ".key"))
     return found[..., _halves(files.settings, found.shape[-1])] if family.is_interleaved and is_rotated else found
 
 
-def _numbers(array: np.ndarray | GGUFArray, rows: slice = slice(None)) -> np.ndarray:
+def _rows(array: np.ndarray | GGUFArray, rows: slice = slice(None)) -> np.ndarray:
     return array.values(rows) if isinstance(array, GGUFArray) else array[rows]
+
+
+def _filled(array: np.ndarray | GGUFArray, rows: slice, dtype: np.dtype, is_turned: bool) -> np.ndarray:
+    """Rows of a matrix as a new array of a type, turned or not.
+
+    It is filled by a few rows at a time. So no more of them is there in another type, and turning stays in the caches.
+    """
+    begin, end, _ = rows.indices(array.shape[0])
+    found = np.empty((end - begin, array.shape[1]), dtype, order="F" if is_turned else "C")
+    step = max(16, _AT_ONCE // array.shape[1])
+    for at in range(begin, end, step):
+        found[at - begin : at - begin + step] = _rows(array, slice(at, min(at + step, end)))
+    return found.T if is_turned else found
 
 
 def _halves(settings: DecoderSettings, outputs: int) -> np.ndarray:
