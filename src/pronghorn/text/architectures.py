@@ -13,6 +13,7 @@ from pronghorn._lazy import nearest_clause
 from pronghorn.text.settings import DecoderSettings
 
 Config = Mapping[str, Any]
+_MOST_BLOCKS = 1 << 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _llama(config: Config) -> dict[str, Any]:
         "vocabulary": config["vocab_size"],
         "width": width,
         "hidden": config["intermediate_size"],
-        "blocks": config["num_hidden_layers"],
+        "blocks": _blocks(config["num_hidden_layers"]),
         "heads": heads,
         "groups": config.get("num_key_value_heads") or heads,
         "head_size": size,
@@ -93,11 +94,19 @@ def _llama(config: Config) -> dict[str, Any]:
     }
 
 
+def _blocks(count: Any) -> int:
+    """How many blocks there are, before there is a list with one entry for each."""
+    if type(count) is not int or not 0 < count <= _MOST_BLOCKS:
+        raise ValueError(f"the number of blocks is a positive integer up to {_MOST_BLOCKS:,}, not {count!r}")
+    return count
+
+
 def _positions(config: Config, rotations: Config) -> int:
     """How many tokens there may be; where rotations follow the length of the text, more than in the training."""
-    length = config["max_position_embeddings"]
+    length, factor = config["max_position_embeddings"], rotations.get("factor")
     is_longer = rotations.get("rope_type", rotations.get("type")) == "dynamic" and type(length) is int
-    return int(length * rotations["factor"]) if is_longer else length
+    # A factor that makes no sense is told of where rotations are made.
+    return int(length * factor) if is_longer and isinstance(factor, int | float) and 0 < factor < 1e6 else length
 
 
 def _scaling(config: Config, rotations: Config) -> dict[str, Any]:
@@ -172,9 +181,9 @@ def _gemma3(config: Config) -> dict[str, Any]:
         raise ValueError(f"rotations of the kind {inner['rope_type']!r} are not read in blocks with a window")
     if config.get("use_bidirectional_attention"):
         raise ValueError("attention in both directions is not read, since such a model does not write")
-    every = config.get("sliding_window_pattern", 6)
+    every, blocks = config.get("sliding_window_pattern", 6), _blocks(config["num_hidden_layers"])
     kinds = config.get("layer_types") or [
-        "full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(config["num_hidden_layers"])
+        "full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(blocks)
     ]
     theta = outer.get("rope_theta") or config.get("rope_theta", 1e6)
     found = _gemma2({**config, "layer_types": kinds, "rope_parameters": {**outer, "rope_theta": theta}})
@@ -202,7 +211,7 @@ def _gpt2(config: Config) -> dict[str, Any]:
         "vocabulary": config["vocab_size"],
         "width": width,
         "hidden": config.get("n_inner") or 4 * width,
-        "blocks": config["n_layer"],
+        "blocks": _blocks(config["n_layer"]),
         "heads": heads,
         "groups": heads,
         "head_size": width // heads,

@@ -75,6 +75,19 @@ class GGUFArray:
             return self._decoded(self.blocks())[rows]
         return self._decoded(self.blocks(rows))
 
+    def check(self) -> None:
+        """Raise where the library cannot make numbers of this kind.
+
+        Raises:
+            ValueError: with what to do.
+        """
+        try:
+            self._decoded(self._data[: library().GGML_QUANT_SIZES[self.kind][1]])
+        except NotImplementedError:
+            raise ValueError(
+                f"Numbers of the kind {self.kind.name} are not read; take a file of another kind, such as Q8_0 or Q4_K."
+            ) from None
+
     def _decoded(self, blocks: np.ndarray) -> np.ndarray:
         plain = _BLOCKLESS.get(self.kind.name)
         if plain is not None:

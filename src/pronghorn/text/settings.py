@@ -87,8 +87,9 @@ class DecoderSettings:
     def __post_init__(self) -> None:
         for name in ("vocabulary", "width", "hidden", "blocks", "heads", "groups", "head_size", "positions"):
             value = getattr(self, name)
-            if type(value) is not int or not 0 < value < 1 << 31:
-                raise ValueError(f"DecoderSettings: {name} is a positive integer below 2**31, not {value!r}.")
+            bits = 16 if name == "head_size" else 31  # of a head there is a list of frequencies
+            if type(value) is not int or not 0 < value < 1 << bits:
+                raise ValueError(f"DecoderSettings: {name} is a positive integer below 2**{bits}, not {value!r}.")
         if self.heads % self.groups:
             raise ValueError(
                 f"DecoderSettings: {self.heads} heads of queries cannot share {self.groups} heads of keys: the first "

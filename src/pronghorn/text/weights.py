@@ -88,6 +88,8 @@ def _parts(files: Files) -> Iterator[_Part]:
             raise ValueError(f"{where} has no array {modules[weight]!r}: its weights are not those that it describes.")
         array = arrays[name]
         kind = array.kind.name if isinstance(array, GGUFArray) else array.dtype.name
+        if isinstance(array, GGUFArray):
+            array.check()
         if array.shape != expected or not (isinstance(array, GGUFArray) or kind in _TYPES):
             raise ValueError(
                 f"{where}: {name!r} has shape {array.shape} and type {kind}; what it describes asks for numbers with a "

@@ -62,3 +62,34 @@ def test_writing_with_a_cache(case, request):
     for i in range(tokens.shape[1] - 1):
         found, *cache = model.step(tokens[:, i : i + 1], i, 0, *cache)
     np.testing.assert_allclose(np.asarray(found)[0], answer["last"], rtol=1e-4, atol=2e-5)
+
+
+def test_older_configurations_of_gemma_3():
+    """Before version 5 of `transformers`, each number of rotations was a field of its own."""
+    from pronghorn.text.architectures import architecture_of
+
+    config = dict(ANSWERS["gemma3"]["config"])
+    _, expected = architecture_of(config, "config.json")
+    both = config.pop("rope_parameters")
+    config |= {"rope_theta": both["full_attention"].pop("rope_theta"), "rope_scaling": both["full_attention"]}
+    config |= {"rope_local_base_freq": both["sliding_attention"]["rope_theta"], "sliding_window_pattern": 3}
+    del config["layer_types"]
+    _, found = architecture_of(config, "config.json")
+    for block in range(3):
+        for ours, theirs in zip(found.rotation(block), expected.rotation(block), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert found.windows == expected.windows == (5, 5, None)
+
+
+def test_a_long_prompt_is_turned_by_its_whole_length():
+    """What goes by the length of the text is not that of the prompt's parts."""
+    scaling = {"rope_type": "dynamic", "factor": 10.0, "original_max_position_embeddings": 20}
+    sizes = {"vocabulary": 40, "width": 16, "hidden": 24, "blocks": 2, "heads": 4, "groups": 2, "head_size": 4}
+    model = text.Decoder({**sizes, "positions": 200, "rotary_size": 4, "rotary_scaling": scaling})
+    rng = np.random.default_rng(0)
+    for weight in model.parameters().values():
+        weight.assign(rng.standard_normal(weight.shape))
+    for length in (19, 20, 21, 64, 65, 150):
+        prompt = rng.integers(0, 40, length).tolist()
+        scores = np.asarray(model(np.array([prompt], "int32")))[0, -1]
+        assert text.generate(model, prompt, max_tokens=1) == [int(scores.argmax())]

@@ -201,9 +201,11 @@ def test_flipped_bytes_never_give_more_than_a_sentence(llama):
         ({"llama.embedding_length": 32}, "asks for numbers with a point and shape"),
         ({"llama.attention.head_count": 0}, "positive integers"),
         ({"llama.attention.head_count_kv": 3}, "cannot share 3 heads"),
-        ({"llama.block_count": 0}, "blocks is a positive integer"),
+        ({"llama.block_count": 0}, "number of blocks is a positive integer"),
         ({"llama.block_count": 3}, "has no array 'blk.2"),
-        ({"llama.block_count": 1 << 30}, "describes 1,073,741,824 blocks"),
+        ({"llama.block_count": 1 << 30}, "number of blocks is a positive integer up to"),
+        ({"llama.block_count": 1 << 13}, "describes 8,192 blocks"),
+        ({"llama.attention.key_length": 1 << 30, "llama.attention.value_length": 1 << 30}, "head_size is a positive"),
         ({"llama.expert_count": 8}, "a mixture of 8 experts"),
         ({"llama.attention.value_length": 2}, "values of another length than keys"),
         ({"llama.rope.freq_base": float("nan")}, "rotary_theta is a positive number"),
@@ -226,6 +228,15 @@ def test_headers_that_do_not_fit_are_refused(path, change, said):
     with pytest.raises(ValueError, match=said) as told:
         text.load(path)
     assert len(str(told.value)) < 600
+
+
+def test_numbers_that_the_library_cannot_make(path):
+    gguf_models.write(path, MODELS["llama"])
+    library = read_gguf(path)
+    array = library.arrays["output_norm.weight"]
+    array.kind = KIND.I32
+    with pytest.raises(ValueError, match="of the kind I32 are not read; take a file of another kind"):
+        array.check()
 
 
 def test_a_missing_library_is_named(llama, monkeypatch):
