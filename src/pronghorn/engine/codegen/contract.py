@@ -39,6 +39,7 @@ from pronghorn.engine.codegen.contraction import (
     plan_channelwise,
     plan_few_filters,
     plan_few_rows,
+    plan_halves,
     plan_pairs,
     plan_winograd,
 )
@@ -50,9 +51,11 @@ from pronghorn.engine.codegen.pooling import PoolEpilogue
 from pronghorn.engine.codegen.slots import Tables
 from pronghorn.engine.codegen.unit_sums import UnitSums, unit_sums
 from pronghorn.engine.codegen.units import Units
+from pronghorn.engine.codegen.unpacking import layout_of, unpacked, unpacking_kernel
 from pronghorn.engine.codegen.values import round_to
 from pronghorn.engine.compiler.costs import SUM_CODE, typical
 from pronghorn.engine.compiler.expr import Expr, Index, Load, all_indices, walk
+from pronghorn.engine.compiler.half_bytes import HalfBytes
 from pronghorn.engine.compiler.kernels import Axis, ContractionKernel, LoopKernel, Part, PoolFusion
 from pronghorn.engine.compiler.storing import code_of
 from pronghorn.engine.compiler.virtual import linear
@@ -78,10 +81,11 @@ def emit_contract(module: ModuleBuilder, kernel: ContractionKernel, tables: Tabl
 
 def _specification(kernel: ContractionKernel, part: Part, tables: Tables) -> Contraction:
     result = kernel.accumulated[0]
+    b_dtype = part.b.dtype if part.halves is None else part.halves.element.dtype
     return Contraction(
         tuple(part.axes),
         Array(tables.buffer(part.a), part.a.dtype, part.a_offset),
-        Array(tables.buffer(part.b), part.b.dtype, part.b_offset),
+        Array(tables.buffer(part.b), b_dtype, part.b_offset),
         Array(tables.buffer(result), result.dtype, part.c_offset),
     )
 
@@ -89,14 +93,16 @@ def _specification(kernel: ContractionKernel, part: Part, tables: Tables) -> Con
 def _emit_part(
     module: ModuleBuilder, kernel: ContractionKernel, part: Part, name: str, tables: Tables, target: Target
 ) -> list[Launch]:
-    spec = _specification(kernel, part, tables)
-    fusion = kernel.pool
-    small = _few_rows_plan(kernel, part, spec, target)
+    small = _few_rows_plan(kernel, part, tables, target)
+    as_given, fusion = part, kernel.pool
+    unpacking: list[Launch] = []
     made: AnyPlan
     if small is not None and not small.counts_rows:
         made, tile_epilogue = small, None
     else:
-        made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
+        if part.halves is not None:
+            part, unpacking = _unpacked(module, kernel, part, part.halves, name, tables, target)
+        made, tile_epilogue = _chosen(kernel, part, _specification(kernel, part, tables), tables, target)
     row_sums = unit_sums(kernel, made, tables)
     elements = row_sums.elements if row_sums is not None else []
     epilogue, code = None, 0
@@ -116,8 +122,9 @@ def _emit_part(
     if small is not None and made is not small:
         partials = [_scratch_value(s, kernel) for s in small.scratch]
         slots = [tables.buffer(v) for v in partials]
+        launches = unpacking + launches
         names = emit(module, f"{name}.rows", small, target, tables, epilogue, None, slots, code)
-        own = [_launch(kernel, part, small, i, n, partials, {}) for i, n in enumerate(names)]
+        own = [_launch(kernel, as_given, small, i, n, partials, {}) for i, n in enumerate(names)]
         launches = _below_rows(own, launches, small)
     elif few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
@@ -126,12 +133,30 @@ def _emit_part(
             module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code, beside, row_sums
         )
         launch = _launch(kernel, part, few, 0, few_name, [value for value, _ in kept], packed)
-        launches = _by_rows(launches, launch, few, most)
+        launches = unpacking + _by_rows(launches, launch, few, most)
+    elif made is not small:
+        launches = unpacking + launches
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
     if kernel.sums:
         launches += _summing(module, kernel, name, row_sums, launches, tables, target)
     return launches
+
+
+def _unpacked(
+    module: ModuleBuilder,
+    kernel: ContractionKernel,
+    part: Part,
+    halves: HalfBytes,
+    name: str,
+    tables: Tables,
+    target: Target,
+) -> tuple[Part, list[Launch]]:
+    """A product with a matrix made of halves of bytes as one with an array of its own, and what computes that array."""
+    assert kernel.node is not None
+    whole = Value(unpacked(halves), kernel.node.outputs[0].graph)
+    maker = replace(unpacking_kernel(halves, whole), name=f"{name}.unpack", scope=kernel.scope)
+    return replace(part, b=whole, halves=None), [_loops(module, maker, tables, target)]
 
 
 def _is_changed(kernel: ContractionKernel) -> bool:
@@ -216,11 +241,16 @@ def _chosen(
     return made, pool
 
 
-def _few_rows_plan(kernel: ContractionKernel, part: Part, spec: Contraction, target: Target) -> FewRowsPlan | None:
+def _few_rows_plan(kernel: ContractionKernel, part: Part, tables: Tables, target: Target) -> FewRowsPlan | None:
     """The plan for at most some rows; whose number may show at run time, where no sums of units are kept."""
     if kernel.pool is not None:
         return None
-    few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_rows(spec, target, apart))
+    spec = _specification(kernel, part, tables)
+    if part.halves is None:
+        few = _plan_with_epilogue(kernel, part, lambda apart: plan_few_rows(spec, target, apart))
+    else:
+        halves = layout_of(part.halves, tables)
+        few = _plan_with_epilogue(kernel, part, lambda apart: plan_halves(spec, target, halves, apart))
     return None if few is not None and few.counts_rows and kernel.sums else few
 
 
@@ -354,13 +384,13 @@ def _launch(
 ) -> Launch:
 
     info = made.kernels[index]
-    reads, writes = kernel.reads | set(scratch), set(kernel.writes)
+    reads, writes = kernel.reads | {part.b} | set(scratch), set(kernel.writes)
     if info.role in BEFORE:
         reads = {packed[info.role]} if info.role in packed else {part.b, part.a}
         writes = {v for v, s in zip(scratch, made.scratch) if s.purpose == BEFORE[info.role]}
         reads |= {v for v, s in zip(scratch, made.scratch) if s.purpose == GAPS and info.role != GAPS}
     elif info.role == "main" and made.chunks:
-        reads = {part.a, part.b} | set(scratch)
+        reads = {part.a, part.b} | set(scratch) | (part.halves.reads() if part.halves is not None else set())
         writes = {v for v, s in zip(scratch, made.scratch) if s.purpose not in BEFORE.values()}
     return Launch(
         name,

@@ -28,6 +28,7 @@ from pronghorn.engine.compiler.expr import (
     Remainder,
     loaded_in,
 )
+from pronghorn.engine.compiler.half_bytes import HalfBytes
 from pronghorn.engine.compiler.kernels import (
     Axis,
     ColumnSums,
@@ -118,7 +119,11 @@ class Signature:
             return ("store", self._value(x.value), self._expr(x.expr), self._of(x.offset))
         if isinstance(x, Part):
             offsets = tuple(map(self._extent, (x.a_offset, x.b_offset, x.c_offset)))
-            return ("part", self._value(x.a), self._value(x.b), self._all(x.axes), offsets)
+            return ("part", self._value(x.a), self._value(x.b), self._all(x.axes), offsets, self._of(x.halves))
+        if isinstance(x, HalfBytes):
+            vars, factors = self._all(x.vars), self._all(x.factors)
+            layout = (x.offset, x.strides, x.packed, x.summed, x.is_signed)
+            return ("halves", self._value(x.source), layout, vars, self._of(x.zero), factors, self._expr(x.element))
         if isinstance(x, Axis):
             extents = tuple(map(self._extent, (x.extent, x.a, x.b, x.c)))
             return ("axis", x.name, extents, x.output, x.group, self._all(x.parts), x.first, x.step)

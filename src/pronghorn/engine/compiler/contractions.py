@@ -10,6 +10,7 @@ from itertools import product as cartesian
 from math import gcd
 
 from pronghorn.engine.compiler.expr import Index, Load, LoopVar
+from pronghorn.engine.compiler.half_bytes import HalfBytes, half_bytes
 from pronghorn.engine.compiler.kernels import Axis, Part
 from pronghorn.engine.compiler.lowering import Lowering
 from pronghorn.engine.compiler.storage import Storage
@@ -66,8 +67,8 @@ def parts_of(node: Node, stored: Storage) -> list[Part] | None:
 def _dot_general(node: Node, stored: Storage) -> list[Part] | None:
     x, y = node.inputs
     (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
-    vx, vy = strided_view(x, stored), strided_view(y, stored)
-    assert vx is not None and vy is not None
+    vx, x_halves = _view_or_halves(node, x, stored)
+    vy, y_halves = _view_or_halves(node, y, stored)
     xf = [i for i in range(len(x.shape)) if i not in xc and i not in xb]
     yf = [i for i in range(len(y.shape)) if i not in yc and i not in yb]
     if not yf or not xc:
@@ -86,7 +87,22 @@ def _dot_general(node: Node, stored: Storage) -> list[Part] | None:
         axis += 1
     for k, (i, j) in enumerate(zip(xc, yc)):
         axes.append(Axis(f"k{k}", x.shape[i], vx.strides[i], vy.strides[j]))
-    return [Part(vx.value, vy.value, axes, vx.offset, vy.offset, stored.origin(node.outputs[0]))]
+    origin = stored.origin(node.outputs[0])
+    if x_halves is not None:
+        return [Part(vy.value, vx.value, [axis.swapped() for axis in axes], vy.offset, 0, origin, x_halves)]
+    return [Part(vx.value, vy.value, axes, vx.offset, vy.offset, origin, y_halves)]
+
+
+def _view_or_halves(node: Node, value: Value, stored: Storage) -> tuple[View, HalfBytes | None]:
+    """An operand as a view of a buffer; or as that of the array that it would be, and how it is computed from bytes."""
+    view = strided_view(value, stored)
+    if view is not None:
+        return view, None
+    halves = half_bytes(node, value, stored)
+    assert halves is not None
+    outer = 0 if halves.strides[0] >= halves.strides[1] else 1
+    strides = (value.shape[1], 1) if outer == 0 else (1, value.shape[0])
+    return View(halves.source, 0, strides), halves
 
 
 def _grouped(cin: int, cout: int, groups: int) -> tuple[int, int]:

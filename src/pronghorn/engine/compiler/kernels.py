@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pronghorn.engine.compiler.expr import Expr, Index, LoopVar
 from pronghorn.engine.graph.dim import Extent, product
 from pronghorn.engine.graph.ir import Graph, Node, Value
+
+if TYPE_CHECKING:
+    from pronghorn.engine.compiler.half_bytes import HalfBytes
 
 
 @dataclass
@@ -76,7 +79,11 @@ class Axis:
 
 @dataclass
 class Part:
-    """One contraction: its loops, its operands' buffers, and where in them, and in the result, it starts."""
+    """One contraction: its loops, its operands' buffers, and where in them, and in the result, it starts.
+
+    ``halves``: how B is computed, where it lies in no buffer. Strides of ``b`` are then those that it would have as an
+    array of its own, whose rows are in the order of the bytes.
+    """
 
     a: Value
     b: Value
@@ -84,6 +91,7 @@ class Part:
     a_offset: Extent = 0
     b_offset: Extent = 0
     c_offset: Extent = 0
+    halves: HalfBytes | None = None
 
 
 @dataclass

@@ -379,6 +379,7 @@ class Scheduler:
         reads = {e.value for e in walk(*_roots(kernel)) if isinstance(e, Load)}
         if isinstance(kernel, ContractionKernel):
             reads |= {v for part in kernel.parts for v in (part.a, part.b)}
+            reads.update(*(part.halves.reads() for part in kernel.parts if part.halves is not None))
         return reads, {s.value for s in kernel.stores}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from pronghorn.engine.compiler.contractions import covers, narrower, parts_of, strided_view
 from pronghorn.engine.compiler.costs import DEEPEST, MOST_CYCLES, MOST_READ, MOVES, RANDOM_CODE, REUSED_CYCLES, cost_of
 from pronghorn.engine.compiler.derivatives import derivatives_to_keep
 from pronghorn.engine.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
+from pronghorn.engine.compiler.half_bytes import half_bytes, made_of_half_bytes
 from pronghorn.engine.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.engine.compiler.placing import place_parts
 from pronghorn.engine.compiler.pooled import pooled_operands
@@ -27,20 +30,22 @@ def choose_stored(graph: Graph, target: Target) -> Storage:
     Stored are: inputs, outputs of nodes that are kernels of their own, the operands of those (a contraction reads its
     operands many times), and virtual values that would be computed again and again: expensive ones with several
     users or behind a broadcast, those for which their users would read more than once what they are made of, and
-    whatever lies behind a reshape that would need quotients to look through.
+    whatever lies behind a reshape that would need quotients to look through. Not stored is what a product reads as
+    halves of bytes.
     """
     stored = Storage(graph.inputs)
+    unpacked, matrices = made_of_half_bytes(graph)
     uses = _uses(graph)
     for value in graph.outputs:
         _store(value, stored)
-    _cut_deep(graph, stored)
+    _cut_deep(graph, stored, unpacked)
     for node in graph.nodes:
         if starts_again(node):  # else all that its operand is made of would be kept for it
             _store(node.inputs[0], stored)
         if not is_virtual(node):
             stored.update(v for v in node.outputs)
             if node.prim.name in CONTRACTIONS:
-                _store_operands(node, stored, target)
+                _store_operands(node, stored, target, matrices)
             elif node.prim.name not in REDUCTIONS or node.prim.family == "window":
                 for operand in operands_in_memory(node):
                     _store(operand, stored)
@@ -55,18 +60,21 @@ def choose_stored(graph: Graph, target: Target) -> Storage:
         if not is_virtual(node):
             continue
         (value,) = node.outputs
-        if value not in stored:
+        if value not in stored and value not in unpacked:
             reused.update(_consider(node, value, stored, cost, uses))
             _consider_reads(node, value, stored, reads, uses, target)
     for derivative, beneath in derivatives_to_keep(graph, stored):
         stored.add(derivative)
         stored.difference_update(reused.keys() & beneath)
     make_again(graph, stored, reused, target)
+    for value, node in matrices.items():
+        if half_bytes(node, value, stored) is None:  # something on the way to it is stored after all
+            _store(value, stored)
     place_parts(graph, stored, target)
     return stored
 
 
-def _cut_deep(graph: Graph, stored: set[Value]) -> None:
+def _cut_deep(graph: Graph, stored: set[Value], unpacked: set[Value]) -> None:
     """Store values so that no chain of virtual ones is longer than `DEEPEST`."""
     depth: dict[Value, int] = {}
     for node in graph.nodes:
@@ -74,7 +82,7 @@ def _cut_deep(graph: Graph, stored: set[Value]) -> None:
             continue
         own = LEVELS.get(node.prim.name, 1) * (len(node.inputs) if node.prim.name == "concatenate" else 1)
         for v in node.inputs:
-            if own + depth.get(v, 0) > DEEPEST and depth[v]:
+            if own + depth.get(v, 0) > DEEPEST and depth[v] and v not in unpacked:
                 _store(v, stored)
                 depth[v] = 0
         depth[node.outputs[0]] = own + max((depth.get(v, 0) for v in node.inputs if v not in stored), default=0)
@@ -173,15 +181,15 @@ def _takes_an_epilogue(node: Node, target: Target) -> bool:
     return node.prim.name != "conv_input_grad" or covers(node)
 
 
-def _store_operands(node: Node, stored: Storage, target: Target) -> None:
-    """A contraction reads strided views of buffers; operands that are none are stored."""
+def _store_operands(node: Node, stored: Storage, target: Target, unpacked: Container[Value]) -> None:
+    """A contraction reads strided views of buffers, and those in ``unpacked``; other operands are stored."""
     pooled = pooled_operands(node, target)
     if pooled is not None:
         for operand in pooled.arrays():
             _store(operand, stored)
         return
     for operand in node.inputs:
-        if strided_view(operand, stored) is None:
+        if operand not in unpacked and strided_view(operand, stored) is None:
             operand = narrower(operand, stored)
             _store(_padded_rows(operand) or operand, stored)
     parts = parts_of(node, stored)

@@ -10,7 +10,7 @@ too.
 from pronghorn.engine.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan, plan_channelwise
 from pronghorn.engine.codegen.contraction.emit import AnyPlan, emit
 from pronghorn.engine.codegen.contraction.few_filters import FewFiltersPlan, plan_few_filters
-from pronghorn.engine.codegen.contraction.few_rows import MOST_ROWS, FewRowsPlan, plan_few_rows
+from pronghorn.engine.codegen.contraction.few_rows import MOST_ROWS, FewRowsPlan, Halves, plan_few_rows, plan_halves
 from pronghorn.engine.codegen.contraction.nest import Place
 from pronghorn.engine.codegen.contraction.pairs import (
     PACKED,
@@ -45,6 +45,7 @@ __all__ = [
     "FewFiltersPlan",
     "FewRowsPlan",
     "FilterGradientPlan",
+    "Halves",
     "Kernel",
     "PairPlan",
     "Place",
@@ -62,6 +63,7 @@ __all__ = [
     "plan_channelwise",
     "plan_few_filters",
     "plan_few_rows",
+    "plan_halves",
     "plan_pairs",
     "plan_winograd",
 ]

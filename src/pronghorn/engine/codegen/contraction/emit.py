@@ -20,7 +20,7 @@ from pronghorn.engine.codegen.contraction.combine import emit_combine
 from pronghorn.engine.codegen.contraction.few_filters import FewFiltersPlan
 from pronghorn.engine.codegen.contraction.few_filters.kernels import emit_few_filters
 from pronghorn.engine.codegen.contraction.few_rows import FewRowsPlan
-from pronghorn.engine.codegen.contraction.few_rows.kernels import emit_few_rows
+from pronghorn.engine.codegen.contraction.few_rows.emit import emit_few_rows
 from pronghorn.engine.codegen.contraction.nest import split_unit
 from pronghorn.engine.codegen.contraction.pack import emit_pack
 from pronghorn.engine.codegen.contraction.pairs import PairPlan, emit_pairs

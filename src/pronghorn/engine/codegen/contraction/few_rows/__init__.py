@@ -5,9 +5,15 @@ general tile (:mod:`..tile`) takes some columns through the whole sum, and so re
 which lie far apart. Here the matrix is read once, in the order in which it lies. The sums wait in a buffer on the
 stack, which is in a cache.
 
-:mod:`.plan` says when and how, :mod:`.kernels` writes the code.
+:mod:`.plan` says when and how, :mod:`.kernels` writes the code, :mod:`.half_bytes` that for matrices of half bytes.
 """
 
-from pronghorn.engine.codegen.contraction.few_rows.plan import MOST_ROWS, FewRowsPlan, plan_few_rows
+from pronghorn.engine.codegen.contraction.few_rows.plan import (
+    MOST_ROWS,
+    FewRowsPlan,
+    Halves,
+    plan_few_rows,
+    plan_halves,
+)
 
-__all__ = ["MOST_ROWS", "FewRowsPlan", "plan_few_rows"]
+__all__ = ["MOST_ROWS", "FewRowsPlan", "Halves", "plan_few_rows", "plan_halves"]

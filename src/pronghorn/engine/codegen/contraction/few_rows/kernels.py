@@ -1,4 +1,4 @@
-"""The kernel of products of few rows."""
+"""The main kernel of products of few rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import product
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
 from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
-from pronghorn.engine.codegen.contraction.combine import emit_combine, partial_strides
+from pronghorn.engine.codegen.contraction.combine import partial_strides
 from pronghorn.engine.codegen.contraction.few_filters.folding import fold
 from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
 from pronghorn.engine.codegen.contraction.few_rows.quads import OFFSET, QUAD, dot, in_order, side_by_side
@@ -21,34 +21,15 @@ from pronghorn.engine.codegen.slots import Slots, Tables
 from pronghorn.engine.compiler.costs import LINE_BYTES
 from pronghorn.engine.graph.dim import Extent
 
-__all__ = ["emit_few_rows"]
+__all__ = ["LOCALITY", "Row", "Unit"]
 
 STEPS_BYTES = 32  # of the rows of the matrix that are read side by side, for each column
 
 LOCALITY = 2  # where what is asked for comes: to the second-level cache
 
 
-def emit_few_rows(
-    module: ModuleBuilder,
-    name: str,
-    plan: FewRowsPlan,
-    machine: HasFeatures,
-    tables: Tables,
-    epilogue: Epilogue | None,
-    scratch_slots: Sequence[int],
-) -> list[str]:
-    """Writes the kernels; the arguments are those of :func:`..emit.emit`."""
-    if plan.chunks is None:
-        _Unit(module, f"{name}.main", plan, machine, tables, epilogue).write()
-        return [f"{name}.main"]
-    (slot,) = scratch_slots
-    _Unit(module, f"{name}.main", plan, machine, tables, None, slot).write()
-    emit_combine(module, f"{name}.combine", plan.partial(), machine, tables, slot, epilogue)
-    return [f"{name}.main", f"{name}.combine"]
-
-
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """Where a row starts in A, and where its sums start in the buffer."""
 
     start: Operand
@@ -56,7 +37,7 @@ class _Row:
 
 
 @dataclass(slots=True)
-class _Unit:
+class Unit:
     """Writes the main kernel; ``partials`` is the slot of the chunks' sums, if there are chunks."""
 
     module: ModuleBuilder
@@ -97,7 +78,7 @@ class _Unit:
 
     def write(self) -> None:
         fb, plan, spec = self.fb, self.plan, self.plan.spec
-        a, b = base_of(fb, self.slots, spec.a), base_of(fb, self.slots, spec.b)
+        a = base_of(fb, self.slots, spec.a)
         extent, steps = int(plan.vector.extent), int(plan.depth.extent)  # type: ignore[arg-type]
         parts = plan.chunks.count.evaluate({}) if plan.chunks else 1
         length = -(-steps // parts)
@@ -107,19 +88,24 @@ class _Unit:
             columns = fb.min(fb.sub(extent, first), plan.columns)
             start = fb.min(fb.mul(chunk, length), steps)
             stop = fb.min(fb.add(start, length), steps)
-            here = self._at(spec.b, b, [(first, plan.vector.b)])
-            if plan.along:
-                self._along(a, here, columns)
-            else:
-                self._across(a, here, columns, start, stop)
+            self.sum(a, first, columns, start, stop)
             self._finish(chunk, first, columns)
         fb.ret()
 
-    def _at(self, array: Array, pointer: str, steps: Sequence[tuple[Operand, Extent]], inbounds: bool = True) -> str:
+    def sum(self, a: str, first: Operand, columns: Operand, start: Operand, stop: Operand) -> None:
+        """Fills the buffer with the sums of some columns, from ``first`` on, over the steps from ``start`` on."""
+        array = self.plan.spec.b
+        b = self.at(array, base_of(self.fb, self.slots, array), [(first, self.plan.vector.b)])
+        if self.plan.along:
+            self._along(a, b, columns)
+        else:
+            self._across(a, b, columns, start, stop)
+
+    def at(self, array: Array, pointer: str, steps: Sequence[tuple[Operand, Extent]], inbounds: bool = True) -> str:
         offsets = [(index, self.slots.extent(stride)) for index, stride in steps]
         return self.fb.gep(storage_type(array.dtype), pointer, linear(self.fb, offsets), inbounds)
 
-    def _groups(self) -> Iterator[tuple[list[_Row], bool]]:
+    def groups(self) -> Iterator[tuple[list[Row], bool]]:
         """The rows whose sums are in registers at a time, and whether they are the first.
 
         Where the number of rows is not known, a group may have some beyond the last: these repeat it.
@@ -127,7 +113,7 @@ class _Unit:
         fb, plan, share = self.fb, self.plan, self.plan.tile[0]
         if not plan.counts_rows:
             rows = [
-                _Row(linear(fb, list(zip(place, self.strides, strict=True))), number * plan.columns)
+                Row(linear(fb, list(zip(place, self.strides, strict=True))), number * plan.columns)
                 for number, place in enumerate(self.places)
             ]
             for first in range(0, len(rows), share):
@@ -136,12 +122,12 @@ class _Unit:
         (stride,) = self.strides
         with fb.if_else(fb.cmp("eq", "i64", self.count, 1)) as (one, more):
             with one:
-                yield [_Row(0, 0)], True
+                yield [Row(0, 0)], True
             with more, fb.loop(0, self.count, share) as begin:
                 numbers = [fb.add(begin, i) for i in range(share)]
                 last = fb.sub(self.count, 1)
                 yield (
-                    [_Row(fb.mul(fb.min(n, last), stride), fb.mul(n, plan.columns)) for n in numbers],
+                    [Row(fb.mul(fb.min(n, last), stride), fb.mul(n, plan.columns)) for n in numbers],
                     True,
                 )
 
@@ -150,15 +136,13 @@ class _Unit:
     def _across(self, a: str, b: str, columns: Operand, start: Operand, stop: Operand) -> None:
         """Some rows of the matrix at a time, from the first column to the last."""
         fb, plan = self.fb, self.plan
-        rows = fb.mul(fb.ceil_div(self.count, plan.tile[0]), plan.tile[0]) if plan.counts_rows else plan.places
-        with fb.loop(0, fb.mul(rows, plan.columns), plan.lanes) as place:
-            fb.store(self.ty, "zeroinitializer", fb.gep(self.scalar, self.sums, place), self.align)
+        self.clear(self.sums)
         many = STEPS_BYTES // size_of(storage_type(plan.spec.b.dtype))
         whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), many), many))
         for begin, end, steps in ((start, whole, many), (whole, stop, 1)):
             with fb.loop(begin, end, steps) as step:
-                a_here = self._at(plan.spec.a, a, [(step, plan.depth.a)])
-                b_here = self._at(plan.spec.b, b, [(step, plan.depth.b)])
+                a_here = self.at(plan.spec.a, a, [(step, plan.depth.a)])
+                b_here = self.at(plan.spec.b, b, [(step, plan.depth.b)])
                 for first, vectors, mask in self._tiles(columns):
                     if plan.quads and mask is None:
                         self._add_quads(a_here, b_here, steps, first)
@@ -166,6 +150,13 @@ class _Unit:
                         self._add(a_here, b_here, steps, first, vectors, mask)
         if plan.quads:
             self._put_in_order(a, columns, start, stop)
+
+    def clear(self, buffer: str) -> None:
+        """Fills a buffer of sums with zeros, those of rows included that a group repeats."""
+        fb, plan = self.fb, self.plan
+        rows = fb.mul(fb.ceil_div(self.count, plan.tile[0]), plan.tile[0]) if plan.counts_rows else plan.places
+        with fb.loop(0, fb.mul(rows, plan.columns), plan.lanes) as place:
+            fb.store(self.ty, "zeroinitializer", fb.gep(self.scalar, buffer, place), self.align)
 
     def _tiles(self, columns: Operand) -> Iterator[tuple[Operand, int, Operand | None]]:
         """Loops over whole tiles, then over single vectors under a mask: first column, vectors, mask."""
@@ -180,7 +171,7 @@ class _Unit:
         """Adds some steps' products to the sums of a tile's columns."""
         fb, plan = self.fb, self.plan
         b = fb.gep(storage_type(plan.spec.b.dtype), b, first)
-        for group, asks in self._groups():
+        for group, asks in self.groups():
             places = [
                 [
                     fb.gep(self.scalar, self.sums, fb.add(fb.add(row.sums, v * plan.lanes), first))
@@ -192,10 +183,10 @@ class _Unit:
             for step in range(steps):
                 matrix = [self._matrix(b, step, v, mask) for v in range(vectors)]
                 if asks and mask is None:
-                    self._ask(self._at(plan.spec.b, b, [(step + steps, plan.depth.b)], False), vectors)
+                    self._ask(self.at(plan.spec.b, b, [(step + steps, plan.depth.b)], False), vectors)
                 for i, row in enumerate(group):
-                    pointer = self._at(plan.spec.a, a, [(step, plan.depth.a)])
-                    value = self._load(plan.spec.a, pointer, row.start, 1, None)
+                    pointer = self.at(plan.spec.a, a, [(step, plan.depth.a)])
+                    value = self.load(plan.spec.a, pointer, row.start, 1, None)
                     x = fb.splat(value, self.scalar, plan.lanes)
                     sums[i] = [self._multiply_add(x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
             for row_places, row_sums in zip(places, sums, strict=True):
@@ -206,15 +197,15 @@ class _Unit:
         """The same for bytes: four steps at a time, and 64 columns, whose sums are in an order of their own."""
         fb, plan = self.fb, self.plan
         b = fb.gep("i8", b, first)
-        for group, asks in self._groups():
+        for group, asks in self.groups():
             places = [[self._sum_at(row, v, first) for v in range(QUAD)] for row in group]
             sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
             for step in range(0, steps, QUAD):
                 many = min(QUAD, steps - step)
-                rows = [fb.load("<64 x i8>", self._at(plan.spec.b, b, [(step + i, plan.depth.b)])) for i in range(many)]
+                rows = [fb.load("<64 x i8>", self.at(plan.spec.b, b, [(step + i, plan.depth.b)])) for i in range(many)]
                 if asks:
                     for i in range(many):
-                        self._ask(self._at(plan.spec.b, b, [(step + i + steps, plan.depth.b)], False), QUAD)
+                        self._ask(self.at(plan.spec.b, b, [(step + i + steps, plan.depth.b)], False), QUAD)
                 matrix = side_by_side(fb, rows + ["zeroinitializer"] * (QUAD - many))
                 for i, row in enumerate(group):
                     pointer = fb.gep("i8", fb.gep("i8", a, step), row.start)
@@ -229,7 +220,7 @@ class _Unit:
                 for place, total in zip(row_places, row_sums, strict=True):
                     fb.store(self.ty, total, place, self.align)
 
-    def _sum_at(self, row: _Row, v: int, first: Operand) -> str:
+    def _sum_at(self, row: Row, v: int, first: Operand) -> str:
         offset = self.fb.add(self.fb.add(row.sums, v * self.plan.lanes), first)
         return self.fb.gep(self.scalar, self.sums, offset)
 
@@ -238,7 +229,7 @@ class _Unit:
         fb, plan = self.fb, self.plan
         width = QUAD * plan.lanes
         whole = fb.mul(fb.div(columns, width), width)
-        for values, sums in self._each_row():
+        for values, sums in self.each_row():
             offset = linear(fb, [(values[axis.name], self.slots.extent(axis.a)) for axis in plan.rows])
             row = fb.gep("i8", a, offset)
             with fb.loop_carry(start, stop, [("i32", "0")]) as steps:
@@ -246,14 +237,14 @@ class _Unit:
                 steps.following.append(fb.op("add", "i32", steps.carried[0], number))
             added = fb.splat(fb.op("mul", "i32", steps.results[0], OFFSET), "i32", plan.lanes)
             with fb.loop(0, whole, width) as first:
-                places = [self._sum_at(_Row(0, sums), v, first) for v in range(QUAD)]
+                places = [self._sum_at(Row(0, sums), v, first) for v in range(QUAD)]
                 found = [fb.load(self.ty, place, self.align) for place in places]
                 for place, total in zip(places, in_order(fb, found), strict=True):
                     fb.store(self.ty, fb.op("sub", self.ty, total, added), place, self.align)
 
     def _matrix(self, b: str, step: int, v: int, mask: Operand | None) -> Operand:
-        pointer = self._at(self.plan.spec.b, b, [(step, self.plan.depth.b)])
-        return self._load(self.plan.spec.b, pointer, v * self.plan.lanes, self.plan.lanes, mask)
+        pointer = self.at(self.plan.spec.b, b, [(step, self.plan.depth.b)])
+        return self.load(self.plan.spec.b, pointer, v * self.plan.lanes, self.plan.lanes, mask)
 
     def _ask(self, pointer: str, vectors: int) -> None:
         """Asks for the lines of some vectors of the matrix that are needed soon."""
@@ -262,7 +253,7 @@ class _Unit:
             line = self.fb.gep(storage_type(self.plan.spec.b.dtype), pointer, first // width, inbounds=False)
             ask_for(self.fb, line, locality=LOCALITY)
 
-    def _load(self, array: Array, pointer: str, offset: Operand, lanes: int, mask: Operand | None) -> Operand:
+    def load(self, array: Array, pointer: str, offset: Operand, lanes: int, mask: Operand | None) -> Operand:
         pointer = self.fb.gep(storage_type(array.dtype), pointer, offset)
         return load_elements(self.fb, pointer, array.dtype, self.plan.spec.sum_dtype, lanes, self.machine, mask)
 
@@ -275,13 +266,13 @@ class _Unit:
         """
         fb, plan = self.fb, self.plan
         whole = fb.mul(fb.div(columns, plan.tile[1]), plan.tile[1])
-        for group, asks in self._groups():
+        for group, asks in self.groups():
             for begin, end, many in dict.fromkeys([(0, whole, plan.tile[1]), (whole, columns, 1)]):
                 with fb.loop(begin, end, many) as first:
-                    b_here = self._at(plan.spec.b, b, [(first, plan.vector.b)])
+                    b_here = self.at(plan.spec.b, b, [(first, plan.vector.b)])
                     self._fold(group, many, first, self._dots(a, b_here, group, many, asks))
 
-    def _dots(self, a: str, b: str, group: Sequence[_Row], many: int, asks: bool) -> list[str]:
+    def _dots(self, a: str, b: str, group: Sequence[Row], many: int, asks: bool) -> list[str]:
         """The sums of some rows with some columns, whose lanes are not added up yet."""
         fb, plan = self.fb, self.plan
         steps = int(plan.depth.extent)  # type: ignore[arg-type]
@@ -299,7 +290,7 @@ class _Unit:
         self,
         a: str,
         b: str,
-        group: Sequence[_Row],
+        group: Sequence[Row],
         many: int,
         asks: bool,
         step: Operand,
@@ -309,15 +300,15 @@ class _Unit:
         fb, plan, spec = self.fb, self.plan, self.plan.spec
         a, b = (fb.gep(storage_type(array.dtype), here, step) for array, here in ((spec.a, a), (spec.b, b)))
         stride = self.slots.extent(plan.vector.b)
-        matrix = [self._load(spec.b, b, fb.mul(column, stride), plan.lanes, mask) for column in range(many)]
+        matrix = [self.load(spec.b, b, fb.mul(column, stride), plan.lanes, mask) for column in range(many)]
         if asks and mask is None:
             for column in range(many):
                 self._ask(fb.gep(storage_type(spec.b.dtype), b, fb.mul(column + many, stride), inbounds=False), 1)
-        values = [self._load(spec.a, a, row.start, plan.lanes, mask) for row in group]
+        values = [self.load(spec.a, a, row.start, plan.lanes, mask) for row in group]
         pairs = product(values, matrix)
         return [self._multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
 
-    def _fold(self, group: Sequence[_Row], many: int, first: Operand, sums: Sequence[str]) -> None:
+    def _fold(self, group: Sequence[Row], many: int, first: Operand, sums: Sequence[str]) -> None:
         """Adds up the lanes of the sums and puts them into the buffer."""
         fb = self.fb
         for i, row in enumerate(group):
@@ -359,7 +350,7 @@ class _Unit:
         with fb.if_(fb.cmp("slt", "i64", whole, columns)):
             self._store(first, whole, fb.sub(columns, whole), c_base)
 
-    def _each_row(self) -> Iterator[tuple[dict[str, Operand], Operand]]:
+    def each_row(self) -> Iterator[tuple[dict[str, Operand], Operand]]:
         """The rows' coordinates, and where their sums start in the buffer."""
         if self.plan.counts_rows:
             with self.fb.loop(0, self.count) as row:
@@ -372,7 +363,7 @@ class _Unit:
     def _store(self, first: Operand, column: Operand, valid: Operand, c_base: str) -> None:
         fb, plan = self.fb, self.plan
         column = fb.opaque_number(column)
-        for values, sums in self._each_row():
+        for values, sums in self.each_row():
             total = fb.load(self.ty, fb.gep(self.scalar, self.sums, fb.add(sums, column)), self.align)
             values[plan.vector.name] = fb.add(first, column)
             place = place_at(
@@ -390,7 +381,7 @@ class _Unit:
         strides, chunk_stride = partial_strides(fb, self.slots, plan.partial())
         base = fb.gep(self.scalar, base_pointer(fb, self.partials), fb.mul(chunk, chunk_stride))
         with fb.loop(0, columns, plan.lanes) as column:
-            for values, sums in self._each_row():
+            for values, sums in self.each_row():
                 row = linear(fb, [(step, strides[name]) for name, step in values.items()])
                 there = fb.gep(self.scalar, base, fb.add(row, fb.add(first, column)))
                 total = fb.load(self.ty, fb.gep(self.scalar, self.sums, fb.add(sums, column)), self.align)

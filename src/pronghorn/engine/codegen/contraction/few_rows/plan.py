@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 from pronghorn.engine.codegen.builder import llvm_type, size_of
 from pronghorn.engine.codegen.contraction.few_rows.quads import QUAD, QUAD_ROWS, HasQuads, multiplies_quads
 from pronghorn.engine.codegen.contraction.plan import Chunks, Kernel, Plan, Scratch, partial_sums
-from pronghorn.engine.codegen.contraction.spec import Axis, Contraction
+from pronghorn.engine.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine, Tile
 from pronghorn.engine.codegen.units import Count, Units
 from pronghorn.engine.graph.dim import Extent, product
 
-__all__ = ["MOST_ROWS", "FewRowsPlan", "plan_few_rows"]
+__all__ = ["HALVES", "MOST_ROWS", "FewRowsPlan", "Halves", "halves_at_once", "plan_few_rows", "plan_halves"]
 
 MOST_ROWS = 16  # of more, the multiply-adds take longer than reading
 TYPICAL_ROWS = 4  # where their number is not known
@@ -29,6 +30,28 @@ FEWEST_UNITS = 32
 PARTIALS_SHARE = 8  # how many times smaller than the matrix the sums of parts are, at least, written and read
 LEAST_STEPS = 32  # of a part of a sum
 BYTES_A_CYCLE = 5  # that a core reads from memory
+HALVES = 8  # of bytes, in a word of 32 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Where the bytes of a matrix lie whose elements are halves of them, ``(integer - zero) * factor``.
+
+    Attributes:
+        array: the bytes.
+        column, step: how far they go from one column, or step of the sum, to the next; of the axis that is packed, to
+            the next but one.
+        pairs_columns: whether two columns share a byte, the first in its lower half; two steps if not.
+        is_signed: whether the integers are from -8 to 7, not from 0 to 15.
+        coefficients: writes the zeros and factors, see :class:`.half_bytes.Coefficients`.
+    """
+
+    array: Array
+    column: int
+    step: int
+    pairs_columns: bool
+    is_signed: bool
+    coefficients: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +69,7 @@ class FewRowsPlan:
         tile: of how many rows and vectors the sums are in registers at a time; of columns, if ``along``.
         lanes: of a vector.
         quads: whether one instruction multiplies four steps' bytes, which are brought side by side first.
+        halves: how the matrix lies, if its elements are halves of bytes.
         chunks: that the sum is cut into.
         cycles: an estimate for all of it.
         kernels, scratch: as in :class:`..plan.Plan`.
@@ -65,6 +89,7 @@ class FewRowsPlan:
     kernels: tuple[Kernel, ...] = ()
     scratch: tuple[Scratch, ...] = ()
     dot: bool = False
+    halves: Halves | None = None
 
     @property
     def places(self) -> int:
@@ -75,6 +100,11 @@ class FewRowsPlan:
     def counts_rows(self) -> bool:
         """Whether the number of rows shows at run time alone."""
         return any(not isinstance(axis.extent, int) for axis in self.rows)
+
+    @property
+    def bits(self) -> int:
+        """Of an element of the matrix."""
+        return 4 if self.halves is not None else 8 * size_of(llvm_type(self.spec.b.dtype))
 
     @property
     def row_count(self) -> Extent:
@@ -111,7 +141,13 @@ def plan_few_rows(
     return None
 
 
-def _planned(spec: Contraction, machine: HasQuads) -> FewRowsPlan | None:
+def plan_halves(spec: Contraction, machine: HasQuads, halves: Halves, apart: Sequence[str] = ()) -> FewRowsPlan | None:
+    """Plans a product with a matrix, ``spec.b``, whose elements are made of halves of bytes where they are used."""
+    made = _planned(spec.simplified(keep=apart), machine, halves)
+    return made if made is not None and _elements(made) > 0 else None
+
+
+def _planned(spec: Contraction, machine: HasQuads, halves: Halves | None = None) -> FewRowsPlan | None:
     """The plan with B as the matrix, if it is one."""
     rows = tuple(axis for axis in spec.axes if axis.b == 0 and not axis.reduced)
     others = [axis for axis in spec.axes if len(rows) > 1 or axis not in rows]
@@ -136,6 +172,12 @@ def _planned(spec: Contraction, machine: HasQuads) -> FewRowsPlan | None:
     ):
         return None
     along = vector.b != 1
+    if halves is not None:
+        if along or not halves.pairs_columns or step.a != 1 or halves.coefficients.changes_inputs():
+            return None
+        tile = _tile_of_halves(many, machine)
+        made = FewRowsPlan(spec, rows, vector, step, False, COLUMNS, tile, lanes, False, None, 0.0, halves=halves)
+        return _with_kernels(_cut(replace(made, cycles=_bytes(made) / BYTES_A_CYCLE)))
     if along and (step.a != 1 or _known(step) < lanes):
         return None
     quads = not along and step.a == 1 and multiplies_quads(spec, machine)
@@ -147,6 +189,19 @@ def _planned(spec: Contraction, machine: HasQuads) -> FewRowsPlan | None:
 
 def _tile_of_quads(rows: int) -> tuple[int, int]:
     return -(-rows // -(-rows // QUAD_ROWS)), QUAD
+
+
+def _tile_of_halves(rows: int, machine: Machine) -> tuple[int, int]:
+    """Rows whose sums are in registers at a time, in equal shares, and the halves of a word that are taken together."""
+    most = 6 if machine.registers > 16 else 4
+    share = -(-rows // -(-rows // most))
+    return share, halves_at_once(share, machine)
+
+
+def halves_at_once(rows: int, machine: Machine) -> int:
+    """How many halves of a word are multiplied while the sums of some rows are in registers."""
+    room = 24 if machine.registers > 16 else 8
+    return max(n for n in (1, 2, 4, 8) if n == 1 or n * rows <= room)
 
 
 def _tile(rows: int, along: bool, machine: Machine) -> tuple[int, int]:
@@ -161,9 +216,9 @@ def _tile(rows: int, along: bool, machine: Machine) -> tuple[int, int]:
 def _cut(made: FewRowsPlan) -> FewRowsPlan:
     """With units enough to share out: long rows first, which are read as one, then parts of the sum."""
     extent, steps = _known(made.vector), _known(made.depth)
-    width = made.tile[1] * made.lanes
+    width = made.lanes * (HALVES if made.halves is not None else made.tile[1])
     rows = TYPICAL_ROWS if made.counts_rows else made.places
-    least = LEAST_BYTES // size_of(llvm_type(made.spec.b.dtype))
+    least = LEAST_BYTES * 8 // made.bits
     columns = min(MOST_COLUMNS, max(least, SUMS_BYTES // (4 * rows)))
     strips = -(-extent // columns)
     sums = 8 * rows * extent  # bytes that are written and read again
@@ -192,7 +247,7 @@ def _with_kernels(made: FewRowsPlan) -> FewRowsPlan:
 
 
 def _bytes(made: FewRowsPlan) -> int:
-    return _elements(made) * size_of(llvm_type(made.spec.b.dtype))
+    return _elements(made) * made.bits // 8
 
 
 def _elements(made: FewRowsPlan) -> int:
