@@ -20,13 +20,14 @@ from pronghorn.text.tokenizer_files import load_tokenizer
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd") | {9: "\t", 10: "\n", 13: None}
 
 
-def write(folder: str, prompt: str, dtype: str | None, **options: Any) -> int:
+def write(folder: str, prompt: str, dtype: str | None, quantization: str | None, **options: Any) -> int:
     """Write the text as it comes to the standard output, and the speed to the other one.
 
     Args:
         folder: the model's, or a GGUF file.
         prompt: what is gone on from.
         dtype: the type of weights; None for that of Keras's settings.
+        quantization: ``"int8"`` or ``"int4"``; None for weights of this type.
         options: those of `generate`.
 
     Returns:
@@ -40,7 +41,8 @@ def write(folder: str, prompt: str, dtype: str | None, **options: Any) -> int:
         files = open_model(folder)
         tokenizer = load_tokenizer(folder)
         check_request(files.settings, prompt, lambda: tokenizer, **options)  # before weights are read, which takes time
-        written = generate(read_weights(files, dtype), prompt, stream=True, tokenizer=tokenizer, **options)
+        model = read_weights(files, dtype, quantization)
+        written = generate(model, prompt, stream=True, tokenizer=tokenizer, **options)
         is_terminal = sys.stdout.isatty()
         for piece in written:
             sys.stdout.write(piece.translate(_CONTROLS) if is_terminal else piece)

@@ -173,8 +173,9 @@ def export(
 @click.option("--seed", type=int, metavar="N", help="Of the draws: the same one writes the same text.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be given several times.")
 @click.option("--dtype", metavar="TYPE", help="The type of weights: float32 or bfloat16.")
+@click.option("--quantization", metavar="MODE", help="Quantize weights as they are read: int8 or int4.")
 @click.argument("folder")
-def generate(folder: str, prompt: str, dtype: str | None, **options: Any) -> None:
+def generate(folder: str, prompt: str, dtype: str | None, quantization: str | None, **options: Any) -> None:
     """Have the language model in FOLDER go on from a text, and show tokens as they come.
 
     FOLDER is in Hugging Face's form: config.json, .safetensors files and the tokenizer's files; or it is a GGUF file.
@@ -190,7 +191,7 @@ def generate(folder: str, prompt: str, dtype: str | None, **options: Any) -> Non
         from pronghorn.cli.generate import write
 
         text = click.get_text_stream("stdin").read() if prompt == "-" else prompt
-        sys.exit(write(folder, text, dtype, **options))
+        sys.exit(write(folder, text, dtype, quantization, **options))
 
 
 @main.command(short_help="Open the studio: build, train and look into models on a page.")

@@ -129,7 +129,8 @@ class Decoder(models.Model):
         self.folder: Any = None
         self.tokenizer: Any = None
         self.end_tokens: tuple[int, ...] = ()
-        self.embedding = layers.Embedding(s.vocabulary, s.width, dtype=policy, embeddings_initializer=start)
+        table = layers.ReversibleEmbedding if s.is_tied else layers.Embedding
+        self.embedding = table(s.vocabulary, s.width, dtype=policy, embeddings_initializer=start)
         self.positions = None
         if not s.rotary_size:
             self.positions = layers.Embedding(s.positions, s.width, dtype=policy, embeddings_initializer=start)
@@ -236,21 +237,25 @@ class Decoder(models.Model):
 
     def _scores(self, x: Any) -> Any:
         if self.head is None:
-            scores = ops.einsum("...w,vw->...v", x, ops.cast(self.embedding.embeddings, x.dtype))
+            scores = self.embedding(x, reverse=True)
         else:
             scores = self.head(x)
         scores = ops.cast(scores, "float32")
         cap = self.settings.logit_cap
         return scores if cap is None else cap * ops.tanh(scores / cap)
 
-    def parameters(self) -> dict[str, Variable]:
-        """Return the weights by their names in `DecoderSettings.shapes`."""
+    def named_layers(self) -> dict[str, Any]:
+        """Return the layers that have weights by their names in `DecoderSettings.shapes`."""
         found = {"embedding": self.embedding, "positions": self.positions, "final_norm": self.final_norm}
         found |= {"head": self.head}
         found |= {f"blocks.{i}.{name}": part for i, b in enumerate(self.blocks) for name, part in b.parts.items()}
+        return {name: layer for name, layer in found.items() if layer is not None}
+
+    def parameters(self) -> dict[str, Variable]:
+        """Return the weights by their names in `DecoderSettings.shapes`."""
         return {
             f"{name}.{kind}": getattr(layer, kind)
-            for name, layer in found.items()
+            for name, layer in self.named_layers().items()
             for kind in ("embeddings", "scale", "gamma", "beta", "kernel", "bias")
             if isinstance(getattr(layer, kind, None), Variable)
         }

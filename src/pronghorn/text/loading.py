@@ -7,6 +7,7 @@ from typing import Any
 
 from pronghorn import dtype_policies
 from pronghorn.engine.graph.messages import short_messages
+from pronghorn.quantizers.configs import resolved
 from pronghorn.text.decoder import Decoder
 from pronghorn.text.folders import open_folder, path_of
 from pronghorn.text.gguf_files import is_gguf
@@ -14,10 +15,11 @@ from pronghorn.text.gguf_models import open_gguf
 from pronghorn.text.weights import Files, make_decoder
 
 _TYPES = ("float16", "bfloat16", "float32", "float64")
+_MODES = ("int8", "int4")  # of quantization
 
 
 @short_messages
-def load(folder: str | os.PathLike[str], dtype: Any = None) -> Decoder:
+def load(folder: str | os.PathLike[str], dtype: Any = None, quantization: Any = None) -> Decoder:
     """Return the language model in a folder or in a GGUF file, with its tokenizer.
 
     A folder has `config.json`, weights in `model.safetensors` or in shards with `model.safetensors.index.json`, and the
@@ -31,13 +33,17 @@ def load(folder: str | os.PathLike[str], dtype: Any = None) -> Decoder:
         folder: the folder; or a GGUF file, of several the first one.
         dtype: the type or policy to keep and compute weights in, such as ``"bfloat16"``; that of Keras's settings if
             None.
+        quantization: ``"int8"`` or ``"int4"``, or a configuration of one of these modes, as `Model.quantize` takes it:
+            products and tables are quantized, each as soon as it is read. None for weights as ``dtype`` says.
 
     Raises:
         FileNotFoundError: if the folder or one of its files is not there.
-        ValueError: for a model of another type, or files that are damaged or do not fit together.
+        ValueError: for a model of another type, files that are damaged or do not fit together, or a quantization that
+            needs data.
         ImportError: without the library for safetensors or GGUF files.
     """
-    return read_weights(open_model(folder), dtype)
+    config = None if quantization is None else _quantization(quantization)
+    return read_weights(open_model(folder), dtype, config)
 
 
 def open_model(folder: str | os.PathLike[str]) -> Files:
@@ -50,22 +56,40 @@ def open_model(folder: str | os.PathLike[str]) -> Files:
     return open_gguf(path) if is_gguf(path) else open_folder(path)
 
 
-def read_weights(files: Files, dtype: Any = None) -> Decoder:
+def read_weights(files: Files, dtype: Any = None, quantization: Any = None) -> Decoder:
     """Return the decoder of opened files.
 
     Args:
         files: from `open_model`.
         dtype: as in `load`.
+        quantization: as in `load`.
 
     Raises:
-        ValueError: for files that do not fit together, or a type of weights that are no numbers with a point.
+        ValueError: for files that do not fit together, a type of weights that are no numbers with a point, or a
+            quantization that needs data.
     """
+    config = None if quantization is None else _quantization(quantization)
     policy = None if dtype is None else dtype_policies.get(dtype)
     if policy is not None and (getattr(policy, "quantization_mode", None) or policy.variable_dtype not in _TYPES):
         raise ValueError(
-            f"load: dtype is a type of numbers with a point, such as 'float32' or 'bfloat16', not {dtype!r}. A "
-            "model is quantized after it is loaded: model.quantize('int8')."
+            f"load: dtype is a type of numbers with a point, such as 'float32' or 'bfloat16', not {dtype!r}. "
+            "quantization='int8' or 'int4' quantizes the model."
         )
-    model = make_decoder(files, policy)
+    model = make_decoder(files, policy, config)
     model.folder = files.path
     return model
+
+
+def _quantization(given: Any) -> Any:
+    """The configuration of a mode that needs no data.
+
+    Raises:
+        ValueError: for another mode.
+    """
+    mode = given if isinstance(given, str) else getattr(given, "mode", None)
+    if mode not in _MODES:
+        raise ValueError(
+            f"load: quantization={given!r} is not known; take 'int8', 'int4', or a configuration of one of them. Modes "
+            "that look at data are for Model.quantize, once the model is there."
+        )
+    return resolved(mode, None if isinstance(given, str) else given)

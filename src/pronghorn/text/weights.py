@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pronghorn.engine.graph import dtypes
+from pronghorn.layers import Dense, Embedding
 from pronghorn.text.architectures import Architecture
 from pronghorn.text.decoder import Decoder
 from pronghorn.text.gguf_files import GGUFArray
@@ -46,20 +48,28 @@ class _Part(NamedTuple):
     outputs: slice
 
 
-def make_decoder(files: Files, dtype: Any) -> Decoder:
+def make_decoder(files: Files, dtype: Any, quantization: Any = None) -> Decoder:
     """Return the decoder whose weights are in files.
 
     Settings may be anybody's: that the files have all these numbers is known before memory is taken for them.
+
+    Args:
+        files: the model's.
+        dtype: the type or policy of weights; None for that of Keras's settings.
+        quantization: a configuration, by which each product and table is quantized as soon as it is read; or None.
 
     Raises:
         ValueError: for files whose arrays are not those of the settings.
     """
     parts = list(_parts(files))
     model = Decoder(files.settings, initializer="zeros", **({} if dtype is None else {"dtype": dtype}))
-    weights = model.parameters()
-    for part in parts:
-        weight, array = weights[part.weight], files.arrays[part.array]
-        weight.assign(_in_our_order(part, array, files, dtypes.to_numpy(weight.dtype)))
+    weights, layers = model.parameters(), model.named_layers()
+    for name, own in groupby(parts, key=lambda part: part.weight.rpartition(".")[0]):
+        for part in own:
+            weight, array = weights.pop(part.weight), files.arrays[part.array]  # which quantization lets go
+            weight.assign(_in_our_order(part, array, files, dtypes.to_numpy(weight.dtype)))
+        if quantization is not None and isinstance(layers[name], Dense | Embedding):
+            layers[name].quantize(quantization.mode, config=quantization)
     model.end_tokens = files.end_tokens
     return model
 

@@ -33,7 +33,7 @@ def check_compiled(model: Any, method: str) -> None:
     """Raise an error if the model was not compiled."""
     if not model.compiled:
         raise ValueError(
-            f"You must call `compile()` before `{method}()`: the model {model.name!r} has no loss and no optimizer yet. "
+            f"You must call compile() before {method}(): the model {model.name!r} has no loss and no optimizer yet. "
             "For example: model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])."
         )
 

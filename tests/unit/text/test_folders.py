@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pronghorn import text
+from pronghorn import quantizers, text
 from pronghorn.cli.main import main
 from pronghorn.saving import load_model
 from pronghorn.saving.safetensors_store import map_arrays
@@ -74,6 +74,26 @@ def test_weights_of_half_the_size(folder, dtype):
     found, expected = np.asarray(narrow(TOKENS)), np.asarray(wide(TOKENS))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("given", ["int8", "int4", quantizers.Int4QuantizationConfig(block_size=None)])
+def test_weights_may_be_quantized_as_they_are_read(folder, given):
+    whole, found = text.load(folder), text.load(folder, quantization=given)
+    with pytest.warns(UserWarning, match="norm"):
+        whole.quantize(**({"mode": given} if isinstance(given, str) else {"config": given}))
+    for own, other in zip(found.weights, whole.weights, strict=True):
+        assert own.name == other.name and own.dtype == other.dtype
+        np.testing.assert_array_equal(np.asarray(own), np.asarray(other))
+    assert {"int8"} == {layer.kernel.dtype for layer in found.blocks[0].parts.values() if hasattr(layer, "_kernel")}
+    np.testing.assert_array_equal(np.asarray(found(TOKENS)), np.asarray(whole(TOKENS)))
+    assert len(text.generate(found, TOKENS[0], max_tokens=3)) == 3
+
+
+def test_a_quantization_that_needs_data_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ValueError, match="'int8', 'int4'.*data"):
+        text.load(tmp_path / "none", quantization="gptq")
+    said = CliRunner().invoke(main, ["generate", str(tmp_path), "--prompt", "text", "--quantization", "int3"])
+    assert said.exit_code == 1
 
 
 def test_the_tokens_that_end_a_text(folder):

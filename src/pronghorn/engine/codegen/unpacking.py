@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pronghorn.engine.codegen.builder import FunctionBuilder, Operand
+from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.engine.codegen.casts import emit_cast
 from pronghorn.engine.codegen.contraction import Array, Halves
 from pronghorn.engine.codegen.evaluator import Evaluator
@@ -17,6 +17,8 @@ from pronghorn.engine.compiler.virtual import linear
 from pronghorn.engine.graph.ir import Aval, Value
 
 __all__ = ["layout_of", "unpacked", "unpacking_kernel"]
+
+_LOOKED_AT = 8  # steps whose groups are compared at a time
 
 
 def layout_of(made: HalfBytes, tables: Tables) -> Halves:
@@ -53,23 +55,58 @@ class _Coefficients:
     def changes_inputs(self) -> bool:
         return bool(self.made.of_inputs())
 
+    def has_groups(self) -> bool:
+        return bool(self.made.groups())
+
+    def of_inputs(
+        self, fb: FunctionBuilder, slots: Slots, step: Operand, lanes: int, mask: Operand | None
+    ) -> list[tuple[str, str]]:
+        factors = self.made.of_inputs()
+        ev = Evaluator(fb, slots, [factor for _, factor in factors], self.made.step)
+        with ev.bind(self.made.step, step, hoist=False):
+            ev.mask = mask
+            return [
+                ("f" + name, emit_cast(fb, ev.value(factor, lanes), factor.dtype, "float32", lanes))
+                for name, factor in factors
+            ]
+
     def end_of_group(self, fb: FunctionBuilder, slots: Slots, begin: Operand, stop: Operand) -> Operand:
         groups = [IndexValue(Index.of(term), "int64") for term in self.made.groups()]
         if not groups:
             return stop
-        first = self._numbers(fb, slots, groups, begin)
+        first = self._numbers(fb, slots, groups, begin, 1, None)
+        lanes, ty = _LOOKED_AT, vec("i64", _LOOKED_AT)
         with fb.loop_carry(fb.add(begin, 1), stop, [("i64", stop)]) as loop:
-            same: str = "true"
-            for own, number in zip(first, self._numbers(fb, slots, groups, loop.index), strict=True):
-                same = fb.op("and", "i1", same, fb.cmp("eq", "i64", own, number))
-            loop.following.append(fb.select(same, "i64", loop.carried[0], loop.index))
-            loop.onward = fb.select(same, "i64", fb.add(loop.index, 1), stop)
+            left = fb.sub(stop, loop.index)
+            other = fb.splat("false", "i1", lanes)
+            for own, number in zip(
+                first, self._numbers(fb, slots, groups, loop.index, lanes, fb.mask_first(left, lanes)), strict=True
+            ):
+                differ = fb.cmp("ne", ty, fb.splat(own, "i64", lanes), number)
+                other = fb.op("or", vec("i1", lanes), other, differ)
+            bits = fb.cast("bitcast", other, vec("i1", lanes), f"i{lanes}")
+            first_other = fb.call(f"llvm.cttz.i{lanes}", f"i{lanes}", [(f"i{lanes}", bits), ("i1", "false")])
+            same = fb.min(fb.cast("zext", first_other, f"i{lanes}", "i64"), left)
+            is_end = fb.cmp("slt", "i64", same, fb.min(left, lanes))
+            here = fb.add(loop.index, same)
+            loop.following.append(fb.select(is_end, "i64", here, stop))
+            loop.onward = fb.select(is_end, "i64", stop, fb.add(loop.index, lanes))
         return loop.results[0]
 
-    def _numbers(self, fb: FunctionBuilder, slots: Slots, groups: list[IndexValue], step: Operand) -> list[str]:
-        ev = Evaluator(fb, slots, groups, None)
+    def _numbers(
+        self,
+        fb: FunctionBuilder,
+        slots: Slots,
+        groups: list[IndexValue],
+        step: Operand,
+        lanes: int,
+        mask: Operand | None,
+    ) -> list[str]:
+        """By which group ``lanes`` steps go, for each term."""
+        ev = Evaluator(fb, slots, groups, self.made.step if lanes > 1 else None)
         with ev.bind(self.made.step, step, hoist=False):
-            return [ev.scalar(group) for group in groups]
+            ev.mask = mask
+            return [ev.value(group, lanes) for group in groups]
 
     def at(
         self, fb: FunctionBuilder, slots: Slots, step: Operand, column: Operand, lanes: int, mask: Operand | None

@@ -1,10 +1,10 @@
 """Matrices of numbers in four bits, two in a byte, which a product reads as they lie.
 
-A quantized layer multiplies by a matrix that it computes from bytes: each number is one half of a byte, less a zero, times
-a scale, and both are those of its column and of a group of steps of the sum. Such a matrix need not be stored. The sum of
-a group is that of the inputs times the integers, less the zero times the sum of the inputs, times the scale.
+A quantized layer multiplies by a matrix that it computes from bytes: each number is one half of a byte, less a zero,
+times a scale, and both are those of its column and of a group of steps of the sum. Such a matrix need not be stored:
+the sum of a group is that of the inputs times the integers, less the zero times the sum of the inputs, times the scale.
 
-What is looked for is the element of the matrix as an expression, however it was written: halves are told by what the
+What is looked at is the element of the matrix as an expression, however it was written. Halves are told by what the
 expression gives for each of the 256 bytes.
 """
 

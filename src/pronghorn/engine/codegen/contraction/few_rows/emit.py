@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.codegen.contraction.combine import emit_combine
-from pronghorn.engine.codegen.contraction.few_rows.half_bytes import HalvesUnit
+from pronghorn.engine.codegen.contraction.few_rows.half_bytes_across import AcrossHalves
+from pronghorn.engine.codegen.contraction.few_rows.half_bytes_along import AlongHalves
 from pronghorn.engine.codegen.contraction.few_rows.kernels import Unit
 from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
 from pronghorn.engine.codegen.contraction.few_rows.quads import HasQuads
@@ -26,7 +27,7 @@ def emit_few_rows(
     scratch_slots: Sequence[int],
 ) -> list[str]:
     """Writes the kernels; the arguments are those of :func:`..emit.emit`."""
-    unit = Unit if plan.halves is None else HalvesUnit
+    unit = Unit if plan.halves is None else AlongHalves if plan.along else AcrossHalves
     if plan.chunks is None:
         unit(module, f"{name}.main", plan, machine, tables, epilogue).write()
         return [f"{name}.main"]

@@ -27,6 +27,8 @@ LEAST_ELEMENTS = (
 )  # of the matrix, if the number of rows is not known: the code for few rows comes beside that for many
 COLUMNS = 64  # of a unit where the sums run along the rows of the matrix
 FEWEST_UNITS = 32
+FEWEST_LONG = 6  # units where each brings the inputs into another order first
+LINES = 512  # columns of such a unit, at most
 PARTIALS_SHARE = 8  # how many times smaller than the matrix the sums of parts are, at least, written and read
 LEAST_STEPS = 32  # of a part of a sum
 BYTES_A_CYCLE = 5  # that a core reads from memory
@@ -173,11 +175,8 @@ def _planned(spec: Contraction, machine: HasQuads, halves: Halves | None = None)
         return None
     along = vector.b != 1
     if halves is not None:
-        if along or not halves.pairs_columns or step.a != 1 or halves.coefficients.changes_inputs():
-            return None
-        tile = _tile_of_halves(many, machine)
-        made = FewRowsPlan(spec, rows, vector, step, False, COLUMNS, tile, lanes, False, None, 0.0, halves=halves)
-        return _with_kernels(_cut(replace(made, cycles=_bytes(made) / BYTES_A_CYCLE)))
+        made = FewRowsPlan(spec, rows, vector, step, along, 0, (0, 0), lanes, False, None, 0.0)
+        return _with_halves(made, machine, halves)
     if along and (step.a != 1 or _known(step) < lanes):
         return None
     quads = not along and step.a == 1 and multiplies_quads(spec, machine)
@@ -189,6 +188,22 @@ def _planned(spec: Contraction, machine: HasQuads, halves: Halves | None = None)
 
 def _tile_of_quads(rows: int) -> tuple[int, int]:
     return -(-rows // -(-rows // QUAD_ROWS)), QUAD
+
+
+def _with_halves(made: FewRowsPlan, machine: Machine, halves: Halves) -> FewRowsPlan | None:
+    """The plan for a matrix of halves of bytes, if there is a kernel for how they lie."""
+    if made.depth.a != 1 or (halves.step if made.along else halves.column) != 1:
+        return None
+    rows = TYPICAL_ROWS if made.counts_rows else made.places
+    if not made.along:
+        if not halves.pairs_columns or halves.coefficients.changes_inputs():
+            return None
+        made = replace(made, halves=halves, tile=_tile_of_halves(rows, machine))
+        return _with_kernels(_cut(replace(made, cycles=_bytes(made) / BYTES_A_CYCLE)))
+    share = -(-rows // -(-rows // (2 if machine.registers > 16 else 1)))
+    columns = max(COLUMNS, min(LINES, _known(made.vector) // FEWEST_LONG) // COLUMNS * COLUMNS)
+    made = replace(made, halves=halves, columns=columns, tile=(share, 4 if machine.registers > 16 else 2))
+    return _with_kernels(replace(made, cycles=_bytes(made) / BYTES_A_CYCLE))
 
 
 def _tile_of_halves(rows: int, machine: Machine) -> tuple[int, int]:

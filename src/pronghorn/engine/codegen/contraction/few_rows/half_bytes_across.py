@@ -1,0 +1,162 @@
+"""The main kernel where the bytes of neighbouring columns are neighbours, and so share words.
+
+A vector of words holds eight numbers a lane: those of eight neighbouring columns, a sum for each of which is in a
+register. Sums come back into the order of the columns when a group of steps is done, and then have the group's zero and
+scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pronghorn.engine.codegen.builder import Operand
+from pronghorn.engine.codegen.contraction.few_rows.half_bytes import HalvesUnit
+from pronghorn.engine.codegen.contraction.few_rows.kernels import LOCALITY, Row, Unit
+from pronghorn.engine.codegen.contraction.few_rows.plan import HALVES, halves_at_once
+from pronghorn.engine.codegen.contraction.nest import ask_for, base_of
+from pronghorn.engine.compiler.costs import LINE_BYTES
+
+__all__ = ["AcrossHalves"]
+
+STEPS = 16  # rows of the matrix that are read side by side
+
+
+@dataclass(slots=True)
+class AcrossHalves(HalvesUnit):
+    """Writes the main kernel."""
+
+    group: str = field(init=False)
+    """The buffer of a group's sums, which have no scale yet."""
+    inputs: str = field(init=False)
+    """The buffer of the sums of each row's inputs in a group."""
+
+    def __post_init__(self) -> None:
+        Unit.__post_init__(self)
+        self.group = self.fb.alloca("float", self.plan.places * self.plan.columns, align=64)
+        self.inputs = self.fb.alloca("float", self.plan.places, align=64)
+
+    def sum(self, a: str, first: Operand, columns: Operand, start: Operand, stop: Operand) -> None:
+        fb = self.fb
+        b = fb.gep("i8", base_of(fb, self.slots, self.halves.array), fb.div(first, 2))
+        self.clear(self.sums)
+        with fb.loop_carry(start, stop, []) as run:
+            end = self.halves.coefficients.end_of_group(fb, self.slots, run.index, stop)
+            self.clear(self.group)
+            self._add_steps(a, b, columns, run.index, end)
+            self._put_in_order(a, columns, run.index, end)
+            self._add_group(a, first, columns, run.index, end)
+            run.onward = str(end)
+
+    def _add_steps(self, a: str, b: str, columns: Operand, start: Operand, stop: Operand) -> None:
+        """Adds up a group, some rows of the matrix at a time, from the first column to the last."""
+        fb, plan = self.fb, self.plan
+        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), STEPS), STEPS))
+        for begin, end, steps in ((start, whole, STEPS), (whole, stop, 1)):
+            with fb.loop(begin, end, steps) as step:
+                a_here = self.at(plan.spec.a, a, [(step, plan.depth.a)])
+                b_here = fb.gep("i8", b, fb.mul(step, self.halves.step))
+                for first, left in self._parts(columns):
+                    self._add_words(a_here, b_here, steps, first, left)
+
+    @property
+    def width(self) -> int:
+        """Columns of a vector of words."""
+        return HALVES * self.plan.lanes
+
+    def _parts(self, columns: Operand) -> Iterator[tuple[Operand, Operand | None]]:
+        """Loops over the vectors of words: the first column; and how many columns are left, where that is not a whole
+        vector."""
+        fb = self.fb
+        whole = fb.mul(fb.div(columns, self.width), self.width)
+        with fb.loop(0, whole, self.width) as first:
+            yield first, None
+        if int(self.plan.vector.extent) % self.width:  # type: ignore[arg-type]
+            with fb.loop(whole, columns, self.width) as first:
+                yield first, fb.sub(columns, first)
+
+    def _add_words(self, a: str, b: str, steps: int, first: Operand, left: Operand | None) -> None:
+        """Adds some steps' products to the sums of a vector of words."""
+        fb, plan = self.fb, self.plan
+        b = fb.gep("i8", b, fb.div(first, 2))
+        for group, asks in self.groups():
+            share = halves_at_once(len(group), self.machine)  # type: ignore[arg-type]
+            for begin in range(0, HALVES, share):
+                numbers = range(begin, begin + share)
+                places = [[self._sum_at(row, number, first) for number in numbers] for row in group]
+                sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
+                for step in range(steps):
+                    here = fb.gep("i8", b, fb.mul(step, self.halves.step))
+                    if asks and not begin and left is None:
+                        self._ask_for(b, step + steps)
+                    matrix = self.numbers(self._words_of(here, left), numbers)
+                    for i, row in enumerate(group):
+                        pointer = self.at(plan.spec.a, a, [(step, plan.depth.a)])
+                        x = fb.splat(self.load(plan.spec.a, pointer, row.start, 1, None), "float", plan.lanes)
+                        sums[i] = [fb.fma(self.ty, x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
+                for row_places, row_sums in zip(places, sums, strict=True):
+                    for place, total in zip(row_places, row_sums, strict=True):
+                        fb.store(self.ty, total, place, self.align)
+
+    def _sum_at(self, row: Row, number: int, first: Operand) -> str:
+        return self.fb.gep("float", self.group, self.fb.add(self.fb.add(row.sums, number * self.plan.lanes), first))
+
+    def _ask_for(self, b: str, step: int) -> None:
+        there = self.fb.gep("i8", b, step * self.halves.step, inbounds=False)
+        for line in range(0, 4 * self.plan.lanes, LINE_BYTES):
+            ask_for(self.fb, self.fb.gep("i8", there, line, inbounds=False), locality=LOCALITY)
+
+    def _put_in_order(self, a: str, columns: Operand, start: Operand, stop: Operand) -> None:
+        """A group's sums in the order of the columns."""
+        fb, lanes = self.fb, self.plan.lanes
+        for _, sums in self.each_row():
+            with fb.loop(0, columns, self.width) as first:
+                places = [self._sum_at(Row(0, sums), number, first) for number in range(HALVES)]
+                found = [fb.load(self.ty, place, self.align) for place in places]
+                for distance in (4, 2, 1):  # neighbours are brought together, from the farthest to the nearest
+                    found = self._interleaved(found, distance)
+                for place, total in zip(places, found, strict=True):
+                    fb.store(self.ty, total, place, self.align)
+        assert lanes > 1
+
+    def _interleaved(self, vectors: Sequence[str], distance: int) -> list[str]:
+        """Vector ``i`` and the one ``distance`` behind as the two halves of all of their elements in turn."""
+        fb, lanes = self.fb, self.plan.lanes
+        found = [""] * HALVES
+        for i in (i for i in range(HALVES) if not i & distance):
+            for upper in (0, 1):
+                picked = [
+                    n + which for n in range(upper * lanes // 2, (upper + 1) * lanes // 2) for which in (0, lanes)
+                ]
+                found[i + upper * distance] = fb.shuffle(self.ty, vectors[i], vectors[i + distance], picked)
+        return found
+
+    def _add_group(self, a: str, first: Operand, columns: Operand, start: Operand, stop: Operand) -> None:
+        """Adds a group's sums, with its zeros and scales, to those of the groups before."""
+        fb, plan, coefficients = self.fb, self.plan, self.halves.coefficients
+        if coefficients.has_zero():
+            for number, pointer in self.row_inputs(a):
+                fb.store("float", self.sum_of_inputs(pointer, start, stop), fb.gep("float", self.inputs, number))
+        whole = fb.mul(fb.div(columns, plan.lanes), plan.lanes)
+        for begin, end in ((0, whole), (whole, columns)):
+            with fb.loop(begin, end, plan.lanes) as column:
+                mask = fb.mask_first(fb.sub(columns, column), plan.lanes) if begin is whole else None
+                there = fb.add(first, column)
+                zero, factors = coefficients.at(fb, self.slots, start, there, plan.lanes, mask)
+                for _, sums in self.each_row():
+                    offset = fb.add(sums, column)
+                    total = fb.load(self.ty, fb.gep("float", self.group, offset), self.align)
+                    if zero is not None:
+                        added = fb.load("float", fb.gep("float", self.inputs, fb.div(sums, plan.columns)))
+                        total = fb.fma(self.ty, fb.fneg(self.ty, zero), fb.splat(added, "float", plan.lanes), total)
+                    for opcode, factor in factors:
+                        total = fb.op(opcode, self.ty, total, factor)
+                    place = fb.gep("float", self.sums, offset)
+                    fb.store(
+                        self.ty, fb.op("fadd", self.ty, fb.load(self.ty, place, self.align), total), place, self.align
+                    )
+
+    def _words_of(self, pointer: str, left: Operand | None) -> str:
+        """A vector of words, of which ``left`` columns are there."""
+        is_whole = int(self.plan.vector.extent) % HALVES == 0  # type: ignore[arg-type]
+        return self.words(pointer, None if left is None else self.fb.ceil_div(left, 2), is_whole)
