@@ -22,6 +22,7 @@ TYPICAL_ROWS = 4  # where their number is not known
 SUMS_BYTES = 32 * 1024  # of the buffer for a unit's sums
 MOST_COLUMNS = 4096  # of a unit: a row of so many is long enough to be read as one
 LEAST_BYTES = 1024  # of such a row, if units are cut for the sake of having more
+LEAST_COLUMNS = 256  # of such a row of half bytes, which take longer to multiply and lines of which are asked for
 LEAST_ELEMENTS = (
     1 << 19
 )  # of the matrix, if the number of rows is not known: the code for few rows comes beside that for many
@@ -233,8 +234,8 @@ def _cut(made: FewRowsPlan) -> FewRowsPlan:
     extent, steps = _known(made.vector), _known(made.depth)
     width = made.lanes * (HALVES if made.halves is not None else made.tile[1])
     rows = TYPICAL_ROWS if made.counts_rows else made.places
-    least = LEAST_BYTES * 8 // made.bits
-    columns = min(MOST_COLUMNS, max(least, SUMS_BYTES // (4 * rows)))
+    least = LEAST_BYTES * 8 // made.bits if made.halves is None else LEAST_COLUMNS
+    columns = min(MOST_COLUMNS, max(LEAST_BYTES * 8 // made.bits, SUMS_BYTES // (4 * rows)))
     strips = -(-extent // columns)
     sums = 8 * rows * extent  # bytes that are written and read again
     parts = min(steps // LEAST_STEPS, _bytes(made) // (PARTIALS_SHARE * sums), -(-FEWEST_UNITS // strips))
