@@ -5,8 +5,8 @@
 
 The text is what the functions of `keras.ops` say of themselves. The model is the decoder that `pronghorn.text` has for
 Llama and its kin, with two blocks of 96. It sees 128 letters and names, at each place, the one that follows. Each block
-looks 64 letters back, so that a text may become longer than those of the training. Then the model writes, each letter as
-soon as it is there; Ctrl-C ends it. Expect words, lists of arguments and calls in the manner of the text, and little
+looks 64 letters back, so that a text may become longer than those of the training. Then the model writes, each letter
+as soon as it is there; Ctrl-C ends it. Expect words, lists of arguments and calls in the manner of the text, and little
 sense.
 """
 
