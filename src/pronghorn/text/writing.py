@@ -12,8 +12,9 @@ from pronghorn.text.decoder import Decoder
 from pronghorn.text.sampling import Sampler
 from pronghorn.text.tokenizers import TextStream
 
-# A prompt is taken in parts of this many tokens, and the cache grows by it, so that few programs are compiled.
-_PART = 64
+# A prompt is taken in parts of these many tokens, and the cache grows by the smaller, so that few programs are compiled.
+# Products of more rows are faster: 512 tokens of GPT-2 in parts of 256 take two thirds of the time of parts of 64.
+_LARGE_PART, _PART = 256, 64
 
 
 class Clock:
@@ -95,10 +96,11 @@ class Writing(Iterator[list[int | None]]):
         self._cache = self._model.make_cache(count, _up(longest + max(self._left)), starts)
         # Where rotations go by the length of the text, all of a prompt is turned by its whole length.
         growths = [rotation.growth for rotation in self._model.rotations if rotation.growth is not None]
-        part = length if any(longest > original for _, original, _ in growths) else _PART
-        for start in range(0, length, part):
-            last = min(part, longest - start) - 1
-            scores = self._run(filled[:, start : start + part], start, last)
+        parts = [length] if any(longest > original for _, original, _ in growths) else _parts(length)
+        start = 0
+        for part in parts:
+            scores = self._run(filled[:, start : start + part], start, min(part, longest - start) - 1)
+            start += part
         return scores
 
     def _step(self) -> np.ndarray:
@@ -108,6 +110,16 @@ class Writing(Iterator[list[int | None]]):
     def _run(self, tokens: Any, position: int, last: int) -> np.ndarray:
         scores, *self._cache = self._model.compiled_step(tokens, np.int32(position), np.int32(last), *self._cache)
         return np.asarray(scores)
+
+
+def _parts(length: int) -> list[int]:
+    """How many tokens are taken at a time.
+
+    >>> _parts(640)
+    [256, 256, 64, 64]
+    """
+    large, rest = divmod(length, _LARGE_PART)
+    return [_LARGE_PART] * large + [_PART] * (rest // _PART)
 
 
 def _up(count: int) -> int:
