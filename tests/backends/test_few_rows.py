@@ -9,6 +9,7 @@ import pytest
 from pronghorn import jit, layers, ops
 from pronghorn.engine.backends.llvm import Executable
 from pronghorn.engine.backends.numpy import run
+from pronghorn.engine.codegen.contraction import Array, Axis, Contraction
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.dim import Dim
 from pronghorn.engine.graph.ir import Aval
@@ -131,3 +132,24 @@ def test_integers_are_widened_where_they_are_multiplied(rows, through):
     given = [rng.integers(info.min, info.max + 1, size=s).astype(through[0]) for s in ((rows, 330), (330, 1700))]
     (got,), (expected,) = Executable(graph)(*given), run(graph.graph, given)
     np.testing.assert_array_equal(got, expected)
+
+
+def test_two_axes_of_rows_of_which_neither_is_known_are_one():
+    """Else a tile would have rows along one of them alone, which may have one place."""
+    tokens = Dim.symbol("tokens")
+    axes = [Axis("a", BATCH, tokens * 40, 0, tokens * 50), Axis("b", tokens, 40, 0, 50), Axis("n", 50, 0, 1, 1)]
+    arrays = [Array(slot, "float32") for slot in range(3)]
+    spec = Contraction((*axes, Axis("k", 40, 1, 50)), *arrays).simplified()
+    assert [axis.name for axis in spec.axes] == ["a*b", "n", "k"]
+
+    def function(x, w, b):
+        y = P.dot_general(x, w, contract=((2,), (0,)), batch=((), ()))
+        return [P.add(P.tanh(y), P.broadcast_in_dim(b, shape=y.shape, dims=(0, 2)))]  # b differs along one of them
+
+    shapes = ((BATCH, tokens, 40), (40, 50), (BATCH, 50))
+    graph = trace(function, [Aval(shape, "float32") for shape in shapes])
+    compiled = Executable(graph)
+    for batch, many in ((1, 64), (64, 1), (3, 5), (0, 3), (3, 0), (2, 33)):
+        rng = np.random.default_rng(batch)
+        given = [rng.normal(size=s).astype("float32") for s in ((batch, many, 40), (40, 50), (batch, 50))]
+        np.testing.assert_allclose(compiled(*given)[0], run(graph.graph, given)[0], rtol=2e-5, atol=2e-5)
