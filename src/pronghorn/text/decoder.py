@@ -226,7 +226,7 @@ class Decoder(models.Model):
     def _turns(self, places: Any, reached: Any) -> list[Any]:
         """For each block, cosines and sines by which its queries and keys are turned at places."""
         found: dict[Any, tuple[Any, Any]] = {}  # by window or not: no more than two differ
-        turns = []
+        turns: list[Any] = []
         for i, one in enumerate(self.rotations):
             key = self.settings.window(i) is None
             if key not in found:

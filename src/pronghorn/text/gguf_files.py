@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_INSTALL = "to install it: pip install 'pronghorn[text]'"
+from pronghorn.text.extra import INSTALL
+
 _VERSIONS = (2, 3)
 _SCALARS = dict(enumerate(("<u1", "<i1", "<u2", "<i2", "<u4", "<i4", "<f4", "?"))) | {10: "<u8", 11: "<i8", 12: "<f8"}
 _TEXT, _ARRAY = 8, 9
 _MOST_AXES = 4
 _SMALLEST = {"values": 13, "arrays": 24}  # bytes of one in a header
-_BLOCKLESS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
+_BLOCKLESS: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
 
 
 def is_gguf(path: Path) -> bool:
@@ -45,7 +46,7 @@ def library() -> Any:
     try:
         import gguf
     except ImportError:
-        raise ImportError(f"GGUF files need the library gguf; {_INSTALL}") from None
+        raise ImportError(f"GGUF files need the library gguf; {INSTALL}") from None
     return gguf
 
 

@@ -47,6 +47,7 @@ _NAMES = {
 }
 _BLOCK = "blk.{}."
 _OTHER_SCORES = (46, 62)  # blocks of the largest Gemma 2 and 3
+_MOST_FACTORS = 1 << 16  # of rotations: more than a head has
 _END_TOKENS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 
@@ -61,7 +62,7 @@ def open_gguf(path: Path) -> Files:
     file = read_gguf(path)
     config = _config(file)
     family, settings = architecture_of(config, file.path)
-    there = {
+    there: dict[str, Any] = {
         "rotary_size": config["rotary_size"] if settings.rotary_size else 0,
         "has_attention_bias": _has(file, "attn_q.bias") or _has(file, "attn_qkv.bias"),
         "has_output_bias": _has(file, "attn_output.bias"),
@@ -171,7 +172,9 @@ def _scaling(file: GGUFFile, field: _Fields) -> Mapping[str, Any]:
     """``rope_scaling`` as a configuration has it."""
     factors = file.arrays.get("rope_freqs.weight")
     if factors is not None:
-        return {"rope_type": "factors", "factors": tuple(factors.values().ravel().tolist())}
+        factors.check()
+        divisors = factors.values(slice(_MOST_FACTORS)).ravel()[:_MOST_FACTORS]
+        return {"rope_type": "factors", "factors": tuple(divisors.tolist())}
     if "rope_factors_long.weight" in file.arrays:
         return {"rope_type": "longrope"}
     kind = field("rope.scaling.type", "none")

@@ -12,9 +12,8 @@ from pronghorn.text.decoder import Decoder
 from pronghorn.text.folders import open_folder, path_of
 from pronghorn.text.gguf_files import is_gguf
 from pronghorn.text.gguf_models import open_gguf
-from pronghorn.text.weights import Files, make_decoder
+from pronghorn.text.weights import FLOATS, Files, make_decoder
 
-_TYPES = ("float16", "bfloat16", "float32", "float64")
 _MODES = ("int8", "int4")  # of quantization
 
 
@@ -70,7 +69,7 @@ def read_weights(files: Files, dtype: Any = None, quantization: Any = None) -> D
     """
     config = None if quantization is None else _quantization(quantization)
     policy = None if dtype is None else dtype_policies.get(dtype)
-    if policy is not None and (getattr(policy, "quantization_mode", None) or policy.variable_dtype not in _TYPES):
+    if policy is not None and (getattr(policy, "quantization_mode", None) or policy.variable_dtype not in FLOATS):
         raise ValueError(
             f"load: dtype is a type of numbers with a point, such as 'float32' or 'bfloat16', not {dtype!r}. "
             "quantization='int8' or 'int4' quantizes the model."

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.text.extra import INSTALL
 from pronghorn.text.tokenizers import Tokenizer
-
-_INSTALL = "to install it: pip install 'pronghorn[text]'"
 
 
 def tokenizers_library(path: Any) -> Any:
@@ -22,7 +21,7 @@ def tokenizers_library(path: Any) -> Any:
         import tokenizers.normalizers
         import tokenizers.pre_tokenizers
     except ImportError:
-        raise ImportError(f"{path} needs the library tokenizers; {_INSTALL}") from None
+        raise ImportError(f"{path} needs the library tokenizers; {INSTALL}") from None
     return tokenizers
 
 
@@ -35,7 +34,7 @@ def sentencepiece_library(path: Any) -> Any:
     try:
         import sentencepiece
     except ImportError:
-        raise ImportError(f"{path} needs the library sentencepiece; {_INSTALL}") from None
+        raise ImportError(f"{path} needs the library sentencepiece; {INSTALL}") from None
     return sentencepiece
 
 

@@ -17,7 +17,7 @@ from pronghorn.text.gguf_files import GGUFArray
 from pronghorn.text.settings import DecoderSettings
 
 _AT_ONCE = 1 << 15  # numbers: they fit into a core's cache
-_TYPES = ("float32", "float16", "bfloat16", "float64")
+FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
 class Files(NamedTuple):
@@ -100,7 +100,7 @@ def _parts(files: Files) -> Iterator[_Part]:
         kind = array.kind.name if isinstance(array, GGUFArray) else array.dtype.name
         if isinstance(array, GGUFArray):
             array.check()
-        if array.shape != expected or not (isinstance(array, GGUFArray) or kind in _TYPES):
+        if array.shape != expected or not (isinstance(array, GGUFArray) or kind in FLOATS):
             raise ValueError(
                 f"{where}: {name!r} has shape {array.shape} and type {kind}; what it describes asks for numbers with a "
                 f"point and shape {expected}."

@@ -78,10 +78,9 @@ class Writing(Iterator[list[int | None]]):
             if not self._left[row]:
                 self.end(row)
         count = len(found) - found.count(None)
-        if count:
-            self._clock.tick(count)
-        elif all(self.has_ended):
+        if not count:
             raise StopIteration
+        self._clock.tick(count)
         return found
 
     def _start(self) -> np.ndarray:

@@ -1,0 +1,3 @@
+"""The libraries of the extra `text`."""
+
+INSTALL = "to install it: pip install 'pronghorn[text]'"
