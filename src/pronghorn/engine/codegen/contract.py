@@ -17,6 +17,7 @@ from pronghorn.engine.codegen.contraction import (
     GAPS,
     MOST_ROWS,
     PACKED,
+    UNPACKED,
     AnyPlan,
     Array,
     ChannelwiseGradient,
@@ -32,6 +33,7 @@ from pronghorn.engine.codegen.contraction import (
     WidePlan,
     WinogradPlan,
     emit,
+    emit_unpacked,
     for_few_rows,
     multiplies_pairs,
     pairs_for_few_rows,
@@ -42,6 +44,7 @@ from pronghorn.engine.codegen.contraction import (
     plan_halves,
     plan_pairs,
     plan_winograd,
+    unpacks,
 )
 from pronghorn.engine.codegen.coordinates import coordinates, lanes_along, variable_of
 from pronghorn.engine.codegen.evaluator import Evaluator
@@ -155,8 +158,15 @@ def _unpacked(
     """A product with a matrix made of halves of bytes as one with an array of its own, and what computes that array."""
     assert kernel.node is not None
     whole = Value(unpacked(halves), kernel.node.outputs[0].graph)
-    maker = replace(unpacking_kernel(halves, whole), name=f"{name}.unpack", scope=kernel.scope)
-    return replace(part, b=whole, halves=None), [_loops(module, maker, tables, target)]
+    apart, layout = replace(part, b=whole, halves=None), layout_of(halves, tables)
+    if not unpacks(layout, target):
+        maker = replace(unpacking_kernel(halves, whole), name=f"{name}.unpack", scope=kernel.scope)
+        return apart, [_loops(module, maker, tables, target)]
+    rows, columns = (int(var.extent) for var in (halves.step, halves.column))
+    into = Array(tables.buffer(whole), whole.dtype)
+    emit_unpacked(module, f"{name}.unpack", layout, into, columns, target, tables)
+    cost = UNPACKED * columns
+    return apart, [Launch(f"{name}.unpack", Units(rows), cost, halves.reads(), {whole}, scope=kernel.scope)]
 
 
 def _is_changed(kernel: ContractionKernel) -> bool:

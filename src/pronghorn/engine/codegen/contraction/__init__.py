@@ -10,7 +10,16 @@ too.
 from pronghorn.engine.codegen.contraction.channelwise import ChannelwiseGradient, ChannelwisePlan, plan_channelwise
 from pronghorn.engine.codegen.contraction.emit import AnyPlan, emit
 from pronghorn.engine.codegen.contraction.few_filters import FewFiltersPlan, plan_few_filters
-from pronghorn.engine.codegen.contraction.few_rows import MOST_ROWS, FewRowsPlan, Halves, plan_few_rows, plan_halves
+from pronghorn.engine.codegen.contraction.few_rows import (
+    MOST_ROWS,
+    UNPACKED,
+    FewRowsPlan,
+    Halves,
+    emit_unpacked,
+    plan_few_rows,
+    plan_halves,
+    unpacks,
+)
 from pronghorn.engine.codegen.contraction.nest import Place
 from pronghorn.engine.codegen.contraction.pairs import (
     PACKED,
@@ -35,6 +44,7 @@ __all__ = [
     "GAPS",
     "MOST_ROWS",
     "PACKED",
+    "UNPACKED",
     "AnyPlan",
     "Array",
     "Axis",
@@ -56,6 +66,7 @@ __all__ = [
     "WidePlan",
     "WinogradPlan",
     "emit",
+    "emit_unpacked",
     "for_few_rows",
     "multiplies_pairs",
     "pairs_for_few_rows",
@@ -66,4 +77,5 @@ __all__ = [
     "plan_halves",
     "plan_pairs",
     "plan_winograd",
+    "unpacks",
 ]

@@ -15,5 +15,15 @@ from pronghorn.engine.codegen.contraction.few_rows.plan import (
     plan_few_rows,
     plan_halves,
 )
+from pronghorn.engine.codegen.contraction.few_rows.unpack import UNPACKED, emit_unpacked, unpacks
 
-__all__ = ["MOST_ROWS", "FewRowsPlan", "Halves", "plan_few_rows", "plan_halves"]
+__all__ = [
+    "MOST_ROWS",
+    "UNPACKED",
+    "FewRowsPlan",
+    "Halves",
+    "emit_unpacked",
+    "plan_few_rows",
+    "plan_halves",
+    "unpacks",
+]

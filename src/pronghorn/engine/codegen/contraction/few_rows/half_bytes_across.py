@@ -7,13 +7,14 @@ scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pronghorn.engine.codegen.builder import Operand
 from pronghorn.engine.codegen.contraction.few_rows.half_bytes import HalvesUnit
 from pronghorn.engine.codegen.contraction.few_rows.kernels import LOCALITY, Row, Unit
 from pronghorn.engine.codegen.contraction.few_rows.plan import HALVES, halves_at_once
+from pronghorn.engine.codegen.contraction.few_rows.words import in_order
 from pronghorn.engine.codegen.contraction.nest import ask_for, base_of
 from pronghorn.engine.compiler.costs import LINE_BYTES
 
@@ -44,7 +45,7 @@ class AcrossHalves(HalvesUnit):
             end = self.halves.coefficients.end_of_group(fb, self.slots, run.index, stop)
             self.clear(self.group)
             self._add_steps(a, b, columns, run.index, end)
-            self._put_in_order(a, columns, run.index, end)
+            self._put_in_order(columns)
             self._add_group(a, first, columns, run.index, end)
             run.onward = str(end)
 
@@ -106,30 +107,15 @@ class AcrossHalves(HalvesUnit):
         for line in range(0, 4 * self.plan.lanes, LINE_BYTES):
             ask_for(self.fb, self.fb.gep("i8", there, line, inbounds=False), locality=LOCALITY)
 
-    def _put_in_order(self, a: str, columns: Operand, start: Operand, stop: Operand) -> None:
+    def _put_in_order(self, columns: Operand) -> None:
         """A group's sums in the order of the columns."""
-        fb, lanes = self.fb, self.plan.lanes
+        fb = self.fb
         for _, sums in self.each_row():
             with fb.loop(0, columns, self.width) as first:
                 places = [self._sum_at(Row(0, sums), number, first) for number in range(HALVES)]
                 found = [fb.load(self.ty, place, self.align) for place in places]
-                for distance in (4, 2, 1):  # neighbours are brought together, from the farthest to the nearest
-                    found = self._interleaved(found, distance)
-                for place, total in zip(places, found, strict=True):
+                for place, total in zip(places, in_order(fb, found, self.plan.lanes), strict=True):
                     fb.store(self.ty, total, place, self.align)
-        assert lanes > 1
-
-    def _interleaved(self, vectors: Sequence[str], distance: int) -> list[str]:
-        """Vector ``i`` and the one ``distance`` behind as the two halves of all of their elements in turn."""
-        fb, lanes = self.fb, self.plan.lanes
-        found = [""] * HALVES
-        for i in (i for i in range(HALVES) if not i & distance):
-            for upper in (0, 1):
-                picked = [
-                    n + which for n in range(upper * lanes // 2, (upper + 1) * lanes // 2) for which in (0, lanes)
-                ]
-                found[i + upper * distance] = fb.shuffle(self.ty, vectors[i], vectors[i + distance], picked)
-        return found
 
     def _add_group(self, a: str, first: Operand, columns: Operand, start: Operand, stop: Operand) -> None:
         """Adds a group's sums, with its zeros and scales, to those of the groups before."""
