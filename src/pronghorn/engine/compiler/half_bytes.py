@@ -167,16 +167,21 @@ def half_bytes(node: Node, value: Value, stored: Storage) -> HalfBytes | None:
         (low, byte), (high, other) = halves  # type: ignore[misc]
         if byte.value is not other.value or byte.offset != other.offset or not np.array_equal(low, high):
             continue
-        strides, offset = [byte.offset.terms.get(v, 0) for v in vars], byte.offset.const
-        plain = all(isinstance(n, int) for n in (*strides, offset)) and set(byte.offset.terms) <= set(vars)
+        first, second, offset = (
+            byte.offset.terms.get(vars[0], 0),
+            byte.offset.terms.get(vars[1], 0),
+            byte.offset.const,
+        )
+        if not (isinstance(first, int) and isinstance(second, int) and isinstance(offset, int)):
+            continue
         is_signed = bool(low[15] < 0)
         wanted = np.arange(16) - 16 * (np.arange(16) > 7) if is_signed else np.arange(16)
-        if not plain or not np.array_equal(low, wanted):
+        if not set(byte.offset.terms) <= set(vars) or not np.array_equal(low, wanted):
             continue
         made = HalfBytes(
             source=byte.value,
             offset=offset,
-            strides=(strides[0], strides[1]),
+            strides=(first, second),
             packed=packed,
             summed=step_axis,
             is_signed=is_signed,

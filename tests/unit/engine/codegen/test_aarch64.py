@@ -9,7 +9,7 @@ import pytest
 from contraction_problems import SLOT_EXTRA, attention, conv, depthwise, filter_gradient, matmul
 
 from pronghorn.engine.codegen.builder import ModuleBuilder
-from pronghorn.engine.codegen.contraction import emit, plan
+from pronghorn.engine.codegen.contraction import Array, Halves, emit, plan, plan_halves
 from pronghorn.engine.codegen.slots import Tables
 from pronghorn.engine.runtime.host import named_target
 
@@ -22,9 +22,9 @@ def all_targets():
     llvm.initialize_all_asmprinters()
 
 
-def assembly(problem, target):
+def assembly(problem, target, planner=plan):
     machine = named_target(target)
-    the_plan = plan(problem.spec, machine)
+    the_plan = planner(problem.spec, machine)
     module = ModuleBuilder()
     module.target = machine
     emit(module, "k", the_plan, machine, Tables(), None, None, range(SLOT_EXTRA, SLOT_EXTRA + len(the_plan.scratch)))
@@ -93,3 +93,32 @@ def test_every_dtype_and_shape_compiles(dtype):
     for problem in problems:
         for target in ("neon", "neon-bf16"):
             assert "\tret" in assembly(problem, target)[0]
+
+
+class OneScale:
+    """Scales and zeros of a matrix of half bytes that are numbers."""
+
+    has_zero = has_groups = changes_inputs = lambda self: False
+
+    def of_inputs(self, *arguments):
+        return []
+
+    def end_of_group(self, fb, slots, begin, stop):
+        return stop
+
+    def at(self, fb, slots, step, column, lanes, mask):
+        return None, []
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("pairs_columns", [False, True])
+def test_halves_of_bytes_become_floats_a_vector_at_a_time(turned, pairs_columns):
+    strides = (64, 1) if turned else (1, 64)
+    halves = Halves(Array(1, "int8"), *strides, pairs_columns, True, OneScale())
+    problem = matmul(1, 128, 128, b_transposed=turned)
+    made = plan_halves(problem.spec, named_target("neon"), halves)
+    if not turned and not pairs_columns:
+        assert made is None  # no kernel is written for that
+        return
+    text, the_plan = assembly(problem, "neon", lambda spec, machine: made)
+    assert the_plan.lanes == 4 and text.count("scvtf\tv") >= 8

@@ -10,8 +10,8 @@ from pronghorn.engine.codegen.contraction.few_rows.half_bytes_across import Acro
 from pronghorn.engine.codegen.contraction.few_rows.half_bytes_along import AlongHalves
 from pronghorn.engine.codegen.contraction.few_rows.kernels import Unit
 from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
-from pronghorn.engine.codegen.contraction.few_rows.quads import HasQuads
 from pronghorn.engine.codegen.contraction.tile import Epilogue
+from pronghorn.engine.codegen.convert import HasFeatures
 from pronghorn.engine.codegen.slots import Tables
 
 __all__ = ["emit_few_rows"]
@@ -21,7 +21,7 @@ def emit_few_rows(
     module: ModuleBuilder,
     name: str,
     plan: FewRowsPlan,
-    machine: HasQuads,
+    machine: HasFeatures,
     tables: Tables,
     epilogue: Epilogue | None,
     scratch_slots: Sequence[int],

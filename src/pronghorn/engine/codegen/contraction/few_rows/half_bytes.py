@@ -53,8 +53,9 @@ class HalvesUnit(Unit):
         return self.plan.halves
 
     def numbers(self, words: str, numbers: Sequence[int]) -> list[str]:
-        is_signed, lanes = self.halves.is_signed, self.plan.lanes
-        return [halves_of(self.fb, words, number, lanes, is_signed, self.machine) for number in numbers]  # type: ignore[arg-type]
+        """Some of the eight numbers of each word, as floats."""
+        is_signed, lanes, from_table = self.halves.is_signed, self.plan.lanes, self.plan.from_table
+        return [halves_of(self.fb, words, number, lanes, is_signed, from_table) for number in numbers]
 
     def words(self, pointer: str, count: Operand | None, is_whole: bool = False) -> str:
         """See :func:`.words.words_at`."""
@@ -68,6 +69,7 @@ class HalvesUnit(Unit):
             yield fb.div(sums, plan.columns), self.at(plan.spec.a, a, terms)
 
     def sum_of_inputs(self, row: str, start: Operand, stop: Operand) -> str:
+        """The sum of some inputs of a row."""
         fb, lanes, array = self.fb, self.plan.lanes, self.plan.spec.a
         whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
         with fb.loop_carry(start, whole, [(self.ty, "zeroinitializer")], lanes) as loop:

@@ -45,7 +45,7 @@ class AcrossHalves(HalvesUnit):
             end = self.halves.coefficients.end_of_group(fb, self.slots, run.index, stop)
             self.clear(self.group)
             self._add_steps(a, b, columns, run.index, end)
-            self._put_in_order(columns)
+            self._restore_order(columns)
             self._add_group(a, first, columns, run.index, end)
             run.onward = str(end)
 
@@ -81,10 +81,10 @@ class AcrossHalves(HalvesUnit):
         fb, plan = self.fb, self.plan
         b = fb.gep("i8", b, fb.div(first, 2))
         for group, asks in self.groups():
-            share = halves_at_once(len(group), self.machine)  # type: ignore[arg-type]
+            share = halves_at_once(len(group), plan.tile[0] * plan.tile[1])
             for begin in range(0, HALVES, share):
                 numbers = range(begin, begin + share)
-                places = [[self._sum_at(row, number, first) for number in numbers] for row in group]
+                places = [[self._group_at(row, number, first) for number in numbers] for row in group]
                 sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
                 for step in range(steps):
                     here = fb.gep("i8", b, fb.mul(step, self.halves.step))
@@ -99,7 +99,7 @@ class AcrossHalves(HalvesUnit):
                     for place, total in zip(row_places, row_sums, strict=True):
                         fb.store(self.ty, total, place, self.align)
 
-    def _sum_at(self, row: Row, number: int, first: Operand) -> str:
+    def _group_at(self, row: Row, number: int, first: Operand) -> str:
         return self.fb.gep("float", self.group, self.fb.add(self.fb.add(row.sums, number * self.plan.lanes), first))
 
     def _ask_for(self, b: str, step: int) -> None:
@@ -107,12 +107,12 @@ class AcrossHalves(HalvesUnit):
         for line in range(0, 4 * self.plan.lanes, LINE_BYTES):
             ask_for(self.fb, self.fb.gep("i8", there, line, inbounds=False), locality=LOCALITY)
 
-    def _put_in_order(self, columns: Operand) -> None:
+    def _restore_order(self, columns: Operand) -> None:
         """A group's sums in the order of the columns."""
         fb = self.fb
         for _, sums in self.each_row():
             with fb.loop(0, columns, self.width) as first:
-                places = [self._sum_at(Row(0, sums), number, first) for number in range(HALVES)]
+                places = [self._group_at(Row(0, sums), number, first) for number in range(HALVES)]
                 found = [fb.load(self.ty, place, self.align) for place in places]
                 for place, total in zip(places, in_order(fb, found, self.plan.lanes), strict=True):
                     fb.store(self.ty, total, place, self.align)

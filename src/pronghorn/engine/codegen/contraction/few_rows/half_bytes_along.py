@@ -21,6 +21,9 @@ from pronghorn.engine.compiler.costs import LINE_BYTES
 
 __all__ = ["AlongHalves"]
 
+Scale = tuple[str | None, list[tuple[str, str]]]
+"""A zero, and what to multiply and divide by."""
+
 PIECES_BYTES = 64 * 1024  # of the buffer of inputs
 
 
@@ -150,14 +153,14 @@ class AlongHalves(HalvesUnit):
         last = int(self.plan.vector.extent) - 1  # type: ignore[arg-type]
         columns = [fb.min(fb.add(there, i), last) for i in range(each * many)]
         pairs = len(group) * len(columns)
-        starts: list[tuple[str, Operand]] = [(self.ty, "zeroinitializer")] * pairs + [("float", "0.0")] * pairs
+        starts = [(self.ty, "zeroinitializer")] * pairs + [("float", "0.0")] * pairs
         with fb.loop_carry(0, count, starts) as loop:
             totals, rests = loop.carried[:pairs], loop.carried[pairs:]
             begin = fb.load("i64", fb.gep("i64", self.begins, loop.index))
-            sums = totals
+            sums: Sequence[str] = totals
             if coefficients.has_groups():
                 sums = ["zeroinitializer"] * pairs
-            sums = self._multiplied(b, many, begin, group, loop.index, sums, asks)
+            sums = self._with_piece(b, many, begin, group, loop.index, sums, asks)
             if coefficients.has_groups():
                 scales = [coefficients.at(fb, self.slots, begin, c, 1, None) for c in columns]
                 products = [self._scaled(self.ty, total, scale, True) for total, scale in self._with(sums, scales)]
@@ -172,7 +175,7 @@ class AlongHalves(HalvesUnit):
         if not coefficients.has_groups():
             scales = [coefficients.at(fb, self.slots, 0, c, 1, None) for c in columns]
             if coefficients.has_zero():
-                rests = [fb.fneg("float", fb.op("fmul", "float", x, s[0])) for x, s in self._with(rests, scales)]
+                rests = [fb.fneg("float", fb.op("fmul", "float", x, str(s[0]))) for x, s in self._with(rests, scales)]
             folded = [fb.op("fadd", "float", x, y) for x, y in zip(folded, rests, strict=True)]
             folded = [self._scaled("float", x, s, False) for x, s in self._with(folded, scales)]
         else:
@@ -181,19 +184,21 @@ class AlongHalves(HalvesUnit):
             place = fb.gep("float", self.sums, fb.add(row.sums, fb.add(column, i)))
             fb.store("float", fb.op("fadd", "float", fb.load("float", place), total), place)
 
-    def _with(self, sums: Sequence[str], scales: Sequence[object]) -> Iterator[tuple[str, object]]:
+    def _with(self, sums: Sequence[str], scales: Sequence[Scale]) -> Iterator[tuple[str, Scale]]:
         """Sums of rows and columns, each with what belongs to its column."""
         for i, total in enumerate(sums):
             yield total, scales[i % len(scales)]
 
-    def _scaled(self, ty: str, total: str, scale: object, spread: bool) -> str:
-        _, factors = scale  # type: ignore[misc]
+    def _scaled(self, ty: str, total: str, scale: Scale, spread: bool) -> str:
+        _, factors = scale
         for opcode, factor in factors:
             factor = self.fb.splat(factor, "float", self.plan.lanes) if spread else factor
             total = self.fb.op(opcode, ty, total, factor)
         return total
 
-    def _rests(self, group: Sequence[Row], piece: Operand, rests: Sequence[str], scales: object) -> list[str]:
+    def _rests(
+        self, group: Sequence[Row], piece: Operand, rests: Sequence[str], scales: Sequence[Scale] | None
+    ) -> list[str]:
         """What zeros subtract, times scales; without scales the sums of the inputs, which zeros then multiply."""
         fb, found = self.fb, list(rests)
         if not self.halves.coefficients.has_zero():
@@ -207,12 +212,12 @@ class AlongHalves(HalvesUnit):
                 if scales is None:
                     found[here] = fb.op("fadd", "float", found[here], added)
                 else:
-                    zero, _ = scales[i]  # type: ignore[index]
-                    rest = self._scaled("float", fb.op("fmul", "float", added, zero), scales[i], False)  # type: ignore[index]
+                    zero, _ = scales[i]
+                    rest = self._scaled("float", fb.op("fmul", "float", added, str(zero)), scales[i], False)
                     found[here] = fb.op("fsub", "float", found[here], rest)
         return found
 
-    def _multiplied(
+    def _with_piece(
         self, b: str, many: int, begin: Operand, group: Sequence[Row], piece: Operand, sums: Sequence[str], asks: bool
     ) -> list[str]:
         """Sums of rows and columns with a piece's products added."""

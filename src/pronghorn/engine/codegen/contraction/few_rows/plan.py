@@ -9,6 +9,7 @@ from typing import Any
 
 from pronghorn.engine.codegen.builder import llvm_type, size_of
 from pronghorn.engine.codegen.contraction.few_rows.quads import QUAD, QUAD_ROWS, HasQuads, multiplies_quads
+from pronghorn.engine.codegen.contraction.few_rows.words import looks_up
 from pronghorn.engine.codegen.contraction.plan import Chunks, Kernel, Plan, Scratch, partial_sums
 from pronghorn.engine.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.engine.codegen.contraction.tiling import Machine, Tile
@@ -73,6 +74,7 @@ class FewRowsPlan:
         lanes: of a vector.
         quads: whether one instruction multiplies four steps' bytes, which are brought side by side first.
         halves: how the matrix lies, if its elements are halves of bytes.
+        from_table: whether these become floats by a look into a table.
         chunks: that the sum is cut into.
         cycles: an estimate for all of it.
         kernels, scratch: as in :class:`..plan.Plan`.
@@ -93,6 +95,7 @@ class FewRowsPlan:
     scratch: tuple[Scratch, ...] = ()
     dot: bool = False
     halves: Halves | None = None
+    from_table: bool = False
 
     @property
     def places(self) -> int:
@@ -191,8 +194,9 @@ def _tile_of_quads(rows: int) -> tuple[int, int]:
     return -(-rows // -(-rows // QUAD_ROWS)), QUAD
 
 
-def _with_halves(made: FewRowsPlan, machine: Machine, halves: Halves) -> FewRowsPlan | None:
+def _with_halves(made: FewRowsPlan, machine: HasQuads, halves: Halves) -> FewRowsPlan | None:
     """The plan for a matrix of halves of bytes, if there is a kernel for how they lie."""
+    made = replace(made, from_table=looks_up(machine))
     if made.depth.a != 1 or (halves.step if made.along else halves.column) != 1:
         return None
     rows = TYPICAL_ROWS if made.counts_rows else made.places
@@ -211,12 +215,11 @@ def _tile_of_halves(rows: int, machine: Machine) -> tuple[int, int]:
     """Rows whose sums are in registers at a time, in equal shares, and the halves of a word that are taken together."""
     most = 6 if machine.registers > 16 else 4
     share = -(-rows // -(-rows // most))
-    return share, halves_at_once(share, machine)
+    return share, halves_at_once(share, 24 if machine.registers > 16 else 8)
 
 
-def halves_at_once(rows: int, machine: Machine) -> int:
-    """How many halves of a word are multiplied while the sums of some rows are in registers."""
-    room = 24 if machine.registers > 16 else 8
+def halves_at_once(rows: int, room: int) -> int:
+    """How many halves of a word are multiplied while the sums of some rows are in so many registers."""
     return max(n for n in (1, 2, 4, 8) if n == 1 or n * rows <= room)
 
 

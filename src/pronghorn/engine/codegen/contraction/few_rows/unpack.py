@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
 from pronghorn.engine.codegen.builder import ModuleBuilder, Operand, vec
 from pronghorn.engine.codegen.contraction.few_rows.plan import HALVES, Halves
 from pronghorn.engine.codegen.contraction.few_rows.quads import HasQuads
-from pronghorn.engine.codegen.contraction.few_rows.words import halves_of, in_order, words_at
+from pronghorn.engine.codegen.contraction.few_rows.words import halves_of, in_order, looks_up, words_at
 from pronghorn.engine.codegen.contraction.nest import base_of
 from pronghorn.engine.codegen.contraction.spec import Array
-from pronghorn.engine.codegen.convert import convert, storage_type
+from pronghorn.engine.codegen.convert import HasFeatures, convert, storage_type
 from pronghorn.engine.codegen.slots import Slots, Tables
 
 __all__ = ["UNPACKED", "emit_unpacked", "unpacks"]
 
 UNPACKED = 1.0  # cycles of an element
+
+
+class _Machine(HasQuads, HasFeatures, Protocol):
+    """What is looked at of a machine."""
 
 
 def unpacks(halves: Halves, machine: HasQuads) -> bool:
@@ -24,7 +30,7 @@ def unpacks(halves: Halves, machine: HasQuads) -> bool:
 
 
 def emit_unpacked(
-    module: ModuleBuilder, name: str, halves: Halves, into: Array, columns: int, machine: HasQuads, tables: Tables
+    module: ModuleBuilder, name: str, halves: Halves, into: Array, columns: int, machine: _Machine, tables: Tables
 ) -> None:
     """Writes the kernel, a unit of which is a row of ``columns``."""
     fb, lanes = start_kernel(module, name), machine.lanes("float32")
@@ -36,7 +42,7 @@ def emit_unpacked(
         """The columns of a vector of words, of which ``left`` are there."""
         pointer = fb.gep("i8", source, fb.add(fb.mul(step, halves.step), fb.div(first, 2)))
         words = words_at(fb, pointer, None if left is None else fb.ceil_div(left, 2), lanes)
-        numbers = [halves_of(fb, words, n, lanes, halves.is_signed, machine) for n in range(HALVES)]
+        numbers = [halves_of(fb, words, n, lanes, halves.is_signed, looks_up(machine)) for n in range(HALVES)]
         for i, value in enumerate(in_order(fb, numbers, lanes)):
             mask = None
             if left is not None:

@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.engine.codegen.contraction.few_rows.quads import HasQuads
 
-__all__ = ["halves_of", "in_order", "words_at"]
+__all__ = ["halves_of", "in_order", "looks_up", "words_at"]
 
 
-def halves_of(fb: FunctionBuilder, words: str, number: int, lanes: int, is_signed: bool, machine: HasQuads) -> str:
-    """One of the eight numbers of each word, as floats; number 0 is in the lowest bits."""
+def looks_up(machine: HasQuads) -> bool:
+    """Whether a machine finds floats by four bits each in a table of 16 in a register."""
+    return machine.vector_bits == 512 and not machine.emulated_on and machine.has("avx512f")
+
+
+def halves_of(fb: FunctionBuilder, words: str, number: int, lanes: int, is_signed: bool, from_table: bool) -> str:
+    """One of the eight numbers of each word, as floats; number 0 is in the lowest bits. ``from_table``: `looks_up`."""
     ty, floats = vec("i32", lanes), vec("float", lanes)
     shift = 4 * number
-    if lanes == 16 and machine.has("avx512f") and not machine.emulated_on:
+    if from_table:
         words = fb.op("lshr", ty, words, literal(shift, ty)) if number else words
         table = [float(n - 16 if is_signed and n > 7 else n) for n in range(16)]
         held = "<" + ", ".join(f"float {n}" for n in table) + ">"
