@@ -161,15 +161,20 @@ def assert_scalar(tensor: Any, message: Any = None, name: str | None = None) -> 
 
 
 def assert_shapes(shapes: Any, data: Any = None, summarize: Any = None, message: Any = None, name: Any = None) -> None:
-    """`tf.debugging.assert_shapes`: extents are numbers, None for any, or words that mean the same everywhere."""
+    """`tf.debugging.assert_shapes`: extents are numbers, None or "." for any, or words that mean the same everywhere.
+
+    An array without axes counts as one with an axis of 1. "*" or Ellipsis, as the first, stands for any axes before.
+    """
     meant: dict[Any, Any] = {}
-    for x, symbols in shapes.items() if isinstance(shapes, dict) else shapes:
-        found = _shape(x)
-        symbols = (symbols,) if isinstance(symbols, str | int) else tuple(symbols)
-        if len(found) != len(symbols):
-            _fail("assert_shapes", message, f"the shape {found} must be {symbols}")
-        for extent, symbol in zip(found, symbols):
+    for x, given in shapes.items() if isinstance(shapes, dict) else shapes:
+        found = _shape(x) or (1,)
+        wanted = (given,) if isinstance(given, str | int) else tuple(given) or (1,)
+        if any_before := wanted[0] in ("*", Ellipsis):
+            wanted = wanted[1:]
+        if len(found) < len(wanted) or (len(found) > len(wanted) and not any_before):
+            _fail("assert_shapes", message, f"the shape {_shape(x)} must be {given}")
+        for extent, symbol in zip(found[len(found) - len(wanted) :], wanted):
             if symbol not in (None, ".") and extent != (
                 symbol if isinstance(symbol, int) else meant.setdefault(symbol, extent)
             ):
-                _fail("assert_shapes", message, f"the shape {found} must be {symbols}, with {meant}")
+                _fail("assert_shapes", message, f"the shape {_shape(x)} must be {given}, with {meant}")

@@ -45,6 +45,13 @@ def _is_nest(value: Any) -> bool:
     return any(_is_nest(part) or len(getattr(part, "shape", ())) for part in value)
 
 
+def _is_ragged(value: Any) -> bool:
+    """Whether a list or tuple has rows of different lengths, which are compared one by one."""
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    return any(isinstance(part, list | tuple) for part in value) and _array(value).dtype == object
+
+
 class TestCase(_Base):
     """A test with TensorFlow's assertions; with absl installed, it has those of `absltest.TestCase` as well."""
 
@@ -85,7 +92,10 @@ class TestCase(_Base):
             self.assertEqual(set(a), set(b), f"the keys of {path or 'the dicts'}")
             for key in a:
                 self._each(a[key], b[key], check, msg, f"{path}[{key!r}]")
-        elif _is_nest(a) and isinstance(b, list | tuple):
+        elif isinstance(a, RaggedTensor) or isinstance(b, RaggedTensor):
+            a, b = (rows.to_list() if isinstance(rows, RaggedTensor) else rows for rows in (a, b))
+            self._each(a, b, check, msg, path)
+        elif isinstance(b, list | tuple) and (_is_nest(a) or _is_ragged(a)):
             self.assertEqual(len(a), len(b), f"the lengths of {path or 'the sequences'}")
             for number, (first, second) in enumerate(zip(a, b)):
                 self._each(first, second, check, msg, f"{path}[{number}]")

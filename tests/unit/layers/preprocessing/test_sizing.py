@@ -142,3 +142,12 @@ def test_resizing_keeps_integers_where_a_program_calls_it(size):
         np.testing.assert_allclose(model(images).numpy(), exact, rtol=1e-5)
         np.testing.assert_allclose(model.predict(images, verbose=0), exact, rtol=1e-5)
     assert layer(images).dtype == "uint8"
+
+
+def test_resizing_without_a_size_can_be_made_and_says_what_it_lacks_when_called():
+    layer = layers.Resizing.from_config(layers.Resizing(None, 4, name="no_height").get_config())
+    assert layer.height is None and layer.width == 4
+    with pytest.raises(ValueError, match="'no_height'.*height=None, width=4"):
+        layer(np.ones((1, 4, 4, 3)))
+    with pytest.raises(ValueError, match="`height` must be a positive integer"):
+        layers.Resizing(0, None)

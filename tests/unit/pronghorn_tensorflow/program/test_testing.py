@@ -26,6 +26,8 @@ Pair = collections.namedtuple("Pair", "first second")
         ("assertAllClose", (ops.ones((2,)), [1, 1 + 1e-7]), (ops.ones((2,)), [1, 1.1])),
         ("assertAllClose", ({"a": (np.ones(2), [1.0])}, {"a": [np.ones(2), [1.0]]}), ({"a": 1}, {"b": 1})),
         ("assertAllClose", ([np.ones(2), np.ones(3)], [np.ones(2), np.ones(3)]), ([np.ones(2)], [np.zeros(2)])),
+        ("assertAllClose", ([[1.0], [2, 3]], [[1], [2, 3]]), ([[1], [2, 3]], [[1], [2, 4]])),
+        ("assertAllClose", ([[1], [2, 3]], RaggedTensor.of([[1], [2, 3]])), ([[1], [2, 3]], [[1, 2], [3]])),
         ("assertAllCloseAccordingToType", (np.float16([1]), np.float16([1.0009])), ([1.0], [1.0009])),
         ("assertNotAllClose", ([1.0], [2.0]), ([1.0], [1.0])),
         ("assertNotAllEqual", ([1], [2]), ([1], [1])),

@@ -24,8 +24,10 @@ class _Sized(ImageLayer):
 
     def __init__(self, height: int, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.height = settings.positive(height, type(self).__name__, "height")
-        self.width = settings.positive(width, type(self).__name__, "width")
+        self.height, self.width = self._extent(height, "height"), self._extent(width, "width")
+
+    def _extent(self, value: Any, name: str) -> Any:
+        return settings.positive(value, type(self).__name__, name)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shape = list(input_shape)
@@ -85,8 +87,8 @@ class Resizing(_Sized):
     in models, and in what `Dataset.map` calls, they come out in the layer's compute type.
 
     Args:
-        height: the new height.
-        width: the new width.
+        height: the new height; with None the layer can be made, but not called on images.
+        width: the new width, or None.
         interpolation: ``"bilinear"``, ``"nearest"``, ``"bicubic"``, ``"lanczos3"``, ``"lanczos5"``, ``"area"``,
             ``"gaussian"`` or ``"mitchellcubic"``. Segmentation masks always take the nearest pixel.
         crop_to_aspect_ratio: whether to cut images to the new proportions first, so that nothing is distorted.
@@ -111,8 +113,8 @@ class Resizing(_Sized):
 
     def __init__(
         self,
-        height: int,
-        width: int,
+        height: int | None,
+        width: int | None,
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
@@ -130,7 +132,15 @@ class Resizing(_Sized):
         self.fill_mode = settings.one_of(fill_mode, ("constant",), "Resizing", "fill_mode")
         self.fill_value, self.antialias = fill_value, antialias
 
+    def _extent(self, value: Any, name: str) -> Any:
+        return None if value is None else super()._extent(value, name)
+
     def call(self, inputs: Any, training: bool = True) -> Any:
+        if self.height is None or self.width is None:
+            raise ValueError(
+                f"Resizing {self.name!r}: it was made with height={self.height}, width={self.width}, so it has no size "
+                "to give images; pass both when you make the layer."
+            )
         # Large images are changed by a compiled call, which no longer sees who called the layer.
         images = inputs.get("images") if isinstance(inputs, dict) else inputs
         if images is not None and not self._keeps_integers():
