@@ -15,11 +15,13 @@ from pathlib import Path
 
 import keras_hub
 import numpy as np
+from tokenizers.pre_tokenizers import ByteLevel
 
 FILE = Path(__file__).resolve().parents[1] / "data" / "keras_hub.json"
 WORDS = 96
 GREEDY, BEAMS = 200, 24  # how many tokens are written in either way, after the longer one of two prompts
 PROMPTS = (5, 9)
+TEXTS = ["the cats sat", "Ünïcode,  CAFÉS!", "", "日本 12,5\nthe"]
 
 _SIZES = {"vocabulary_size": WORDS, "num_layers": 2, "hidden_dim": 32, "intermediate_dim": 48}
 _ALIKE = {**_SIZES, "num_heads": 4, "dropout": 0.0, "max_sequence_length": 256}
@@ -44,14 +46,18 @@ def draw(name, shape, deviation):
     return (0.1 * values + name.endswith(("scale", "gamma"))).astype("float32")
 
 
+def draw_weights(backbone, deviation):
+    for number, weight in enumerate(backbone.weights):
+        weight.assign(draw(f"{number}/{weight.path.rpartition('/')[2]}", weight.shape, deviation))
+
+
 def model(name):
     """A language model of KerasHub with drawn weights and no preprocessor."""
     backbone, sizes = MODELS[name]
     # With larger weights what BART read would outweigh what it has written, and it would repeat one token.
     deviation = 0.2 if name.startswith("Bart") else 0.5
     made = getattr(keras_hub.models, name)(getattr(keras_hub.models, backbone)(**sizes), preprocessor=None)
-    for number, weight in enumerate(made.backbone.weights):
-        weight.assign(draw(f"{number}/{weight.path.rpartition('/')[2]}", weight.shape, deviation))
+    draw_weights(made.backbone, deviation)
     return made
 
 
@@ -80,7 +86,30 @@ def answers(name):
     return {"greedy": written(made, name, GREEDY, "greedy"), "beams": written(made, name, BEAMS, beams)}
 
 
+def tokens_of_texts():
+    """What tokenizers make of texts, and what a model with a preprocessor writes after one."""
+    letters = sorted(ByteLevel.alphabet())
+    merges = ["t h", "th e", "Ġ the", "a t", "Ġ c", "Ġc at"]
+    words = ["<pad>", "<|endoftext|>", *letters, *(merge.replace(" ", "") for merge in merges)]
+    of_pairs = keras_hub.tokenizers.GPT2Tokenizer({word: number for number, word in enumerate(words)}, merges)
+    pieces = ["[PAD]", "[UNK]", "the", "cat", "s", "##at", "##s", "12", ",", "##5", "5", "!", "cafe", "日"]
+    of_pieces = keras_hub.tokenizers.WordPieceTokenizer(pieces, lowercase=True, strip_accents=True, oov_token="[UNK]")
+    found = {}
+    for name, tokenizer in (("byte pairs", of_pairs), ("word pieces", of_pieces)):
+        rows = tokenizer(TEXTS)
+        found[name] = [[int(token) for token in row] for row in rows]
+        found[f"{name}, back"] = list(tokenizer.detokenize(rows))
+    preprocessor = keras_hub.models.GPT2CausalLMPreprocessor(of_pairs, sequence_length=20)
+    backbone = keras_hub.models.GPT2Backbone(**{**_ALIKE, "vocabulary_size": len(words)})
+    draw_weights(backbone, 0.5)
+    writer = keras_hub.models.GPT2CausalLM(backbone, preprocessor)
+    writer.compile(sampler="greedy")
+    found["written"] = [int(token) for token in of_pairs(writer.generate("the cat", stop_token_ids=None))]
+    return found
+
+
 if __name__ == "__main__":
     to = Path(sys.argv[1]) if sys.argv[1:] else FILE
     found = [f'"{name}": {json.dumps(answers(name))}' for name in MODELS]
+    found.append(f'"texts": {json.dumps(tokens_of_texts())}')
     to.write_text("{\n" + ",\n".join(found) + "\n}\n", encoding="utf-8")

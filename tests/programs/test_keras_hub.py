@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "keras_hub_answers.py"
 EXPECTED = json.loads((ROOT / "tests" / "data" / "keras_hub.json").read_text("utf-8"))
+TEXTS = EXPECTED.pop("texts")
+MODELS = list(EXPECTED)
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,10 +39,15 @@ def found(tmp_path_factory):
     return json.loads(file.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("way", ["greedy", "beams"])
 def test_tokens_are_those_of_keras(name, way, found):
     assert found[name][way] == EXPECTED[name][way]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_tokenizers_need_no_tensorflow_text(name, found):
+    assert found["texts"][name] == TEXTS[name]
 
 
 def test_the_answers_are_of_some_variety():
