@@ -102,6 +102,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Leave what the imports made out of garbage collections: with Keras and JAX loaded, each takes up to a second."""
+    """Leave what the imports made out of garbage collections: with Keras and JAX loaded, each takes up to a second.
+
+    The others come more seldom: graphs are many small objects that stay, and by default a tenth of the time goes there.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

@@ -8,6 +8,7 @@ becomes a placeholder, which can be imported and fails when it is used.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -316,8 +317,11 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Later imports of frameworks, by the code under test, must fail."""
+    """Later imports of frameworks, by the code under test, must fail; what imports made is no garbage."""
     _forget_frameworks()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # by default, a fifth of the time of tests that build models
 
 
 def pytest_pycollect_makemodule() -> None:

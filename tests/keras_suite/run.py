@@ -123,18 +123,18 @@ def folders(places: Iterable[str] = ()) -> list[str]:
     return sorted(found)
 
 
-def run(folder: str, part: int = 0, seconds: int = 1500, engine: str = OWN) -> list[Result]:
-    """Run the tests of one folder, not of those below it, in a process of its own.
+def run(*folders: str, part: int = 0, seconds: int = 1500, engine: str = OWN) -> list[Result]:
+    """Run the tests of some folders, not of those below them, in one process.
 
     Args:
-        folder: below `keras/src`, such as `"layers/core"`.
-        part: which of the folder's `PARTS`.
+        folders: below `keras/src`, such as `"layers/core"`.
+        part: of a single folder, which of its `PARTS`.
         seconds: the longest it may take.
         engine: what computes.
     """
     source = keras_source()
     environment = {**os.environ, "KERAS_SUITE_SOURCE": str(source), "PYTHONHASHSEED": "0"}
-    environment["KERAS_SUITE_PART"] = f"{part}/{PARTS.get(folder, 1)}"
+    environment["KERAS_SUITE_PART"] = f"{part}/{PARTS.get(folders[0], 1)}"
     path = [str(_HERE), *map(os.path.abspath, filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))]
     environment["PYTHONPATH"] = os.pathsep.join([*path, str(ROOT / "src")])
     environment.pop("KERAS_BACKEND", None)
@@ -147,15 +147,16 @@ def run(folder: str, part: int = 0, seconds: int = 1500, engine: str = OWN) -> l
         environment["KERAS_SUITE_RESULTS"] = str(notes)
         command = [sys.executable, "-m", "pytest", "-p", "keras_names", "-p", "no:cacheprovider", "--noconftest"]
         command += ["-c", os.devnull, "--rootdir", str(source), "--continue-on-collection-errors", "-q"]
-        command += ["--tb=line", "-W", "ignore", *sorted(map(str, (source / folder).glob("*_test.py")))]
+        command += ["--tb=line", "-W", "ignore"]
+        command += [str(file) for folder in folders for file in sorted((source / folder).glob("*_test.py"))]
         try:
             done = subprocess.run(
                 command, env=environment, capture_output=True, timeout=seconds, cwd=scratch, check=False
             )
         except subprocess.TimeoutExpired:
-            return [Result(f"{folder}/", "failed", f"took more than {seconds} s")]
+            return [Result(f"{folders[0]}/", "failed", f"took more than {seconds} s")]
         if done.returncode not in (0, 1, 2, 5):  # all passed, some failed, some could not be read, there was none
-            return [Result(f"{folder}/", "failed", (done.stdout + done.stderr).decode(errors="replace")[-2000:])]
+            return [Result(f"{folders[0]}/", "failed", (done.stdout + done.stderr).decode(errors="replace")[-2000:])]
         return _read(notes)
 
 
@@ -266,7 +267,7 @@ def main() -> int:
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
         jobs = {
-            folder: [pool.submit(run, folder, part, engine=engine) for part in range(PARTS.get(folder, 1))]
+            folder: [pool.submit(run, folder, part=part, engine=engine) for part in range(PARTS.get(folder, 1))]
             for folder in folders(arguments.places)
         }
         for folder, pending in jobs.items():

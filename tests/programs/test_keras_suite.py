@@ -21,16 +21,32 @@ import run
 
 # The list is of one version's tests, run without other frameworks but JAX.
 KERAS = "3.15.1"
-PARTS = [(folder, part) for folder in run.folders() for part in range(run.PARTS.get(folder, 1))]
+FOLDERS = run.folders()
+PARTS = [(folder, part) for folder in FOLDERS for part in range(run.PARTS.get(folder, 1))]
+SMALL = [folder for folder in FOLDERS if folder not in run.PARTS and run.passing().get(folder, 0) < 200]
+GROUPS = 4  # of small folders, each of which runs in one process: to start one takes longer than the tests of most
 
 exactly = pytest.mark.skipif(metadata.version("keras") != KERAS, reason=f"the list is that of Keras {KERAS}")
 
 
 @exactly
 @pytest.mark.slow
-@pytest.mark.parametrize(("folder", "part"), PARTS, ids=lambda value: str(value))
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_the_listed_tests_of_small_folders_fail_and_no_others(group):
+    folders = SMALL[group::GROUPS]
+    results = run.run(*folders)
+    assert {result.folder for result in results} <= set(folders)
+    for folder in folders:
+        found = [result for result in results if result.folder == folder]
+        assert run.differences(found, run.of_folder(run.expected(), folder)) == []
+        assert sum(result.outcome == "passed" for result in found) >= run.passing()[folder]
+
+
+@exactly
+@pytest.mark.slow
+@pytest.mark.parametrize(("folder", "part"), [pair for pair in PARTS if pair[0] not in SMALL], ids=str)
 def test_the_listed_tests_of_a_folder_fail_and_no_others(folder, part):
-    results = run.run(folder, part)
+    results = run.run(folder, part=part)
     listed = run.of_folder(run.expected(), folder)
     if folder in run.PARTS:  # those of the other parts are not to be missed
         listed = {test: listed[test] for test in {result.test for result in results} & listed.keys()}

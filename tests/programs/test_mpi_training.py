@@ -125,6 +125,7 @@ def test_each_process_with_rows_of_its_own(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_the_workloads(tmp_path, name):
+    """In float64, as above; those of the same bits are compared in float32, below."""
     settings = {"workload": name, "epochs": 1, "floatx": "float64"}
     one = trained(1, tmp_path / "one.npz", plain=True, **settings)
     two = trained(2, tmp_path / "two.npz", **settings)
@@ -134,7 +135,6 @@ def test_the_workloads(tmp_path, name):
         np.testing.assert_allclose(other["log_loss"], one["log_loss"], rtol=1e-9)
         for key in (key for key in one if key.startswith("w")):
             np.testing.assert_allclose(other[key], one[key], atol=1e-9, rtol=1e-9, err_msg=key)
-    check_same(trained(2, tmp_path / "both.npz", reproducible=True, **settings), fixed)
 
 
 @pytest.mark.slow
