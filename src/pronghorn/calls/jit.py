@@ -12,7 +12,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import take_call_apart
-from pronghorn.calls.step import StepFunction
+from pronghorn.calls.step import StepFunction, runs_eagerly
 from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.engine.graph.layout import has_numbers, kinds
@@ -21,20 +21,6 @@ from pronghorn.engine.graph.user_code import warn
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
 _MOST_KINDS = 32
-
-
-class _Settings:
-    run_eagerly = False
-
-
-def run_functions_eagerly(run_eagerly: bool) -> None:
-    """Have functions made by `jit` run as they are written, for debugging, or compiled again."""
-    _Settings.run_eagerly = bool(run_eagerly)
-
-
-def runs_eagerly() -> bool:
-    """Whether `run_functions_eagerly` has switched compilation off."""
-    return _Settings.run_eagerly
 
 
 class _Step(StepFunction):
@@ -61,7 +47,7 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # Inside of another compiled function it is a part of that; a tape outside has to see what it does.
-        if _Settings.run_eagerly or current_trace() is not None or active_tapes():
+        if runs_eagerly() or current_trace() is not None or active_tapes():
             return self._run_as_it_is(args, kwargs)
         layout, given = take_call_apart(args, kwargs, _is_array)
         arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given]

@@ -30,6 +30,20 @@ from pronghorn.placement.active import Distribution, distribution
 from pronghorn.utils import activity
 
 
+class _Settings:
+    run_eagerly = False
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """Have what `jit` made, and calls of models, run as they are written, for debugging, or compiled again."""
+    _Settings.run_eagerly = bool(run_eagerly)
+
+
+def runs_eagerly() -> bool:
+    """Whether `run_functions_eagerly` has switched compilation off."""
+    return _Settings.run_eagerly
+
+
 class Program:
     """A traced step, compiled, with the layout of its results."""
 

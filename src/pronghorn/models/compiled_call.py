@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.grouping import in_pieces
 from pronghorn.calls.layout import known_arrays
-from pronghorn.calls.step import StepFunction
+from pronghorn.calls.step import StepFunction, runs_eagerly
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
 from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import active_tapes, current_trace
@@ -89,7 +88,7 @@ class CompiledCalls:
         if current_trace() is not None or calls.current_call_context() is not None or active_tapes():
             return OpByOp()
         found = _arrays_of(inputs)
-        if found is None or jit.runs_eagerly() or self._model.run_eagerly:
+        if found is None or runs_eagerly() or self._model.run_eagerly:
             return OpByOp()
         return self.of_now().run(*found, training)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -89,7 +90,7 @@ class Model(Trainer, Layer):
         return copied
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, as_function(self, name, value))
+        super().__setattr__(name, as_function(self, name, value) if isinstance(value, types.MethodType) else value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.compiled and (engine := self._engine or choice.named()) is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
-from pronghorn.calls import jit
+from pronghorn.calls import step
 from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
@@ -121,7 +121,7 @@ def no_gpu(*ignored: Any, **ignored_too: Any) -> bool:
 
 def run_functions_eagerly(run_eagerly: bool) -> None:
     """`tf.config.run_functions_eagerly`."""
-    jit.run_functions_eagerly(run_eagerly)
+    step.run_functions_eagerly(run_eagerly)
 
 
 def executing_eagerly() -> bool:
@@ -151,7 +151,7 @@ def as_it_is(func: Any = None) -> Any:
 
 def functions_run_eagerly() -> bool:
     """`tf.config.functions_run_eagerly`."""
-    return jit.runs_eagerly()
+    return step.runs_eagerly()
 
 
 def get_build_info() -> dict[str, Any]:

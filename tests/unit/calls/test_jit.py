@@ -9,7 +9,7 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.calls.jit import run_functions_eagerly
+from pronghorn.calls.step import run_functions_eagerly
 from pronghorn_tensorflow.printing.print import tf_print
 from pronghorn_tensorflow.program.compiled import function
 

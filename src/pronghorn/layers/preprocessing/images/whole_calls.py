@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.calls import jit
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import known_arrays
-from pronghorn.calls.step import StepFunction
+from pronghorn.calls.step import StepFunction, runs_eagerly
 from pronghorn.engine.backends.eager import is_enabled
 from pronghorn.engine.backends.kept import KeptByObject
 from pronghorn.engine.graph.active import active_tapes, current_trace
@@ -41,7 +40,7 @@ def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: An
     if current_trace() is not None or active_tapes() or not isinstance(training, bool | None):
         return None
     arrays = _large_arrays(layer, inputs)
-    if arrays is None or jit.runs_eagerly() or not is_enabled():
+    if arrays is None or runs_eagerly() or not is_enabled():
         return None
     layout, leaves = arrays
     key = (layout.key, kinds(leaves), training)
