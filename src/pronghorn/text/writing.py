@@ -12,7 +12,7 @@ from pronghorn.text.decoder import Decoder
 from pronghorn.text.sampling import Sampler
 from pronghorn.text.tokenizers import TextStream
 
-# A prompt is taken in parts of these many tokens, and the cache grows by the smaller, so that few programs are compiled.
+# A prompt is taken in parts of so many tokens, and the cache grows by the smaller number: few programs are compiled.
 # Products of more rows are faster: 512 tokens of GPT-2 in parts of 256 take two thirds of the time of parts of 64.
 _LARGE_PART, _PART = 256, 64
 
