@@ -117,3 +117,20 @@ def test_known_arrays():
     layout, arrays = known_arrays({"a": Tensor(x), "b": [x, None]})
     assert all(array is x for array in arrays) and len(arrays) == 2
     assert layout.pack([1, 2]) == {"a": 1, "b": [2, None]}
+
+
+def test_the_layout_of_words_is_made_once_and_is_that_of_the_long_way():
+    x, y = np.ones(2), np.ones(3)
+
+    def apart(**kwargs):
+        return layouts.take_call_apart((x, y), kwargs, lambda leaf: isinstance(leaf, np.ndarray), once=True)
+
+    for kwargs in ({"training": True}, {"b": None, "a": "same", "n": 3}):
+        layout, leaves = apart(**kwargs)
+        again, _ = layouts.take_apart(((x, y), kwargs), lambda leaf: not isinstance(leaf, np.ndarray))
+        assert layout.key == again.key and layout.is_plain and apart(**kwargs)[0] is layout
+        assert leaves[0] is x and leaves[1] is y
+        args, words = layout.pack(leaves)
+        assert args[0] is x and args[1] is y and words == kwargs
+    assert apart(n=1)[0].key != apart(n=True)[0].key != apart(n=1.0)[0].key
+    assert apart(n=0.0)[0].key != apart(n=-0.0)[0].key

@@ -163,15 +163,30 @@ def take_call_apart(
     once: bool = False,
 ) -> tuple[Layout, list[Any]]:
     """`take_apart` for ``(args, kwargs)``, where all leaves that are no arrays are constant."""
-    # The most usual call, quickly: arrays alone.
-    if not kwargs and all(map(is_array, args)) and not (once and len(set(map(id, args))) < len(args)):
-        return _arrays_alone(len(args)), list(args)
+    # The most usual calls, quickly: arrays alone, or with words such as `training=True`.
+    if all(map(is_array, args)) and not (once and len(set(map(id, args))) < len(args)):
+        if not kwargs:
+            return _arrays_alone(len(args)), list(args)
+        if _WORDS.issuperset(map(type, kwargs.values())):
+            words = tuple([(name, type(value), value) for name, value in kwargs.items()])
+            return _arrays_and_words(len(args), words), list(args)
     return take_apart((args, kwargs), lambda x: not is_array(x), several, once)
 
 
 @functools.cache
 def _arrays_alone(count: int) -> Layout:
     return Layout((tuple(range(count)), {}))
+
+
+_WORDS = frozenset((bool, int, str, type(None)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _arrays_and_words(count: int, words: tuple[tuple[str, type, Any], ...]) -> Layout:
+    """The layout of so many arrays and of keyword arguments, each with its type: True and 1 are equal."""
+    kwargs = {name: value for name, _, value in words}
+    arrays = tuple([_Itself(None) for _ in range(count)])
+    return take_apart((arrays, kwargs), lambda x: not isinstance(x, _Itself))[0]
 
 
 def kinds(arrays: Iterable[np.ndarray]) -> Hashable:
