@@ -36,7 +36,7 @@ from pronghorn.engine.graph.dtypes import LOW_PRECISION
 from pronghorn.engine.graph.ir import Graph, Node, Value, users_of
 from pronghorn.engine.graph.primitives.registry import MEANINGS
 
-__all__ = ["HalfBytes", "half_bytes", "made_of_half_bytes"]
+__all__ = ["HalfBytes", "half_bytes", "is_made_of_bytes", "made_of_half_bytes"]
 
 _FLOATS = ("float32", *LOW_PRECISION)
 
@@ -152,7 +152,7 @@ def half_bytes(node: Node, value: Value, stored: Storage) -> HalfBytes | None:
     if len(node.params["contract"][0]) != 1 or value in stored or value.dtype not in _FLOATS:
         return None
     step_axis = node.params["contract"][node.inputs.index(value)][0]
-    if node.inputs[0] is node.inputs[1] or not _is_made_of_bytes(value, stored):
+    if node.inputs[0] is node.inputs[1] or not is_made_of_bytes(value, stored):
         return None
     vars = LoopVar("h0", extents[0]), LoopVar("h1", extents[1])
     element = Lowering(value.graph, stored).element(value, (Index.of(vars[0]), Index.of(vars[1])))
@@ -194,7 +194,7 @@ def half_bytes(node: Node, value: Value, stored: Storage) -> HalfBytes | None:
     return None
 
 
-def _is_made_of_bytes(value: Value, stored: set[Value]) -> bool:
+def is_made_of_bytes(value: Value, stored: set[Value]) -> bool:
     """Whether an array of bytes is looked at on the way to a value: most operands are told from these without more."""
     seen: set[Value] = set()
     stack = [value]

@@ -22,6 +22,7 @@ from pronghorn.engine.compiler.derivatives import factor_derivatives
 from pronghorn.engine.compiler.float8 import widen_float8
 from pronghorn.engine.compiler.in_place import compute_in_place
 from pronghorn.engine.compiler.kernels import Program
+from pronghorn.engine.compiler.matrices import join_axes
 from pronghorn.engine.compiler.narrow import narrow
 from pronghorn.engine.compiler.pads import join_pads
 from pronghorn.engine.compiler.pool_fusion import fuse_pools
@@ -78,6 +79,7 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("simplify", _anywhere(simplify)),
     Stage("narrow", _anywhere(narrow)),
     Stage("repeats", _anywhere(share_repeats)),
+    Stage("matrices", _anywhere(join_axes)),
     Stage("blocks", _anywhere(compute_in_blocks)),
     Stage("simplify", _anywhere(simplify)),
     Stage("derivatives", _anywhere(factor_derivatives)),
