@@ -84,9 +84,11 @@ LAYOUTS = {
     "outputs first, factors": lambda size: Layout(True, 0, "uint8", size, factors=True),
     "table": lambda size: Layout(True, 1, size=size),
     "table, one scale": lambda size: Layout(True, 1),
-    "pairs of steps": lambda size: Layout(False, 0),  # no kernel of their own
+    "pairs of steps": lambda size: Layout(False, 0, size=size),
+    "pairs of steps, one scale": lambda size: Layout(False, 0),
+    "pairs of steps, shuffled": lambda size: Layout(False, 0, size=size, shuffled=True),
 }
-SHAPES = [(1, 1, 1), (33, 7, 8), (100, 77, 32), (131, 259, 3), (256, 1280, 128)]
+SHAPES = [(1, 1, 1), (33, 7, 8), (100, 77, 32), (131, 259, 3), (256, 1280, 128)]  # groups may end within a byte
 
 
 def traced(layout, steps, columns, rows=BATCH, dtype="float32"):
@@ -137,7 +139,7 @@ def test_a_number_of_rows_that_is_known(name, poisoned):
         check(Executable(traced(layout, 100, 77, rows)), layout, 100, 77, rows)
 
 
-@pytest.mark.parametrize("name", ["columns", "columns, one scale", "outputs first, factors", "table"])
+@pytest.mark.parametrize("name", ["columns", "columns, one scale", "pairs of steps", "outputs first, factors", "table"])
 def test_bfloat16(name, poisoned):
     layout = LAYOUTS[name](32)
     compiled = Executable(traced(layout, 100, 77, dtype="bfloat16"))
@@ -145,7 +147,7 @@ def test_bfloat16(name, poisoned):
         check(compiled, layout, 100, 77, rows, tolerance=0.02, dtype=ml_dtypes.bfloat16)
 
 
-@pytest.mark.parametrize("name", ["columns", "outputs first", "table"])
+@pytest.mark.parametrize("name", ["columns", "pairs of steps", "outputs first", "table"])
 def test_threads_change_no_bit_and_a_row_is_the_same_in_any_small_batch(name):
     layout = LAYOUTS[name](32)
     compiled, (arrays, _) = Executable(traced(layout, 640, 2100)), layout.arrays(640, 2100)
@@ -162,7 +164,7 @@ def test_threads_change_no_bit_and_a_row_is_the_same_in_any_small_batch(name):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["columns", "outputs first", "table, one scale"])
+@pytest.mark.parametrize("name", ["columns", "outputs first", "pairs of steps", "table, one scale"])
 def test_what_is_not_finite_stays_in_its_row(name, value):
     layout = LAYOUTS[name](32)
     compiled, (arrays, matrix) = Executable(traced(layout, 100, 77)), layout.arrays(100, 77)

@@ -1,13 +1,13 @@
 """The main kernel where the bytes of neighbouring columns are neighbours, and so share words.
 
-A vector of words holds eight numbers a lane: those of eight neighbouring columns, a sum for each of which is in a
-register. Sums come back into the order of the columns when a group of steps is done, and then have the group's zero and
-scale.
+A vector of words holds eight numbers a lane: those of eight neighbouring columns; or those of four, of two steps each.
+A sum for each of these columns is in a register. Sums come back into the order of the columns when a group of steps is
+done, and then have the group's zero and scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pronghorn.engine.codegen.builder import Operand
@@ -20,7 +20,10 @@ from pronghorn.engine.compiler.costs import LINE_BYTES
 
 __all__ = ["AcrossHalves"]
 
-STEPS = 16  # rows of the matrix that are read side by side
+STEPS = 16  # of the sum, whose bytes are read side by side
+
+Terms = tuple[tuple[int, int], ...]
+"""Of what a row of bytes has for one column: which number of the first word, and which step after the row's first."""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class AcrossHalves(HalvesUnit):
 
     def sum(self, a: str, first: Operand, columns: Operand, start: Operand, stop: Operand) -> None:
         fb = self.fb
-        b = fb.gep("i8", base_of(fb, self.slots, self.halves.array), fb.div(first, 2))
+        b = fb.gep("i8", base_of(fb, self.slots, self.halves.array), self._bytes_of(first))
         self.clear(self.sums)
         with fb.loop_carry(start, stop, []) as run:
             end = self.halves.coefficients.end_of_group(fb, self.slots, run.index, stop)
@@ -50,20 +53,49 @@ class AcrossHalves(HalvesUnit):
             run.onward = str(end)
 
     def _add_steps(self, a: str, b: str, columns: Operand, start: Operand, stop: Operand) -> None:
-        """Adds up a group, some rows of the matrix at a time, from the first column to the last."""
+        """Adds up a group, some rows of bytes at a time, from the first column to the last."""
+        fb = self.fb
+        if self.halves.pairs_columns:
+            self._add_rows(a, b, columns, start, stop, 1, ((0, 0),))
+            return
+        low, high = fb.div(start, 2), fb.div(stop, 2)  # of a byte that is cut by the group's ends, one half counts
+        whole = fb.ceil_div(start, 2)
+        self._add_rows(
+            self.at(self.plan.spec.a, a, [(1, self.plan.depth.a)]), b, columns, low, whole, 2, ((1, 0),), at_once=1
+        )
+        self._add_rows(a, b, columns, whole, high, 2, ((0, 0), (1, 1)))
+        self._add_rows(a, b, columns, high, fb.ceil_div(stop, 2), 2, ((0, 0),), at_once=1)
+
+    def _add_rows(
+        self,
+        a: str,
+        b: str,
+        columns: Operand,
+        start: Operand,
+        stop: Operand,
+        steps: int,
+        terms: Terms,
+        at_once: int = 0,
+    ) -> None:
+        """Adds up some rows of bytes, each of so many steps."""
         fb, plan = self.fb, self.plan
-        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), STEPS), STEPS))
-        for begin, end, steps in ((start, whole, STEPS), (whole, stop, 1)):
-            with fb.loop(begin, end, steps) as step:
-                a_here = self.at(plan.spec.a, a, [(step, plan.depth.a)])
-                b_here = fb.gep("i8", b, fb.mul(step, self.halves.step))
+        at_once = at_once or STEPS // steps
+        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), at_once), at_once))
+        for begin, end, rows in dict.fromkeys(((start, whole, at_once), (whole, stop, 1))):
+            with fb.loop(begin, end, rows) as row:
+                a_here = self.at(plan.spec.a, a, [(fb.mul(row, steps), plan.depth.a)])
+                b_here = fb.gep("i8", b, fb.mul(row, self.halves.step))
                 for first, left in self._parts(columns):
-                    self._add_words(a_here, b_here, steps, first, left)
+                    self._add_words(a_here, b_here, rows, steps, terms, first, left)
 
     @property
     def width(self) -> int:
         """Columns of a vector of words."""
-        return HALVES * self.plan.lanes
+        return self.halves.columns_of_word * self.plan.lanes
+
+    def _bytes_of(self, columns: Operand) -> Operand:
+        """How many bytes some columns are in a row of bytes."""
+        return self.fb.ceil_div(columns, 2) if self.halves.pairs_columns else columns
 
     def _parts(self, columns: Operand) -> Iterator[tuple[Operand, Operand | None]]:
         """Loops over the vectors of words: the first column; and how many columns are left, where that is not a whole
@@ -76,28 +108,41 @@ class AcrossHalves(HalvesUnit):
             with fb.loop(whole, columns, self.width) as first:
                 yield first, fb.sub(columns, first)
 
-    def _add_words(self, a: str, b: str, steps: int, first: Operand, left: Operand | None) -> None:
-        """Adds some steps' products to the sums of a vector of words."""
-        fb, plan = self.fb, self.plan
-        b = fb.gep("i8", b, fb.div(first, 2))
+    def _add_words(
+        self, a: str, b: str, rows: int, steps: int, terms: Terms, first: Operand, left: Operand | None
+    ) -> None:
+        """Adds the products of some rows of bytes to the sums of a vector of words."""
+        fb, plan, count = self.fb, self.plan, self.halves.columns_of_word
+        b = fb.gep("i8", b, self._bytes_of(first))
         for group, asks in self.groups():
-            share = halves_at_once(len(group), plan.tile[0] * plan.tile[1])
-            for begin in range(0, HALVES, share):
-                numbers = range(begin, begin + share)
-                places = [[self._group_at(row, number, first) for number in numbers] for row in group]
+            share = min(count, halves_at_once(len(group), plan.tile[0] * plan.tile[1]))
+            for begin in range(0, count, share):
+                places = [[self._group_at(row, n, first) for n in range(begin, begin + share)] for row in group]
                 sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
-                for step in range(steps):
-                    here = fb.gep("i8", b, fb.mul(step, self.halves.step))
+                for row_of_bytes in range(rows):
+                    here = fb.gep("i8", b, fb.mul(row_of_bytes, self.halves.step))
                     if asks and not begin and left is None:
-                        self._ask_for(b, step + steps)
-                    matrix = self.numbers(self._words_of(here, left), numbers)
-                    for i, row in enumerate(group):
-                        pointer = self.at(plan.spec.a, a, [(step, plan.depth.a)])
-                        x = fb.splat(self.load(plan.spec.a, pointer, row.start, 1, None), "float", plan.lanes)
-                        sums[i] = [fb.fma(self.ty, x, y, total) for y, total in zip(matrix, sums[i], strict=True)]
+                        self._ask_for(b, row_of_bytes + rows)
+                    words = self._words_of(here, left)
+                    for half, after in terms:
+                        numbers = [n * HALVES // count + half for n in range(begin, begin + share)]
+                        step = row_of_bytes * steps + after
+                        sums = self._with_products(a, step, group, self.numbers(words, numbers), sums)
                 for row_places, row_sums in zip(places, sums, strict=True):
                     for place, total in zip(row_places, row_sums, strict=True):
                         fb.store(self.ty, total, place, self.align)
+
+    def _with_products(
+        self, a: str, step: int, group: Sequence[Row], matrix: Sequence[str], sums: Sequence[Sequence[str]]
+    ) -> list[list[str]]:
+        """The sums of some rows with a step's products added."""
+        fb, plan = self.fb, self.plan
+        found = []
+        for row, totals in zip(group, sums, strict=True):
+            pointer = self.at(plan.spec.a, a, [(step, plan.depth.a)])
+            x = fb.splat(self.load(plan.spec.a, pointer, row.start, 1, None), "float", plan.lanes)
+            found.append([fb.fma(self.ty, x, y, total) for y, total in zip(matrix, totals, strict=True)])
+        return found
 
     def _group_at(self, row: Row, number: int, first: Operand) -> str:
         return self.fb.gep("float", self.group, self.fb.add(self.fb.add(row.sums, number * self.plan.lanes), first))
@@ -112,7 +157,8 @@ class AcrossHalves(HalvesUnit):
         fb = self.fb
         for _, sums in self.each_row():
             with fb.loop(0, columns, self.width) as first:
-                places = [self._group_at(Row(0, sums), number, first) for number in range(HALVES)]
+                numbers = range(self.halves.columns_of_word)
+                places = [self._group_at(Row(0, sums), number, first) for number in numbers]
                 found = [fb.load(self.ty, place, self.align) for place in places]
                 for place, total in zip(places, in_order(fb, found, self.plan.lanes), strict=True):
                     fb.store(self.ty, total, place, self.align)
@@ -144,5 +190,5 @@ class AcrossHalves(HalvesUnit):
 
     def _words_of(self, pointer: str, left: Operand | None) -> str:
         """A vector of words, of which ``left`` columns are there."""
-        is_whole = int(self.plan.vector.extent) % HALVES == 0  # type: ignore[arg-type]
-        return self.words(pointer, None if left is None else self.fb.ceil_div(left, 2), is_whole)
+        is_whole = int(self.plan.vector.extent) % self.halves.columns_of_word == 0  # type: ignore[arg-type]
+        return self.words(pointer, None if left is None else self._bytes_of(left), is_whole)

@@ -57,6 +57,11 @@ class Halves:
     is_signed: bool
     coefficients: Any
 
+    @property
+    def columns_of_word(self) -> int:
+        """How many columns of neighbouring bytes share a word of 32 bits."""
+        return HALVES if self.pairs_columns else HALVES // 2
+
 
 @dataclass(frozen=True, slots=True)
 class FewRowsPlan:
@@ -201,7 +206,7 @@ def _with_halves(made: FewRowsPlan, machine: HasQuads, halves: Halves) -> FewRow
         return None
     rows = TYPICAL_ROWS if made.counts_rows else made.places
     if not made.along:
-        if not halves.pairs_columns or halves.coefficients.changes_inputs():
+        if halves.coefficients.changes_inputs():
             return None
         made = replace(made, halves=halves, tile=_tile_of_halves(rows, machine))
         return _with_kernels(_cut(replace(made, cycles=_bytes(made) / BYTES_A_CYCLE)))
@@ -235,7 +240,7 @@ def _tile(rows: int, along: bool, machine: Machine) -> tuple[int, int]:
 def _cut(made: FewRowsPlan) -> FewRowsPlan:
     """With units enough to share out: long rows first, which are read as one, then parts of the sum."""
     extent, steps = _known(made.vector), _known(made.depth)
-    width = made.lanes * (HALVES if made.halves is not None else made.tile[1])
+    width = made.lanes * (made.tile[1] if made.halves is None else made.halves.columns_of_word)
     rows = TYPICAL_ROWS if made.counts_rows else made.places
     least = LEAST_BYTES * 8 // made.bits if made.halves is None else LEAST_COLUMNS
     columns = min(MOST_COLUMNS, max(LEAST_BYTES * 8 // made.bits, SUMS_BYTES // (4 * rows)))

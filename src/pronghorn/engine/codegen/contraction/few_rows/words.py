@@ -54,10 +54,10 @@ def words_at(fb: FunctionBuilder, pointer: str, count: Operand | None, lanes: in
 
 
 def in_order(fb: FunctionBuilder, vectors: Sequence[str], lanes: int) -> list[str]:
-    """Vectors with each eighth of some floats as vectors of neighbours."""
-    found = list(vectors)
-    for distance in (4, 2, 1):  # neighbours are brought together, from the farthest to the nearest
-        found = _interleaved(fb, found, distance, lanes)
+    """Vectors with every eighth (or fourth) of some floats as eight (or four) vectors of neighbours."""
+    found, distance = list(vectors), len(vectors) // 2
+    while distance:  # neighbours are brought together, from the farthest to the nearest
+        found, distance = _interleaved(fb, found, distance, lanes), distance // 2
     return found
 
 
