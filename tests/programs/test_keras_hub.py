@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).parent / "keras_hub_answers.py"
+SCRIPT = Path(__file__).parent / "scripts" / "keras_hub_answers.py"
 EXPECTED = json.loads((ROOT / "tests" / "data" / "keras_hub.json").read_text("utf-8"))
 TEXTS = EXPECTED.pop("texts")
 MODELS = list(EXPECTED)

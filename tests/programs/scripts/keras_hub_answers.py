@@ -1,7 +1,7 @@
 """What KerasHub's language models write: small ones with random weights, token by token.
 
-    pip install keras-hub jax                                      # in an environment of its own
-    KERAS_BACKEND=jax python tests/programs/keras_hub_answers.py   # writes tests/data/keras_hub.json
+    pip install keras-hub jax                                              # in an environment of its own
+    KERAS_BACKEND=jax python tests/programs/scripts/keras_hub_answers.py   # writes tests/data/keras_hub.json
 
 Under `pronghorn run` the same script, with a file's name, writes there what is found then; `test_keras_hub.py` compares
 the two. Weights are drawn by their names, so that no files of weights are needed. The file was written with KerasHub
@@ -17,7 +17,7 @@ import keras_hub
 import numpy as np
 from tokenizers.pre_tokenizers import ByteLevel
 
-FILE = Path(__file__).resolve().parents[1] / "data" / "keras_hub.json"
+FILE = Path(__file__).resolve().parents[2] / "data" / "keras_hub.json"
 WORDS = 96
 GREEDY, BEAMS = 200, 24  # how many tokens are written in either way, after the longer one of two prompts
 PROMPTS = (5, 9)
