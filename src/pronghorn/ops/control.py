@@ -224,7 +224,10 @@ def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> t
     bodies = stateful_body(body, _avals(leaves), "while_body")
     changed = bodies.updated
     conds = stateful_body(test, _avals(leaves), "while_cond", changed)
-    if len(conds.updated) > len(changed):
+    as_they_were = conds.graph.inputs[len(conds.graph.inputs) - len(changed) :]
+    if len(conds.updated) > len(changed) or any(
+        new is not old for new, old in zip(conds.graph.outputs[1:], as_they_were, strict=True)
+    ):
         raise ValueError("while_loop: cond must not assign variables; do it in body.")
     del conds.graph.outputs[1:]
     _check_carry("while_loop", leaves, bodies.graph.outputs[: len(leaves)])

@@ -122,6 +122,22 @@ def test_conditions_must_not_assign():
         trace(fn, [Aval((), "float32")])
 
 
+def test_conditions_must_not_assign_what_the_body_assigns():
+    """What they assigned was dropped without a word. They may read it."""
+    total = Variable(1.0)
+
+    def fn(x, cond):
+        def body(v):
+            total.assign_add(1.0)
+            return (v + 1.0,)
+
+        return ops.while_loop(cond, body, (x,))
+
+    with pytest.raises(ValueError, match="cond must not assign"):
+        trace(lambda x: fn(x, lambda v: total.assign_add(2.0) < 50), [Aval((), "float32")])
+    trace(lambda x: fn(x, lambda v: total < 50), [Aval((), "float32")])
+
+
 class Noisy(layers.Layer):
     """Different noise for each sample, and a count of the samples."""
 
