@@ -81,7 +81,7 @@ class AcrossHalves(HalvesUnit):
         fb, plan = self.fb, self.plan
         at_once = at_once or STEPS // steps
         whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), at_once), at_once))
-        for begin, end, rows in dict.fromkeys(((start, whole, at_once), (whole, stop, 1))):
+        for begin, end, rows in ((start, whole, at_once), (whole, stop, 1)) if at_once > 1 else ((start, stop, 1),):
             with fb.loop(begin, end, rows) as row:
                 a_here = self.at(plan.spec.a, a, [(fb.mul(row, steps), plan.depth.a)])
                 b_here = fb.gep("i8", b, fb.mul(row, self.halves.step))
