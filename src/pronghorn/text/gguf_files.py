@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn.text.extra import INSTALL
+from pronghorn.text.extra import importing
 
 _VERSIONS = (2, 3)
 _SCALARS = dict(enumerate(("<u1", "<i1", "<u2", "<i2", "<u4", "<i4", "<f4", "?"))) | {10: "<u8", 11: "<i8", 12: "<f8"}
@@ -43,10 +43,8 @@ def library() -> Any:
     Raises:
         ImportError: if it is not installed.
     """
-    try:
+    with importing("gguf", "GGUF files need"):
         import gguf
-    except ImportError:
-        raise ImportError(f"GGUF files need the library gguf; {INSTALL}") from None
     return gguf
 
 

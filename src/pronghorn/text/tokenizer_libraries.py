@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.text.extra import INSTALL
+from pronghorn.text.extra import importing
 from pronghorn.text.tokenizers import Tokenizer
 
 
@@ -14,14 +14,12 @@ def tokenizers_library(path: Any) -> Any:
     Raises:
         ImportError: if it is not installed.
     """
-    try:
+    with importing("tokenizers", f"{path} needs"):
         import tokenizers
         import tokenizers.decoders
         import tokenizers.models
         import tokenizers.normalizers
         import tokenizers.pre_tokenizers
-    except ImportError:
-        raise ImportError(f"{path} needs the library tokenizers; {INSTALL}") from None
     return tokenizers
 
 
@@ -31,10 +29,8 @@ def sentencepiece_library(path: Any) -> Any:
     Raises:
         ImportError: if it is not installed.
     """
-    try:
+    with importing("sentencepiece", f"{path} needs"):
         import sentencepiece
-    except ImportError:
-        raise ImportError(f"{path} needs the library sentencepiece; {INSTALL}") from None
     return sentencepiece
 
 
