@@ -33,6 +33,7 @@ def write(folder: str, prompt: str, dtype: str | None, quantization: str | None,
     Returns:
         The exit status: 130 after Ctrl-C, which leaves what was written. It is 0 where who reads the text has enough.
     """
+    console = Console(stderr=True, highlight=False)
     written: Stream | None = None
     status = 0
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -40,6 +41,8 @@ def write(folder: str, prompt: str, dtype: str | None, quantization: str | None,
     try:
         files = open_model(folder)
         tokenizer = load_tokenizer(folder)
+        if files.left_out:
+            console.print(files.left_out, style="dim", markup=False)
         check_request(files.settings, prompt, lambda: tokenizer, **options)  # before weights are read, which takes time
         model = read_weights(files, dtype, quantization)
         written = generate(model, prompt, stream=True, tokenizer=tokenizer, **options)
@@ -53,7 +56,6 @@ def write(folder: str, prompt: str, dtype: str | None, quantization: str | None,
         print(flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
-    console = Console(stderr=True, highlight=False)
     if written is not None and written.count:
         speed = written.tokens_per_second
         console.print(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pronghorn.saving.fetched_files import mend
 from pronghorn.text.extra import importing
 
 _VERSIONS = (2, 3)
@@ -146,7 +147,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, GGUFArray]]:
         )
     with open(path, "rb") as file:
         if file.read(4) != b"GGUF":
-            raise ValueError(f"{path} is no GGUF file: it does not begin with GGUF.")
+            raise ValueError(f"{path} is no GGUF file, since it does not begin with GGUF; {mend(path)}.")
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     header = _Header(memory, os.fspath(path))
     try:

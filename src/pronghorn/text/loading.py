@@ -7,6 +7,7 @@ from typing import Any
 
 from pronghorn import dtype_policies
 from pronghorn.engine.graph.messages import short_messages
+from pronghorn.engine.graph.user_code import warn
 from pronghorn.quantizers.configs import resolved
 from pronghorn.text.decoder import Decoder
 from pronghorn.text.folders import open_folder, path_of
@@ -22,9 +23,10 @@ def load(folder: str | os.PathLike[str], dtype: Any = None, quantization: Any = 
     """Return the language model in a folder or in a GGUF file, with its tokenizer.
 
     A folder has `config.json`, weights in `model.safetensors` or in shards with `model.safetensors.index.json`, and the
-    files of a tokenizer. The types of models are gemma, gemma2, gemma3_text, gpt2, llama (SmolLM, too), mistral, phi,
-    phi3, qwen2, qwen3 and smollm3. A GGUF file has all of that in one; it is of the types gemma, gemma2, gemma3, gpt2,
-    llama (Mistral, too), phi3, qwen2 or qwen3, and its quantized weights become numbers of the type `dtype`.
+    files of a tokenizer. The types of models are gemma, gemma2, gemma3, gemma3_text, gpt2, llama (SmolLM, too),
+    mistral, phi, phi3, qwen2, qwen3 and smollm3. Of a gemma3 that looks at pictures the part for text is read, and a
+    warning says so. A GGUF file has all of that in one; it is of the types gemma, gemma2, gemma3, gpt2, llama (Mistral,
+    too), phi2, phi3, qwen2, qwen3 or smollm3, and its quantized weights become numbers of the type `dtype`.
 
     Files are mapped into memory and read weight by weight, so the weights are there once.
 
@@ -42,7 +44,10 @@ def load(folder: str | os.PathLike[str], dtype: Any = None, quantization: Any = 
         ImportError: without the library for safetensors or GGUF files.
     """
     config = None if quantization is None else _quantization(quantization)
-    return read_weights(open_model(folder), dtype, config)
+    files = open_model(folder)
+    if files.left_out:
+        warn(f"load: {files.left_out}")
+    return read_weights(files, dtype, config)
 
 
 def open_model(folder: str | os.PathLike[str]) -> Files:

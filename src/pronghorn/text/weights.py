@@ -30,6 +30,7 @@ class Files(NamedTuple):
         settings: of the decoder.
         arrays: by their names.
         end_tokens: those that end a text.
+        left_out: a sentence about what is in the files and is not read; empty if all is.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Files(NamedTuple):
     settings: DecoderSettings
     arrays: Mapping[str, np.ndarray | GGUFArray]
     end_tokens: tuple[int, ...]
+    left_out: str = ""
 
 
 class _Part(NamedTuple):
@@ -76,7 +78,7 @@ def make_decoder(files: Files, dtype: Any, quantization: Any = None) -> Decoder:
 
 def _parts(files: Files) -> Iterator[_Part]:
     """Where each weight is, after a comparison of the shapes with those in the files."""
-    _, where, family, settings, arrays, _ = files
+    where, family, settings, arrays = files.where, files.family, files.settings, files.arrays
     if settings.blocks > len(arrays):
         raise ValueError(f"{where} describes {settings.blocks:,} blocks, but has no more than {len(arrays)} arrays.")
     shapes = settings.shapes()
@@ -93,8 +95,8 @@ def _parts(files: Files) -> Iterator[_Part]:
         expected = (*shape[:-1], outputs)
         if is_matrix and not _has_outputs_last(family, weight):
             expected = expected[::-1]
-        name = modules[weight] if modules[weight] in arrays else modules[weight].partition(".")[2]
-        if name not in arrays:
+        name = _name_in(arrays, modules[weight])
+        if name is None:
             raise ValueError(f"{where} has no array {modules[weight]!r}: its weights are not those that it describes.")
         array = arrays[name]
         kind = array.kind.name if isinstance(array, GGUFArray) else array.dtype.name
@@ -116,6 +118,16 @@ def _module(family: Architecture, weight: str) -> str:
         _, number, name = name.split(".")
         prefix = family.block.format(number)
     return f"{prefix}{family.names[name]}.{'bias' if kind in ('bias', 'beta') else 'weight'}"
+
+
+def _name_in(arrays: Mapping[str, Any], name: str) -> str | None:
+    """What an array is called in the files, which may leave the first part of its name out.
+
+    In a model of several parts, the name of the part for text stands before the others, or behind the first.
+    """
+    rest = name.partition(".")[2]
+    names = (name, rest, f"language_model.{name}", f"model.language_model.{rest}")
+    return next((one for one in names if one in arrays), None)
 
 
 def _has_outputs_last(family: Architecture, weight: str) -> bool:

@@ -20,6 +20,9 @@ COMMAND = [sys.executable, "-m", "pronghorn", "generate"]
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(pronghorn.__file__).parents[1]), *sys.path])}
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"  # in place of a file
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A small Llama whose tokens are bytes."""
@@ -46,14 +49,19 @@ def without(name):
     [
         (without("config.json"), [], "has no config.json, so it is no folder of a model; give the one that has it"),
         (damaged("config.json", b"{"), [], "config.json is no JSON ("),
+        (damaged("config.json", POINTER), [], "config.json is no JSON (E; it only points to the file: run 'git lfs"),
         (damaged("config.json", b"\xff\xfe"), [], "config.json is no JSON ("),
         (damaged("config.json", b"[]"), [], "config.json has a list"),
         (damaged("config.json", b'{"model_type": "bert"}'), [], "of the type 'bert', which is not read"),
         (without("model.safetensors"), [], "has neither model.safetensors nor"),
         (damaged("model.safetensors", b""), [], "is damaged"),
-        (damaged("model.safetensors", b"a" * 100), [], "is no safetensors file"),
+        (damaged("model.safetensors", b"a" * 100), [], "bytes of names follow; fetch it again"),
+        (damaged("model.safetensors", POINTER), [], "bytes of names follow; it only points to the file: run 'git lfs"),
+        (damaged("model.safetensors", bytes(100)), [], "is no safetensors file, or it is damaged (E; fetch it again"),
         (without("tokenizer.json"), [], "has none of a tokenizer's files"),
-        (damaged("tokenizer.json", b"{}"), [], "is no tokenizer's file, or it is damaged"),
+        (damaged("tokenizer.json", b"{}"), [], "is no tokenizer's file, or it is damaged (E; fetch it again"),
+        (damaged("tokenizer.json", b""), [], "is no tokenizer's file, or it is damaged (E; fetch it again"),
+        (damaged("tokenizer.json", POINTER), [], "it only points to the file: run 'git lfs pull' in its folder"),
         (None, ["--prompt", ""], "the prompt is empty"),
         (None, ["--prompt", "a" * 200], "has 200 tokens, and the model has 200 positions"),
         (None, ["--max-tokens", "0"], "0 is not in the range"),
@@ -75,7 +83,8 @@ def test_bad_input_is_a_line_before_weights_are_read(folder, monkeypatch, change
         change(folder)
     result = CliRunner().invoke(main, ["generate", str(folder), "--prompt", "a", *options])
     last = result.output.strip().splitlines()[-1]
-    assert result.exit_code in (1, 2) and last.startswith("Error: ") and said in last
+    begin, _, end = said.partition("(E;")
+    assert result.exit_code in (1, 2) and last.startswith("Error: ") and begin in last and end in last
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int8_from_float32", "nothing"])
