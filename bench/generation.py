@@ -55,7 +55,12 @@ WAYS: dict[str, Implementation] = {
 SHORT = {"pronghorn": "hub", "keras-jax": "jax", "keras-tensorflow": "tf", "keras-torch": "torch", "transformers": "hf",
          "onnxruntime": "ort", "llama_cpp": "llama"}  # fmt: skip
 
+LEGEND = """x 8: eight texts at once; hub: KerasHub on Pronghorn; text: pronghorn.text;
+tf, jax, torch: KerasHub under Keras; hf: transformers on PyTorch;
+ort: ONNX Runtime (onnxruntime-genai); llama: llama.cpp (F32, BF16, Q8_0, Q4_0)"""
+
 Case = tuple[str, str, int, int]  # model, type, texts, tokens of the prompt
+Lacking = dict[tuple[str, str], list[str]]  # the cases, by implementation and reason; none where it is of all
 Found = dict[Case, dict[str, dict[str, Any]]]  # figures by implementation
 
 
@@ -105,7 +110,7 @@ def main() -> None:
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options.results.parent.mkdir(parents=True, exist_ok=True)
-    lacking: dict[str, str] = {}
+    lacking: Lacking = {}
     try:
         if not options.show:
             measure(options, console, lacking)
@@ -115,29 +120,32 @@ def main() -> None:
     if not found:
         console.print("Nothing was measured.")
     else:
-        console.print(f"{machine['machine']}; {os.cpu_count()} cores; memory {machine['bytes_per_s'] / 1e9:.1f} GB/s")
+        console.print(f"{machine['machine']}\n{os.cpu_count()} cores; memory {machine['bytes_per_s'] / 1e9:.1f} GB/s")
         console.print(table_of(found, float(machine["bytes_per_s"])))
-    for name, problem in lacking.items():
-        console.print(f"{name}: {problem}", markup=False, soft_wrap=True)
+        console.print(LEGEND)
+    for (name, problem), cases in lacking.items():
+        of_them = f" ({cases[0]}{f', and {len(cases) - 1} more' if cases[1:] else ''})" if cases else ""
+        console.print(f"{name}: {problem}{of_them}", markup=False, soft_wrap=True)
 
 
-def measure(options: argparse.Namespace, console: Console, lacking: dict[str, str]) -> None:
+def measure(options: argparse.Namespace, console: Console, lacking: Lacking) -> None:
     """Let each implementation take its turns, and add what is found to the file."""
     pythons: dict[str, str] = {}
     for name in ["pronghorn", *options.against]:
         try:
             pythons[name] = interpreter(name, options, console, WAYS)
+            subprocess.run([pythons[name], "-c", ""], check=True)
         except (subprocess.CalledProcessError, OSError) as error:
-            lacking[name] = f"there is no environment of it ({error}). {mend(name, options)}"
+            lacking[name, f"it has no environment ({error}). {mend(name, options)}"] = []
     if "pronghorn" not in pythons:
-        raise SystemExit(f"pronghorn: {lacking['pronghorn']}")
+        return
     ends = time.monotonic() + 60 * options.minutes
     cases = [(m, b, p) for m in options.models for b in options.batches for p in options.prompts]
     for model, batch, prompt in cases:
         for turn in range(options.rounds):
             add(options.results, machine_of(pythons["pronghorn"]))
             for dtype in options.dtypes:
-                for name in [name for name in pythons if f"{name}, {dtype}" not in lacking and name not in lacking]:
+                for name in [name for name in pythons if name not in absent(lacking)]:
                     if time.monotonic() > ends:
                         console.print("The time is over.")
                         return
@@ -146,8 +154,13 @@ def measure(options: argparse.Namespace, console: Console, lacking: dict[str, st
                         run_one(options, pythons, name, (model, dtype, batch, prompt), lacking)
 
 
+def absent(lacking: Lacking) -> set[str]:
+    """The implementations that cannot run at all."""
+    return {name for (name, _), cases in lacking.items() if not cases}
+
+
 def run_one(options: argparse.Namespace, pythons: dict[str, str], name: str, case: Case,
-            lacking: dict[str, str]) -> None:  # fmt: skip
+            lacking: Lacking) -> None:  # fmt: skip
     """Measure an implementation once, or note what it lacks."""
     model, dtype, batch, prompt = case
     settings = {"dtype": dtype, "prompt": prompt, "new": options.new, "batch": batch}
@@ -157,9 +170,9 @@ def run_one(options: argparse.Namespace, pythons: dict[str, str], name: str, cas
     if "tokens_per_s" in figures:
         add(options.results, {"case": case, "implementation": name, **figures})
     elif problem.startswith(("ModuleNotFoundError", "ImportError")):
-        lacking[name] = f"{problem}. {mend(name, options)}"
+        lacking[name, f"{problem}. {mend(name, options)}"] = []
     else:
-        lacking[f"{name}, {model} in {dtype}, {batch} x {prompt}"] = problem
+        lacking.setdefault((name, problem), []).append(f"{model} in {dtype}, {batch} x {prompt}")
 
 
 def mend(name: str, options: argparse.Namespace) -> str:
@@ -167,7 +180,7 @@ def mend(name: str, options: argparse.Namespace) -> str:
     folder = options.venvs.resolve() / name
     python = options.interpreters.get(name)
     packages = shlex.join(WAYS[name][0])
-    if python:
+    if python and Path(python).exists():
         return f"To mend it: {python} -m pip install {packages}"
     return f"To mend it: python3 -m venv {folder} && {folder}/bin/python -m pip install {packages}"
 
@@ -203,14 +216,13 @@ def table_of(found: Found, bandwidth: float) -> Table:
     """
     names = [name for name in WAYS if any(name in figures for figures in found.values())]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=23)
     for name in names:
         table.add_column(SHORT.get(name, name), justify="right", no_wrap=True)
-    groups = sorted({case[:3] for case in found}, key=lambda one: (list(MODELS).index(one[0]), one[2]))
+    groups = sorted({case[:3] for case in found}, key=_order)
     for model, dtype, batch in groups:
         table.add_section()
-        texts = "1 text" if batch == 1 else f"{batch} texts"
-        table.add_row(f"[bold]{model}, {dtype}, {texts}")
+        table.add_row(f"[bold]{model} {dtype} x {batch}")
         prompts = sorted(prompt for *group, prompt in found if tuple(group) == (model, dtype, batch))
         least = weights(MODELS[model]) * BYTES[dtype]
         for label, cell in _ROWS.items():
@@ -223,8 +235,14 @@ def table_of(found: Found, bandwidth: float) -> Table:
     return table
 
 
+def _order(group: tuple[str, str, int]) -> tuple[int, int, int]:
+    """Models and types as they are listed, then texts."""
+    model, dtype, batch = group
+    return list(MODELS).index(model), list(BYTES).index(dtype), batch
+
+
 _ROWS = {
-    "tokens/s after {}": lambda one, _: f"{one['tokens_per_s']:.1f}",
+    "tokens/s after {}": lambda one, _: f"{one['tokens_per_s']:,.{1 if one['tokens_per_s'] < 1000 else 0}f}",
     "of bandwidth, {}": lambda one, seconds: f"{one['tokens_per_s'] * seconds:.0%}",
     "prompt of {}, ms": lambda one, _: f"{one['prompt_ms']:,.0f}",
     "first of {}, s": lambda one, _: f"{one['first_s']:.1f}",
