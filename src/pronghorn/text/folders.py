@@ -117,9 +117,7 @@ def _without_weights(folder: Path) -> str:
 
 def _end_tokens(config: Mapping[str, Any], folder: Path) -> tuple[int, ...]:
     """The tokens that end a text, which either of two files says."""
-    path = folder / "generation_config.json"
-    of_text = config.get("text_config")
-    found = {**(of_text if isinstance(of_text, dict) else {}), **config, **(read_json(path) if path.is_file() else {})}
-    found = found.get("eos_token_id")
-    found = found if isinstance(found, list) else [found]
-    return tuple(token for token in found if type(token) is int)
+    path, of_text = folder / "generation_config.json", config.get("text_config")
+    said = {**(of_text if isinstance(of_text, dict) else {}), **config, **(read_json(path) if path.is_file() else {})}
+    found = said.get("eos_token_id")
+    return tuple(token for token in (found if isinstance(found, list) else [found]) if type(token) is int)

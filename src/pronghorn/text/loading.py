@@ -42,6 +42,25 @@ def load(folder: str | os.PathLike[str], dtype: Any = None, quantization: Any = 
         ValueError: for a model of another type, files that are damaged or do not fit together, or a quantization that
             needs data.
         ImportError: without the library for safetensors or GGUF files.
+
+    A small folder, which is written and read:
+
+    >>> import json, pathlib, tempfile
+    >>> import numpy as np, safetensors.numpy
+    >>> sizes = {"model_type": "llama", "vocab_size": 9, "hidden_size": 4, "intermediate_size": 8}
+    >>> sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 16}
+    >>> shapes = {"embed_tokens": (9, 4), "norm": (4,), "layers.0.input_layernorm": (4,)}
+    >>> shapes |= {"layers.0.post_attention_layernorm": (4,), "layers.0.mlp.down_proj": (4, 8)}
+    >>> shapes |= {f"layers.0.mlp.{name}_proj": (8, 4) for name in ("gate", "up")}
+    >>> shapes |= {f"layers.0.self_attn.{name}_proj": (4, 4) for name in "qkvo"}
+    >>> arrays = {f"model.{name}.weight": np.ones(shape, "float32") for name, shape in shapes.items()}
+    >>> arrays["lm_head.weight"] = np.eye(9, 4, dtype="float32")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = pathlib.Path(folder, "config.json").write_text(json.dumps(sizes))
+    ...     safetensors.numpy.save_file(arrays, pathlib.Path(folder, "model.safetensors"))
+    ...     model = load(folder, quantization="int8")
+    >>> f"{model.settings.parameters()} weights in {model.settings.blocks} block"
+    '244 weights in 1 block'
     """
     config = None if quantization is None else _quantization(quantization)
     files = open_model(folder)

@@ -26,6 +26,14 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
         FileNotFoundError: if there is none of these files, or no tokenizer in the GGUF file.
         ImportError: without the library for it.
         ValueError: for a damaged file.
+
+    >>> import tempfile, tokenizers
+    >>> words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0, "a": 1, "word": 2}, unk_token="?"))
+    >>> words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     words.save(f"{folder}/tokenizer.json")
+    ...     load_tokenizer(folder).encode("a good word")
+    [1, 0, 2]
     """
     folder = path_of(folder)
     if is_gguf(folder):
