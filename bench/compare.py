@@ -122,6 +122,7 @@ def run_script(
     script: Path,
     *arguments: str,
     implementations: Mapping[str, Implementation] = IMPLEMENTATIONS,
+    timeout: float | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Run a script on one implementation, in a process of its own.
 
@@ -131,16 +132,20 @@ def run_script(
         script: is given the package to import, and the arguments.
         arguments: more of the command line.
         implementations: what the names stand for.
+        timeout: seconds after which it is stopped; None for never.
 
     Returns:
         The figures that it printed, as lines of JSON, and the last line of what went wrong.
     """
     _, package, variables = implementations[name]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    if package == "pronghorn":
+    if package.startswith("pronghorn"):
         env["PYTHONPATH"] = str(ROOT / "src")
     command = [python, str(script), package, *arguments]
-    result = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True)
+    try:
+        result = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return {}, f"not done after {timeout:.0f} s"
     figures: dict[str, Any] = {}
     for line in result.stdout.splitlines():
         if line.startswith("{"):

@@ -20,18 +20,16 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from bandwidth import reading
+from bandwidth import machine, reading
 from kernels import on_cache_line
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.engine.runtime.host import host_target
 
 #: Inputs, outputs, and whether the weights are turned: a block's of GPT-2, and its vocabulary.
 SHAPES = [(768, 3072, False), (3072, 768, False), (768, 50257, False), (768, 50257, True)]
 TYPES = ("float32", "bfloat16", "int8", "int4")
 BITS = {"float32": 32, "bfloat16": 16, "int8": 8, "int4": 4}
-FEATURES = ("avx2", "avx512f", "avx512bf16", "avx512vnni", "avxvnni", "amx-bf16", "amx-int8")
 LEAST_BYTES = 160_000_000  # of the matrices of a case
 MOST_COPIES = 32  # each of which is a kernel that is compiled
 
@@ -100,9 +98,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.threads:
         pronghorn.config.set_num_threads(given.threads)
-    target = host_target()
-    known = [name for name in FEATURES if target.has(name)]
-    print(f"{target.cpu}, {target.vector_bits}-bit vectors, {', '.join(known)}")
+    print(machine())
     best = best_of(given.rounds, list(read_cases()))
     peak = max(rate for _, rate in best)
     for name, rate in best:

@@ -17,7 +17,7 @@ import numpy as np
 FILE = Path(__file__).resolve().parents[1] / "data" / "gguf_models.json"
 PROMPT = [3, 1, 4, 1, 5]
 COUNT = 50
-_KINDS = {"gemma3_text": "gemma3"}
+_KINDS = {"gemma3_text": "gemma3", "phi": "phi2"}
 #: Models of `language_models.json` that files of this form have, by the name of their type there.
 NAMES = [
     "llama",
@@ -30,7 +30,9 @@ NAMES = [
     "gemma",
     "gemma2",
     "gemma3",
+    "phi",
     "phi3",
+    "smollm3 of five blocks",
 ]
 
 
@@ -66,7 +68,7 @@ def write(path, answer, quantize=None, tokenizer=None, change=None, most_arrays=
         array = language_models.draw(name, tuple(shape))
         if kind == "gpt2" and name.split(".")[-2] in ("c_attn", "c_proj", "c_fc") and array.ndim == 2:
             array = array.T
-        if kind == "llama" and name.split(".")[-2] in ("q_proj", "k_proj"):
+        if kind in ("llama", "smollm3") and name.split(".")[-2] in ("q_proj", "k_proj"):
             heads = config["num_attention_heads" if "q_proj" in name else "num_key_value_heads"]
             array = array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
         if kind.startswith("gemma") and name.endswith("norm.weight"):
@@ -116,9 +118,12 @@ def _describe(writer, config, blocks):
     if "n_embd" in config:
         writer.add_layer_norm_eps(config["layer_norm_epsilon"])
         return
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_dimension_count(size)
+    if "rms_norm_eps" in config:
+        writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    else:
+        writer.add_layer_norm_eps(config["layer_norm_eps"])
     scaling = config["rope_parameters"]
+    writer.add_rope_dimension_count(int(size * scaling.get("partial_rotary_factor", 1.0)))
     if "full_attention" in scaling:
         writer.add_float32(f"{writer.arch}.rope.freq_base_swa", scaling["sliding_attention"]["rope_theta"])
         scaling = scaling["full_attention"]

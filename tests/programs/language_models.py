@@ -115,9 +115,30 @@ MODELS = {
             },
         },
     ),
+    "gemma3 with pictures": (
+        "Gemma3",
+        {
+            "text_config": {**_SIZES, "num_hidden_layers": 6, "head_dim": 6, "sliding_window": 5, **_ENDS},
+            "vision_config": {
+                "hidden_size": 4,
+                "intermediate_size": 4,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 1,
+                "image_size": 4,
+                "patch_size": 2,
+            },
+            "mm_tokens_per_image": 1,
+            "image_token_index": 23,
+        },
+    ),
     "phi": ("Phi", _SIZES),
     "phi3": ("Phi3", _SIZES),
     "smollm3": ("SmolLM3", {**_SIZES, "no_rope_layers": [1, 0]}),
+    "smollm3 of five blocks": ("SmolLM3", {**_SIZES, "num_hidden_layers": 5}),
+    "smollm3 with windows": (
+        "SmolLM3",
+        {**_SIZES, "no_rope_layers": [1, 0], "use_sliding_window": True, "sliding_window": 5},
+    ),
 }
 
 
@@ -127,11 +148,13 @@ def _answer(name, kind, settings):
 
     config = getattr(transformers, f"{kind}Config")(**settings, **_ENDS)
     config._attn_implementation = "eager"
-    names = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
+    names = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM", "Gemma3": "Gemma3ForConditionalGeneration"}
     model = getattr(transformers, names.get(kind, f"{kind}ForCausalLM"))(config).eval()
     shapes = {}
     with torch.no_grad():
         for weight, parameter in model.named_parameters():
+            # Files have this part's name before the others.
+            weight = weight.replace("model.language_model.", "language_model.model.")
             shapes[weight] = list(parameter.shape)
             parameter.copy_(torch.from_numpy(draw(weight, parameter.shape)))
         scores = model(torch.from_numpy(TOKENS).long()).logits.numpy()

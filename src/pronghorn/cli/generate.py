@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +23,21 @@ from pronghorn.text.tokenizer_files import load_tokenizer
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd") | {9: "\t", 10: "\n", 13: None}
 
 
+@contextlib.contextmanager
+def waiting(console: Console, words: str) -> Iterator[None]:
+    """A block during which a terminal shows what is waited for, in a line that is gone afterwards."""
+    shows = console.is_terminal and not console.is_dumb_terminal and sys.stdout.isatty()
+    if shows:
+        console.file.write(words)
+        console.file.flush()
+    try:
+        yield
+    finally:
+        if shows:
+            console.file.write("\r\x1b[2K")
+            console.file.flush()
+
+
 def write(folder: str, prompt: str, dtype: str | None, quantization: str | None, **options: Any) -> int:
     """Write the text as it comes to the standard output, and the speed to the other one.
 
@@ -33,6 +51,8 @@ def write(folder: str, prompt: str, dtype: str | None, quantization: str | None,
     Returns:
         The exit status: 130 after Ctrl-C, which leaves what was written. It is 0 where who reads the text has enough.
     """
+    console = Console(stderr=True, highlight=False)
+    style = "" if console.no_color else "dim"
     written: Stream | None = None
     status = 0
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -40,11 +60,16 @@ def write(folder: str, prompt: str, dtype: str | None, quantization: str | None,
     try:
         files = open_model(folder)
         tokenizer = load_tokenizer(folder)
+        if files.left_out:
+            console.print(files.left_out, style=style, markup=False)
         check_request(files.settings, prompt, lambda: tokenizer, **options)  # before weights are read, which takes time
-        model = read_weights(files, dtype, quantization)
-        written = generate(model, prompt, stream=True, tokenizer=tokenizer, **options)
         is_terminal = sys.stdout.isatty()
-        for piece in written:
+        with waiting(console, "Reading the model's weights ..."):
+            model = read_weights(files, dtype, quantization)
+        written = generate(model, prompt, stream=True, tokenizer=tokenizer, **options)
+        with waiting(console, "Compiling, and reading the prompt ..."):
+            first = next(written, "")
+        for piece in itertools.chain([first], written):
             sys.stdout.write(piece.translate(_CONTROLS) if is_terminal else piece)
             sys.stdout.flush()
         print(flush=True)
@@ -53,12 +78,13 @@ def write(folder: str, prompt: str, dtype: str | None, quantization: str | None,
         print(flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
-    console = Console(stderr=True, highlight=False)
     if written is not None and written.count:
         speed = written.tokens_per_second
         console.print(
-            counted(written.count, "token") + ("" if speed is None else f", {speed:.1f} a second"), style="dim"
+            counted(written.count, "token") + ("" if speed is None else f", {speed:.1f} a second"), style=style
         )
+    elif written is not None and not status:
+        console.print("The model ends the text here, without a token more.", style=style)
     if status:
         console.print("Interrupted.")
     return status

@@ -165,7 +165,8 @@ def export(
 
 
 @main.command(short_help="Have a language model in a folder or a GGUF file write.")
-@click.option("-p", "--prompt", required=True, metavar="TEXT", help="What to go on from; - for the standard input.")
+@click.option("-p", "--prompt", required=True, metavar="TEXT",
+              help="What to go on from; - for the standard input, without its last line break.")  # fmt: skip
 @click.option("-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="Tokens to write.")
 @click.option("-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0: no chance.")
 @click.option("--top-k", type=click.IntRange(1), metavar="K", help="Draw from the K likeliest tokens.")
@@ -190,8 +191,18 @@ def generate(folder: str, prompt: str, dtype: str | None, quantization: str | No
     with _told():
         from pronghorn.cli.generate import write
 
-        text = click.get_text_stream("stdin").read() if prompt == "-" else prompt
+        text = _standard_input() if prompt == "-" else prompt
         sys.exit(write(folder, text, dtype, quantization, **options))
+
+
+def _standard_input() -> str:
+    """The text that comes, without the line break at its end, which a shell's `echo` writes."""
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"The standard input is no text in {error.encoding}, at byte {error.start}; convert it, as by iconv."
+        ) from None
 
 
 @main.command(short_help="Open the studio: build, train and look into models on a page.")

@@ -82,7 +82,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
         return x
     if is_keras_tensor(x):
         return np.asarray(x)  # says why not
-    return np.array(B.convert(x.to_tensor() if _is_rows(x) else x).numpy())
+    return np.asarray(B.convert(x.to_tensor() if _is_rows(x) else x).numpy())  # which is a copy
 
 
 def is_tensor(x: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.quantizers.pieces import in_pieces, looked_at
 
 
 class Quantizer:
@@ -128,13 +129,29 @@ def abs_max_quantize(
     ([[63, -127]], (1, 1))
     """
     axis = tuple(axis) if isinstance(axis, list | tuple) else axis
-    library: Any = np if to_numpy else ops
-    x = ops.convert_to_numpy(inputs) if to_numpy else ops.convert_to_tensor(inputs)
-    own = x.dtype
-    sizes = library.abs(x)
-    largest = np.max(sizes, axis=axis, keepdims=True, initial=0) if to_numpy else ops.max(sizes, axis, keepdims=True)
+    if to_numpy:
+        array = looked_at(inputs)
+        return in_pieces(  # type: ignore[return-value]
+            lambda x: _quantized(np, x, axis, value_range, dtype, epsilon), array, _free_axis(array, axis)
+        )
+    return _quantized(ops, ops.convert_to_tensor(inputs), axis, value_range, dtype, epsilon)
+
+
+def _quantized(
+    library: Any, x: Any, axis: Any, value_range: tuple[int, int], dtype: str, epsilon: float
+) -> tuple[Any, Any]:
+    """The same by NumPy or by our operations."""
+    own, sizes = x.dtype, library.abs(x)
+    is_numpy = library is np
+    largest = np.max(sizes, axis=axis, keepdims=True, initial=0) if is_numpy else ops.max(sizes, axis, keepdims=True)
     per_unit = library.divide(value_range[1], largest + epsilon)
-    if not to_numpy:  # NumPy, which takes bfloat16 as float32, goes on in that
+    if not is_numpy:  # NumPy, which takes bfloat16 as float32, goes on in that
         per_unit = ops.cast(per_unit, own)
     nearest = library.round(x * per_unit)
     return ops.cast(library.clip(nearest, *value_range), dtype), ops.cast(per_unit, own)
+
+
+def _free_axis(array: np.ndarray, axis: Any) -> int | None:
+    """The longest axis along which numbers do not share a scale; None where all do."""
+    shared = range(array.ndim) if axis is None else {a % array.ndim for a in np.atleast_1d(axis) if array.ndim}
+    return max((a for a in range(array.ndim) if a not in shared), key=array.shape.__getitem__, default=None)

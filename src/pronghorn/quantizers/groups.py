@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.quantizers.pieces import in_pieces, looked_at
 
 
 def abs_max_quantize_grouped_with_zero_point(
@@ -41,9 +42,18 @@ def abs_max_quantize_grouped_with_zero_point(
     >>> values.tolist(), zero.tolist()
     ([[-8], [7], [-8], [7]], [[-8], [-3]])
     """
+    options = (block_size, value_range, dtype, epsilon)
+    if to_numpy:
+        found = in_pieces(lambda x: _quantized(np, x, *options), looked_at(inputs), axis=1)
+        return found  # type: ignore[return-value]
+    return _quantized(ops, ops.convert_to_tensor(inputs), *options)
+
+
+def _quantized(
+    library: Any, x: Any, block_size: int, value_range: tuple[int, int], dtype: str, epsilon: float
+) -> tuple[Any, Any, Any]:
+    """The same by NumPy or by our operations."""
     low, high = value_range
-    library: Any = np if to_numpy else ops
-    x = ops.convert_to_numpy(inputs) if to_numpy else ops.convert_to_tensor(inputs)
     own = x.dtype
     rows, columns = x.shape
     groups = -(-rows // block_size)

@@ -14,6 +14,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from pronghorn.saving.fetched_files import mend
+
 _DTYPES = {
     "BOOL": np.dtype("bool"),
     "U8": np.dtype("uint8"),
@@ -110,12 +112,17 @@ def _check_header(path: Path, shown: str) -> None:
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > _MAX_HEADER:
-            raise ValueError(f"{shown} is no safetensors file of a model: it begins with {length:,} bytes of names.")
+            raise ValueError(
+                f"{shown} is no safetensors file of a model, or it is damaged: by its first bytes, {length:,} bytes of "
+                f"names follow; {mend(path)}."
+            )
         header = file.read(length)
     try:
         json.loads(header, object_pairs_hook=_without_repeats)
     except KeyError as repeated:
-        raise ValueError(f"{shown} describes {repeated.args[0][:100]!r} twice; it is refused.") from None
+        raise ValueError(
+            f"{shown} describes {repeated.args[0][:100]!r} twice, so it is refused; {mend(path)}."
+        ) from None
     except (ValueError, RecursionError):
         return
 
@@ -148,7 +155,9 @@ class SafetensorsReader:
         try:
             entries = library.deserialize(Path(path).read_bytes())
         except library.SafetensorError as error:
-            raise ValueError(f"{self.shown_as} is no safetensors file, or it is damaged ({error}).") from None
+            raise ValueError(
+                f"{self.shown_as} is no safetensors file, or it is damaged ({error}); {mend(path)}."
+            ) from None
         self._arrays: dict[str, np.ndarray] = {}
         for name, entry in entries:
             dtype = _DTYPES.get(entry["dtype"])
@@ -212,7 +221,7 @@ def map_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         with library.safe_open(path, framework="numpy"):
             pass  # the library has compared the header with itself and with the file's length
     except library.SafetensorError as error:
-        raise ValueError(f"{shown} is no safetensors file, or it is damaged ({error}): fetch it again.") from None
+        raise ValueError(f"{shown} is no safetensors file, or it is damaged ({error}); {mend(path)}.") from None
     memory = np.memmap(path, "uint8", "r")
     start = 8 + int.from_bytes(memory[:8].tobytes(), "little")
     found = {}

@@ -27,6 +27,7 @@ from pronghorn.engine.backends import engine as engines
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.scripts import older_names, private_names
 from pronghorn.scripts.import_protocols import AnyNameLoader, list_what_is_public, listed_path
+from pronghorn.scripts.remembered_words import RememberingFinder
 from pronghorn_tensorflow.names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
@@ -279,7 +280,7 @@ def _install() -> None:
     is_real = choice.chosen() == "tensorflow"
     tops = _PREFIXES if is_real else ("keras", "tensorflow")
     _take_out_real_ones(tops)
-    sys.meta_path.insert(0, _AliasFinder(tops))
+    sys.meta_path[:0] = [_AliasFinder(tops), RememberingFinder()]
     engines.on_import(_heed_the_program)
     if is_real:
         _give_keras_to_tensorflow()

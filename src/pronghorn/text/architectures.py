@@ -141,9 +141,12 @@ def _qwen3(config: Config) -> dict[str, Any]:
 
 
 def _smollm3(config: Config) -> dict[str, Any]:
-    rotated = config.get("no_rope_layers") or []
+    """Some blocks do not rotate, which are listed, or every so many; if there are windows, they are of these."""
+    blocks, every = _blocks(config["num_hidden_layers"]), config.get("no_rope_layer_interval", 4)
+    rotated = config.get("no_rope_layers") or [(i + 1) % every != 0 for i in range(blocks)]
+    kinds = ["full_attention" if turns else "sliding_attention" for turns in rotated]
     return {
-        **_qwen(config),
+        **_qwen({"layer_types": kinds, **config}),
         "unrotated": tuple(i for i, turns in enumerate(rotated) if not turns),
         "is_tied": bool(config.get("tie_word_embeddings", True)),
     }
@@ -189,6 +192,26 @@ def _gemma3(config: Config) -> dict[str, Any]:
     found = _gemma2({**config, "layer_types": kinds, "rope_parameters": {**outer, "rope_theta": theta}})
     window_theta = inner.get("rope_theta") or config.get("rope_local_base_freq", 10000.0)
     return {**found, "has_query_norms": True, "window_theta": float(window_theta)}
+
+
+# What the published configurations of Gemma 3 with a part for pictures leave out.
+_GEMMA3_SIZES = {
+    "vocab_size": 262208,
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 256,
+    "max_position_embeddings": 131072,
+    "query_pre_attn_scalar": 256,
+    "sliding_window": 4096,
+}
+
+
+def _gemma3_of_both(config: Config) -> dict[str, Any]:
+    """The part for text of a model that looks at pictures, too."""
+    return _gemma3({**_GEMMA3_SIZES, **config["text_config"]})
 
 
 def _phi(config: Config) -> dict[str, Any]:
@@ -295,6 +318,7 @@ _BLOCK = "model.layers.{}."
 ARCHITECTURES = {
     "gemma": Architecture(_gemma, _BLOCK, _LLAMA_NAMES, norm_offset=1.0),
     "gemma2": Architecture(_gemma2, _BLOCK, _GEMMA2_NAMES, norm_offset=1.0),
+    "gemma3": Architecture(_gemma3_of_both, _BLOCK, _GEMMA2_NAMES, norm_offset=1.0),
     "gemma3_text": Architecture(_gemma3, _BLOCK, _GEMMA2_NAMES, norm_offset=1.0),
     "gpt2": Architecture(_gpt2, "transformer.h.{}.", _GPT2_NAMES, has_outputs_last=True),
     "llama": Architecture(_llama, _BLOCK, _LLAMA_NAMES),

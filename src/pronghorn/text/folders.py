@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.saving.fetched_files import mend
 from pronghorn.saving.safetensors_store import map_arrays
 from pronghorn.text.architectures import architecture_of
 from pronghorn.text.weights import Files
@@ -29,7 +30,9 @@ def open_folder(folder: Path) -> Files:
     path = folder / "config.json"
     config = read_json(path)
     family, settings = architecture_of(config, os.fspath(path))
-    return Files(folder, repr(os.fspath(folder)), family, settings, _arrays(folder), _end_tokens(config, folder))
+    where = repr(os.fspath(folder))
+    left_out = f"{where} has a part for pictures, too, which is left out." if "vision_config" in config else ""
+    return Files(folder, where, family, settings, _arrays(folder), _end_tokens(config, folder), left_out)
 
 
 def path_of(folder: str | os.PathLike[str]) -> Path:
@@ -70,7 +73,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON ({error}); fetch it again.") from None
+        raise ValueError(f"{path} is no JSON ({error}); {mend(path)}.") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} has a {type(found).__name__} where an object with fields was expected.")
     return found
@@ -114,7 +117,7 @@ def _without_weights(folder: Path) -> str:
 
 def _end_tokens(config: Mapping[str, Any], folder: Path) -> tuple[int, ...]:
     """The tokens that end a text, which either of two files says."""
-    path = folder / "generation_config.json"
-    found = (read_json(path) if path.is_file() else {}).get("eos_token_id", config.get("eos_token_id"))
-    found = found if isinstance(found, list) else [found]
-    return tuple(token for token in found if type(token) is int)
+    path, of_text = folder / "generation_config.json", config.get("text_config")
+    said = {**(of_text if isinstance(of_text, dict) else {}), **config, **(read_json(path) if path.is_file() else {})}
+    found = said.get("eos_token_id")
+    return tuple(token for token in (found if isinstance(found, list) else [found]) if type(token) is int)

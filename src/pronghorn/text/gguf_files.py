@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pronghorn.saving.fetched_files import mend
 from pronghorn.text.extra import importing
 
 _VERSIONS = (2, 3)
@@ -58,7 +59,7 @@ class GGUFArray:
     """
 
     def __init__(self, kind: Any, shape: tuple[int, ...], data: np.ndarray) -> None:
-        self.kind, self.shape, self._data = kind, shape, data
+        self.kind, self.shape, self.data = kind, shape, data
 
     def blocks(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the bytes of rows as they are in the file, (..., bytes of a row): a view of it.
@@ -66,7 +67,7 @@ class GGUFArray:
         What has one axis is one row, and all of it is asked for.
         """
         count = math.prod(self.shape[:-1])
-        return self._data.reshape(*self.shape[:-1], self._data.size // count)[rows]
+        return self.data.reshape(*self.shape[:-1], self.data.size // count)[rows]
 
     def values(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the numbers of rows, in the type of the file where it has no blocks, in float32 otherwise."""
@@ -81,7 +82,7 @@ class GGUFArray:
             ValueError: with what to do.
         """
         try:
-            self._decoded(self._data[: library().GGML_QUANT_SIZES[self.kind][1]])
+            self._decoded(self.data[: library().GGML_QUANT_SIZES[self.kind][1]])
         except NotImplementedError:
             raise ValueError(
                 f"Numbers of the kind {self.kind.name} are not read; take a file of another kind, such as Q8_0 or Q4_K."
@@ -146,7 +147,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, GGUFArray]]:
         )
     with open(path, "rb") as file:
         if file.read(4) != b"GGUF":
-            raise ValueError(f"{path} is no GGUF file: it does not begin with GGUF.")
+            raise ValueError(f"{path} is no GGUF file, since it does not begin with GGUF; {mend(path)}.")
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     header = _Header(memory, os.fspath(path))
     try:

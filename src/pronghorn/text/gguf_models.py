@@ -21,11 +21,13 @@ _TYPES = {
     "gemma3": "gemma3_text",
     "gpt2": "gpt2",
     "llama": "llama",
+    "phi2": "phi",
     "phi3": "phi3",
     "qwen2": "qwen2",
     "qwen3": "qwen3",
+    "smollm3": "smollm3",
 }
-_INTERLEAVED = ("llama",)
+_INTERLEAVED = ("llama", "smollm3")
 _NAMES = {
     "embedding": "token_embd",
     "positions": "position_embd",
@@ -164,7 +166,8 @@ def _config(file: GGUFFile) -> dict[str, Any]:
         "attn_logit_softcapping": field("attn_logit_softcapping", None),
         "final_logit_softcapping": field("final_logit_softcapping", None),
         **{"n_embd": width, "n_head": heads, "n_layer": blocks, "n_positions": positions, "n_inner": hidden},
-        "layer_norm_epsilon": field("attention.layer_norm_epsilon", 1e-5),
+        **dict.fromkeys(("layer_norm_epsilon", "layer_norm_eps"), field("attention.layer_norm_epsilon", 1e-5)),
+        "partial_rotary_factor": 1.0,  # rotary_size says how many
     }
 
 

@@ -84,7 +84,9 @@ def gguf_tokenizer(path: Path) -> Tokenizer:
     fields = dict(read_gguf(path).fields)
     kind, tokens = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.tokens")
     if kind in (None, "none", "no_vocab") or tokens is None:
-        raise FileNotFoundError(f"{path} has no tokenizer. Without one, a prompt is a list of tokens.")
+        raise FileNotFoundError(
+            f"{path} has no tokenizer. Without one, pronghorn.text.generate takes tokens as the prompt, or a tokenizer."
+        )
     if kind not in ("gpt2", "llama"):
         raise ValueError(
             f"{path} has a tokenizer of the kind {kind!r}, which is not read; known are 'gpt2' (byte pairs) and "
@@ -92,7 +94,7 @@ def gguf_tokenizer(path: Path) -> Tokenizer:
         )
     kinds = np.asarray(fields.get("tokenizer.ggml.token_type", [_NORMAL] * len(tokens)))
     if not isinstance(tokens, list) or kinds.shape != (len(tokens),) or not tokens:
-        raise ValueError(f"{path} has a damaged tokenizer: {kinds.size} kinds of {len(tokens)} tokens.")
+        raise ValueError(f"{path} has a damaged tokenizer: {kinds.size} kinds of {len(tokens)} tokens; fetch it again.")
     found = _Vocabulary(path, fields, tokens, kinds.tolist())
     return _byte_pairs(found) if kind == "gpt2" else _sentencepiece(found)
 
@@ -112,7 +114,7 @@ def _byte_pairs(found: _Vocabulary) -> Tokenizer:
         vocabulary = {token: number for number, token in enumerate(found.tokens)}
         made = library.Tokenizer(library.models.BPE(vocabulary, pairs, ignore_merges=cut.takes_words))
     except Exception as error:  # the library raises nothing more special
-        raise ValueError(f"{found.path} has a damaged tokenizer ({error}).") from None
+        raise ValueError(f"{found.path} has a damaged tokenizer ({error}); fetch it again.") from None
     splits = [library.pre_tokenizers.Split(library.Regex(one), "isolated") for one in cut.expressions]
     whole = library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     made.pre_tokenizer = library.pre_tokenizers.Sequence([*splits, whole])
@@ -131,11 +133,13 @@ def _sentencepiece(found: _Vocabulary) -> Tokenizer:
     library = sentencepiece_library(found.path)
     scores = np.asarray(found.field("scores", [0.0] * len(found.tokens)), "float32")
     if scores.shape != (len(found.tokens),):
-        raise ValueError(f"{found.path} has a damaged tokenizer: {scores.size} scores of {len(found.tokens)} tokens.")
+        raise ValueError(
+            f"{found.path} has a damaged tokenizer: {scores.size} scores of {len(found.tokens)} tokens; fetch it again."
+        )
     try:
         made = library.SentencePieceProcessor(model_proto=_model(found, scores.tolist()))
     except (RuntimeError, OSError) as error:
-        raise ValueError(f"{found.path} has a damaged tokenizer ({error}).") from None
+        raise ValueError(f"{found.path} has a damaged tokenizer ({error}); fetch it again.") from None
     controls = {token: i for i, token in enumerate(found.tokens) if found.kinds[i] == _CONTROL and token}
     longest_first = sorted(map(re.escape, controls), key=len, reverse=True)
     parts = re.compile(f"({'|'.join(longest_first)})") if controls else None

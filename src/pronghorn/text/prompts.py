@@ -39,6 +39,8 @@ def prompts_of(prompt: Any) -> Prompts:
     """
     if isinstance(prompt, str):
         return Prompts([prompt], False, True)
+    if isinstance(prompt, bytes | bytearray):
+        raise TypeError("generate: a prompt is a text or a list of integers, not bytes; for a text, decode() them.")
     try:
         rows = list(prompt)
     except TypeError:
@@ -109,13 +111,30 @@ def check_request(
     stops = check_stops(stop, prompts)
     rows, used = prompts.rows, None
     for i, row in enumerate(rows):
-        if prompts.is_text and not row:
-            raise ValueError(_empty(prompts.name(i)))
+        if prompts.is_text:
+            check_text(row, prompts.name(i))
     if prompts.is_text:
         used = tokenizer()
         rows = [used.encode(text) for text in rows]
     tokens = [check_prompt(settings, row, prompts.name(i)) for i, row in enumerate(rows)]
     return Request(tokens, prompts.is_batch, max_tokens, sampler, stops, used)
+
+
+def check_text(text: str, name: str) -> None:
+    """Raise unless a text has characters, and no halves of them.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    if not text:
+        raise ValueError(_empty(name))
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"generate: {name} has {text[error.start]!r} in place {error.start}, which is no character: what it was "
+            "read from is not in UTF-8; convert it."
+        ) from None
 
 
 def check_prompt(settings: DecoderSettings, tokens: Any, name: str) -> list[int]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pronghorn.engine.graph.messages import short_messages
+from pronghorn.saving.fetched_files import mend
 from pronghorn.text.folders import check_folder, path_of, read_json
 from pronghorn.text.gguf_files import is_gguf
 from pronghorn.text.gguf_tokenizers import gguf_tokenizer
@@ -25,6 +26,14 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
         FileNotFoundError: if there is none of these files, or no tokenizer in the GGUF file.
         ImportError: without the library for it.
         ValueError: for a damaged file.
+
+    >>> import tempfile, tokenizers
+    >>> words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0, "a": 1, "word": 2}, unk_token="?"))
+    >>> words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     words.save(f"{folder}/tokenizer.json")
+    ...     load_tokenizer(folder).encode("a good word")
+    [1, 0, 2]
     """
     folder = path_of(folder)
     if is_gguf(folder):
@@ -36,7 +45,7 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
             return found
     raise FileNotFoundError(
         f"{os.fspath(folder)!r} has none of a tokenizer's files: tokenizer.json, tokenizer.model, or vocab.json with "
-        "merges.txt. Without one, a prompt is a list of tokens."
+        "merges.txt. Fetch them, too; without them, pronghorn.text.generate takes tokens as the prompt, or a tokenizer."
     )
 
 
@@ -48,7 +57,7 @@ def _from_json(folder: Path) -> Tokenizer | None:
     try:
         return wrapped(library.Tokenizer.from_file(os.fspath(path)))
     except Exception as error:  # the library raises nothing more special
-        raise ValueError(f"{path} is no tokenizer's file, or it is damaged ({error}).") from None
+        raise ValueError(f"{path} is no tokenizer's file, or it is damaged ({error}); {mend(path)}.") from None
 
 
 def _from_merges(folder: Path) -> Tokenizer | None:
@@ -60,7 +69,9 @@ def _from_merges(folder: Path) -> Tokenizer | None:
     try:
         found = library.Tokenizer(library.models.BPE.from_file(*map(os.fspath, paths)))
     except Exception as error:
-        raise ValueError(f"{paths[0]} and {paths[1]} are no tokenizer's files, or damaged ({error}).") from None
+        raise ValueError(
+            f"{paths[0]} and {paths[1]} are no tokenizer's files, or damaged ({error}); fetch both again."
+        ) from None
     found.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
     found.decoder = library.decoders.ByteLevel()
     return wrapped(found)
@@ -74,7 +85,7 @@ def _from_sentencepiece(folder: Path) -> Tokenizer | None:
     try:
         found = sentencepiece.SentencePieceProcessor(model_file=os.fspath(path))
     except (RuntimeError, OSError) as error:
-        raise ValueError(f"{path} is no model of SentencePiece, or it is damaged ({error}).") from None
+        raise ValueError(f"{path} is no model of SentencePiece, or it is damaged ({error}); {mend(path)}.") from None
     path = folder / "tokenizer_config.json"
     begins = not path.is_file() or read_json(path).get("add_bos_token", True)
     return Tokenizer(

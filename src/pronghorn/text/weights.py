@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -9,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pronghorn.engine.graph import dtypes
 from pronghorn.layers import Dense, Embedding
 from pronghorn.text.architectures import Architecture
 from pronghorn.text.decoder import Decoder
@@ -17,6 +18,7 @@ from pronghorn.text.gguf_files import GGUFArray
 from pronghorn.text.settings import DecoderSettings
 
 _AT_ONCE = 1 << 15  # numbers: they fit into a core's cache
+_GIVEN_BACK_EACH = 128  # times of that: 16 MB of float32
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -30,6 +32,7 @@ class Files(NamedTuple):
         settings: of the decoder.
         arrays: by their names.
         end_tokens: those that end a text.
+        left_out: a sentence about what is in the files and is not read; empty if all is.
     """
 
     path: Path
@@ -38,6 +41,7 @@ class Files(NamedTuple):
     settings: DecoderSettings
     arrays: Mapping[str, np.ndarray | GGUFArray]
     end_tokens: tuple[int, ...]
+    left_out: str = ""
 
 
 class _Part(NamedTuple):
@@ -64,10 +68,17 @@ def make_decoder(files: Files, dtype: Any, quantization: Any = None) -> Decoder:
     parts = list(_parts(files))
     model = Decoder(files.settings, initializer="zeros", **({} if dtype is None else {"dtype": dtype}))
     weights, layers = model.parameters(), model.named_layers()
-    for name, own in groupby(parts, key=lambda part: part.weight.rpartition(".")[0]):
+    of_layers = [list(own) for _, own in groupby(parts, key=lambda part: part.weight.rpartition(".")[0])]
+    if quantization is not None:
+        # The floats of a layer are there beside all few bits before it: the largest layer comes first.
+        of_layers.sort(key=lambda own: math.prod(files.arrays[own[0].array].shape), reverse=True)
+    for own in of_layers:
+        name = own[0].weight.rpartition(".")[0]
         for part in own:
-            weight, array = weights.pop(part.weight), files.arrays[part.array]  # which quantization lets go
-            weight.assign(_in_our_order(part, array, files, dtypes.to_numpy(weight.dtype)))
+            weight = weights.pop(part.weight)  # which quantization lets go
+            storage = weight.storage()
+            _fill(storage, part, files.arrays[part.array], files)
+            weight.stored(storage)
         if quantization is not None and isinstance(layers[name], Dense | Embedding):
             layers[name].quantize(quantization.mode, config=quantization)
     model.end_tokens = files.end_tokens
@@ -76,7 +87,7 @@ def make_decoder(files: Files, dtype: Any, quantization: Any = None) -> Decoder:
 
 def _parts(files: Files) -> Iterator[_Part]:
     """Where each weight is, after a comparison of the shapes with those in the files."""
-    _, where, family, settings, arrays, _ = files
+    where, family, settings, arrays = files.where, files.family, files.settings, files.arrays
     if settings.blocks > len(arrays):
         raise ValueError(f"{where} describes {settings.blocks:,} blocks, but has no more than {len(arrays)} arrays.")
     shapes = settings.shapes()
@@ -93,8 +104,8 @@ def _parts(files: Files) -> Iterator[_Part]:
         expected = (*shape[:-1], outputs)
         if is_matrix and not _has_outputs_last(family, weight):
             expected = expected[::-1]
-        name = modules[weight] if modules[weight] in arrays else modules[weight].partition(".")[2]
-        if name not in arrays:
+        name = _name_in(arrays, modules[weight])
+        if name is None:
             raise ValueError(f"{where} has no array {modules[weight]!r}: its weights are not those that it describes.")
         array = arrays[name]
         kind = array.kind.name if isinstance(array, GGUFArray) else array.dtype.name
@@ -118,45 +129,67 @@ def _module(family: Architecture, weight: str) -> str:
     return f"{prefix}{family.names[name]}.{'bias' if kind in ('bias', 'beta') else 'weight'}"
 
 
+def _name_in(arrays: Mapping[str, Any], name: str) -> str | None:
+    """What an array is called in the files, which may leave the first part of its name out.
+
+    In a model of several parts, the name of the part for text stands before the others, or behind the first.
+    """
+    rest = name.partition(".")[2]
+    names = (name, rest, f"language_model.{name}", f"model.language_model.{rest}")
+    return next((one for one in names if one in arrays), None)
+
+
 def _has_outputs_last(family: Architecture, weight: str) -> bool:
     return family.has_outputs_last and not weight.startswith("head.")
 
 
-def _in_our_order(part: _Part, array: np.ndarray | GGUFArray, files: Files, dtype: np.dtype) -> np.ndarray:
-    """A weight's numbers, as our layers have them: (inputs, outputs)."""
-    family, kind = files.family, part.weight.rpartition(".")[2]
-    if kind in ("scale", "gamma") and family.norm_offset:
-        return _rows(array) + np.float32(family.norm_offset)
-    if kind == "embeddings":
-        return _filled(array, slice(None), dtype, is_turned=False)
-    if kind not in ("kernel", "bias"):
-        return _rows(array)
-    if isinstance(array, np.ndarray) and _has_outputs_last(family, part.weight):
-        return array[..., part.outputs]
-    found = _rows(array, part.outputs) if kind == "bias" else _filled(array, part.outputs, dtype, is_turned=True)
-    is_rotated = part.weight.rpartition(".")[0].endswith((".query", ".key"))
-    return found[..., _halves(files.settings, found.shape[-1])] if family.is_interleaved and is_rotated else found
+def _fill(storage: np.ndarray, part: _Part, array: np.ndarray | GGUFArray, files: Files) -> None:
+    """Put a weight's numbers where they are kept, as our layers have them: (inputs, outputs).
+
+    A matrix is read by a few rows at a time. So no more of it is there in another type, turning stays in the caches,
+    and what is mapped of the file is given back.
+    """
+    family, (name, _, kind) = files.family, part.weight.rpartition(".")
+    is_rotated = family.is_interleaved and name.endswith((".query", ".key"))
+    step = files.settings.head_size if is_rotated else 16
+    order = _halves(files.settings) if is_rotated else slice(None)
+    if kind == "bias":
+        storage[...] = _rows(array, part.outputs).reshape(-1, step if is_rotated else 1)[:, order].ravel()
+    elif kind not in ("kernel", "embeddings"):
+        values, offset = _rows(array), family.norm_offset
+        storage[...] = values + np.float32(offset) if offset and kind in ("scale", "gamma") else values
+    elif isinstance(array, np.ndarray) and kind == "kernel" and _has_outputs_last(family, part.weight):
+        storage[...] = array[..., part.outputs]
+    else:
+        rows = storage.T if kind == "kernel" else storage  # as they are in the file
+        begin = part.outputs.start if kind == "kernel" else 0
+        step *= max(1, _AT_ONCE // (step * rows.shape[1]))
+        for at in range(0, len(rows), step):
+            end = min(at + step, len(rows))
+            found = _rows(array, slice(begin + at, begin + end))
+            if is_rotated:
+                heads = found.reshape(-1, files.settings.head_size, found.shape[1])
+                found = heads[:, order].reshape(found.shape)
+            rows[at:end] = found
+            if at // step % _GIVEN_BACK_EACH == 0:
+                give_back(array)
+    give_back(array)
 
 
 def _rows(array: np.ndarray | GGUFArray, rows: slice = slice(None)) -> np.ndarray:
     return array.values(rows) if isinstance(array, GGUFArray) else array[rows]
 
 
-def _filled(array: np.ndarray | GGUFArray, rows: slice, dtype: np.dtype, is_turned: bool) -> np.ndarray:
-    """Rows of a matrix as a new array of a type, turned or not.
-
-    It is filled by a few rows at a time. So no more of them is there in another type, and turning stays in the caches.
-    """
-    begin, end, _ = rows.indices(array.shape[0])
-    found = np.empty((end - begin, array.shape[1]), dtype, order="F" if is_turned else "C")
-    step = max(16, _AT_ONCE // array.shape[1])
-    for at in range(begin, end, step):
-        found[at - begin : at - begin + step] = _rows(array, slice(at, min(at + step, end)))
-    return found.T if is_turned else found
+def give_back(array: np.ndarray | GGUFArray) -> None:
+    """Give back the memory of what was read of a mapped file; who looks at it again reads it again."""
+    found: Any = array.data if isinstance(array, GGUFArray) else array
+    while isinstance(found, np.ndarray | memoryview):
+        found = found.base if isinstance(found, np.ndarray) else found.obj
+    if isinstance(found, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        found.madvise(mmap.MADV_DONTNEED)
 
 
-def _halves(settings: DecoderSettings, outputs: int) -> np.ndarray:
-    """The outputs of heads whose neighbours are turned together, such that halves are: even ones, then odd ones."""
+def _halves(settings: DecoderSettings) -> np.ndarray:
+    """The outputs of a head whose neighbours are turned together, such that halves are: even ones, then odd ones."""
     turned = settings.rotary_size
-    order = np.r_[0:turned:2, 1:turned:2, turned : settings.head_size]
-    return (np.arange(0, outputs, settings.head_size)[:, None] + order).ravel()
+    return np.r_[0:turned:2, 1:turned:2, turned : settings.head_size]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ def case(request, tmp_path_factory):
     (folder / "config.json").write_text(json.dumps(answer["config"]))
     arrays = {name: language_models.draw(name, tuple(shape)) for name, shape in answer["shapes"].items()}
     (folder / "model.safetensors").write_bytes(safetensors.save(arrays))
-    return text.load(folder), np.array(answer["scores"], "float32")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "load: .* has a part for pictures")
+        return text.load(folder), np.array(answer["scores"], "float32")
 
 
 def test_all_tokens_at_once(case):
@@ -79,6 +82,45 @@ def test_older_configurations_of_gemma_3():
         for ours, theirs in zip(found.rotation(block), expected.rotation(block), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert found.windows == expected.windows == (5, 5, None)
+
+
+def test_a_configuration_of_gemma_3_with_pictures_may_leave_sizes_out():
+    """So are those that were published: sizes that the type's classes have anyway are not in the file."""
+    from pronghorn.text.architectures import architecture_of
+
+    part = {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34}
+    part |= {"rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}
+    config = {"model_type": "gemma3", "text_config": part, "vision_config": {"hidden_size": 1152}}
+    _, found = architecture_of(config, "config.json")
+    assert (found.vocabulary, found.width, found.heads, found.groups, found.head_size) == (262208, 2560, 8, 4, 256)
+    assert found.windows[:6] == (1024,) * 5 + (None,) and found.is_tied and found.positions == 131072
+    assert found.parameters() == 3_880_263_168  # what is published as 4B, without 0.4B for pictures
+    with pytest.raises(ValueError, match=r"config.json has no 'text_config', which a model of the type 'gemma3' needs"):
+        architecture_of({"model_type": "gemma3"}, "config.json")
+    with pytest.raises(ValueError, match="has a field that makes no sense"):
+        architecture_of({"model_type": "gemma3", "text_config": [1]}, "config.json")
+
+
+def test_a_part_for_pictures_is_left_out_and_that_is_said(tmp_path):
+    """Newer files have the part's name behind the first one."""
+    answer = ANSWERS["gemma3 with pictures"]
+    (tmp_path / "config.json").write_text(json.dumps(answer["config"]))
+    arrays = {name: language_models.draw(name, tuple(shape)) for name, shape in answer["shapes"].items()}
+    renamed = {name.replace("language_model.model.", "model.language_model."): array for name, array in arrays.items()}
+    (tmp_path / "model.safetensors").write_bytes(safetensors.save(renamed))
+    with pytest.warns(UserWarning, match="has a part for pictures, too, which is left out"):
+        model = text.load(tmp_path)
+    np.testing.assert_allclose(np.asarray(model(language_models.TOKENS)), answer["scores"], rtol=1e-4, atol=2e-5)
+    assert model.end_tokens == (answer["config"]["text_config"]["eos_token_id"],)
+
+
+def test_the_blocks_of_smollm3_that_do_not_rotate_need_not_be_listed():
+    from pronghorn.text.architectures import architecture_of
+
+    config = dict(ANSWERS["smollm3 of five blocks"]["config"])
+    del config["no_rope_layers"], config["no_rope_layer_interval"]
+    assert architecture_of(config, "config.json")[1].unrotated == (3,)
+    assert architecture_of({**config, "no_rope_layer_interval": 2}, "config.json")[1].unrotated == (1, 3)
 
 
 def test_a_long_prompt_is_turned_by_its_whole_length():

@@ -171,6 +171,17 @@ def test_what_makes_no_sense_is_refused_before_anything_is_computed(model, monke
         text.generate(model, prompt, stream=stream, **options)
 
 
+def test_texts_that_are_none_are_refused(model):
+    letters = text.Tokenizer(50, lambda words: [ord(letter) % 50 for letter in words], str)
+    with pytest.raises(ValueError, match=r"the prompt has '\\udcff' in place 1, which is no character: .* UTF-8"):
+        text.generate(model, "a\udcff", tokenizer=letters)
+    with pytest.raises(ValueError, match=r"prompt\[1\] has '\\ud83d' in place 0"):
+        text.generate(model, ["a", "\ud83d"], tokenizer=letters)
+    for prompt in (b"abc", bytearray(b"abc")):
+        with pytest.raises(TypeError, match=r"not bytes; for a text, decode\(\) them"):
+            text.generate(model, prompt, tokenizer=letters)
+
+
 def test_a_text_without_a_tokenizer_is_refused(model):
     with pytest.raises(FileNotFoundError, match="has no tokenizer: pass tokenizer="):
         text.generate(model, "a")

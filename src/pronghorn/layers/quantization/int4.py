@@ -11,6 +11,7 @@ from pronghorn.quantizers.abs_max import AbsMaxQuantizer
 from pronghorn.quantizers.configs import Int4QuantizationConfig, QuantizationConfig
 from pronghorn.quantizers.groups import abs_max_quantize_grouped_with_zero_point, dequantize_with_sz_map
 from pronghorn.quantizers.packing import pack_int4, unpack_int4
+from pronghorn.quantizers.pieces import looked_at
 
 
 def block_size(layer: Any, config: Any) -> int | None:
@@ -63,20 +64,18 @@ class Int4(Scheme):
 
     def quantized(self, layer: Any, weight: QuantizedWeight, value: Any, config: Any) -> dict[str, Any]:
         size, along = block_size(layer, config), weight.along
-        matrix = ops.reshape(value, weight.matrix)
         found = {}
         if size is None:
             default = AbsMaxQuantizer(axis=along, value_range=(-8, 7))
             quantizer = QuantizationConfig.weight_quantizer_or_default(config, default)
-            values, scale = by_quantizer(quantizer, matrix, (along,), layer)
+            values, scale = by_quantizer(quantizer, ops.reshape(value, weight.matrix), (along,), layer)
             found["scale"] = ops.squeeze(scale, axis=along)
         else:
-
-            def turned(x: Any) -> Any:
-                return ops.transpose(x) if along == 1 else x
-
-            values, scale, zero = map(
-                turned, abs_max_quantize_grouped_with_zero_point(turned(matrix), size, to_numpy=True)
+            matrix = looked_at(value).reshape(weight.matrix)
+            matrix = matrix.T if along == 1 else matrix
+            values, scale, zero = (
+                ops.transpose(x) if along == 1 else x
+                for x in abs_max_quantize_grouped_with_zero_point(matrix, size, to_numpy=True)
             )
             found |= {"scale": scale, "zero": zero}
         found[""] = pack_int4(values, axis=weight.packed)[0]
