@@ -88,14 +88,14 @@ class ProgramEmitter(StepEmitter):
         for a block of rows."""
         fb = self.fb
         count = fb.load("i64", fb.gep("i64", "%args", 3))
-        mine, self.row_bufs = (fb.let(f"alloca i64, i64 {count}, align 64") for _ in range(2))
+        mine, self.row_bufs = (fb.let(f"alloca ptr, i64 {count}, align 64") for _ in range(2))
         self._copy_table(self.state.bufs, mine)
         self.state.bufs = mine
 
     def _copy_table(self, source: str, target: str) -> None:
         fb = self.fb
         with fb.loop(0, fb.load("i64", fb.gep("i64", "%args", 3))) as i:
-            fb.store("i64", fb.load("i64", fb.gep("i64", source, i)), fb.gep("i64", target, i))
+            fb.store("ptr", fb.load("ptr", fb.gep("ptr", source, i)), fb.gep("ptr", target, i))
 
     def _adopt(self, program: Program) -> None:
         super()._adopt(program)

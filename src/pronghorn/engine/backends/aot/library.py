@@ -1,0 +1,134 @@
+"""Steps compiled ahead of time into the object files of a C library that needs no runtime."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pronghorn.engine.backends.aot import elf, sequential
+from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
+from pronghorn.engine.backends.aot.sizes import grain_function
+from pronghorn.engine.backends.llvm.build import build
+from pronghorn.engine.codegen import walker
+from pronghorn.engine.codegen.builder import ModuleBuilder
+from pronghorn.engine.runtime.compile import object_code
+from pronghorn.engine.runtime.machines import Machine, code_generator
+from pronghorn.engine.runtime.parts import Definitions
+
+ALLOWED = frozenset(("memcpy", "memset", "memmove"))
+"""What a library may ask the C library for."""
+
+_DEFINED = re.compile(r"^(?:define [^@\n]*@([-\w.$]+)\(|@([-\w.$]+) =)", re.MULTILINE)
+_USED = re.compile(r"@([-\w.$]+)")
+
+
+@dataclass
+class Data:
+    """Constant bytes of a library, at multiples of 64.
+
+    Attributes:
+        symbol: its name.
+        parts: the bytes, one behind another.
+    """
+
+    symbol: str
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, array: np.ndarray) -> int:
+        """Take in an array; returns its offset."""
+        content = np.ascontiguousarray(array).tobytes()
+        offset = self.size
+        padding = -len(content) % elf.ALIGNMENT
+        self.parts += [content, bytes(padding)]
+        self.size += len(content) + padding
+        return offset
+
+    def content(self) -> bytes:
+        """All of it."""
+        return b"".join(self.parts)
+
+
+def compile_library(
+    name: str, entries: Sequence[Entry], data: Data, machine: Machine, others: str = "", exported: Iterable[str] = ()
+) -> dict[str, bytes]:
+    """The object files of a library.
+
+    Args:
+        name: what its functions' names begin with.
+        entries: the functions that run steps.
+        data: what variables of `Block`s with a symbol lie in; the steps' constants are added.
+        machine: the machine.
+        others: LLVM IR of more functions.
+        exported: which of these can be called from outside.
+
+    Returns:
+        By name, the files: the code, and the data if there is any.
+
+    Raises:
+        CompilationError: a step cannot be compiled, as `build` says.
+    """
+    texts = [sequential.RUNTIME_IR, walker.walkers("internal")]
+    for number, entry in enumerate(entries):
+        texts.append(_own_names(_text_of(entry, data, machine), f"{number}.", entry.name))
+    arena = f"{name}_arena_size"
+    texts += [_common(arena, entries, machine), others]
+    texts.append(f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n")
+    text = _needed("".join(texts), {arena, *exported, *(entry.name for entry in entries)})
+    code = object_code(text, code_generator(machine), name)
+    files = {f"{name}.o": code}
+    if data.size:
+        files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), code)
+    return files
+
+
+def calls_outside(files: Iterable[bytes], data: Data) -> list[str]:
+    """The functions that object files of a library call and nobody has to have."""
+    names = dict.fromkeys(name for content in files for name in elf.undefined(content))
+    return [name for name in names if name not in ALLOWED and name != data.symbol]
+
+
+def _text_of(entry: Entry, data: Data, machine: Machine) -> str:
+    """The LLVM IR of an entry and of its step."""
+    built = build(entry.traced, (), machine.target, False)
+    offsets = {slot: data.add(array) for slot, array in built.plan.constants.items()}
+    EntryWriter(entry, built, (data.symbol, offsets), machine).write()
+    return built.emitted.module.text()
+
+
+def _own_names(text: str, prefix: str, kept: str) -> str:
+    """The text with a prefix before the name of all that it defines, but for what begins with ``kept``."""
+    names = {a or b for a, b in _DEFINED.findall(text)}
+    own = {name for name in names if name != kept and not name.startswith(f"{kept}.")}
+    return _USED.sub(lambda match: f"@{prefix}{match[1]}" if match[1] in own else match[0], text)
+
+
+def _common(arena: str, entries: Sequence[Entry], machine: Machine) -> str:
+    """``size_t NAME_arena_size(int64_t sizes...)``, which suits every entry, and what entries call."""
+    module = ModuleBuilder()
+    parameters = [("ptr", "row"), *(("i64", name) for name in ("count", "least", "most"))]
+    grain_function(module.function("grain", parameters, linkage="internal", attributes="noinline nounwind"))
+    count = max((len(entry.sizes) for entry in entries), default=0)
+    fb = module.function(arena, [("i64", f"size{i}") for i in range(count)], machine.size_type, attributes="nounwind")
+    most: str | int = 0
+    for entry in entries:
+        given = [("i64", f"%size{i}") for i in range(len(entry.sizes))]
+        most = fb.max(most, fb.call(f"{entry.name}.bytes", "i64", given))
+    if machine.pointer_bits < 64:
+        most = fb.cast("trunc", most, "i64", machine.size_type)
+    fb.ret(machine.size_type, most)
+    return module.text()
+
+
+def _needed(text: str, exported: set[str]) -> str:
+    """What the exported functions need of a module, in which all others are its own."""
+
+    def linkage(match: re.Match[str]) -> str:
+        return match[0] if match[1] in exported else match[0].replace("define ", "define internal ", 1)
+
+    text = re.sub(r"^define (?!internal|private)[^@\n]*@([-\w.$]+)\(", linkage, text, flags=re.MULTILINE)
+    definitions = Definitions()
+    return definitions.part(definitions.add(text)).text
