@@ -1,9 +1,9 @@
 """The format native: a model as a C library that needs no runtime.
 
-`engine/backends/aot` compiles steps. Here stands what knows models: `prediction` puts a model's inference together, `training` its
-steps and `states` what they change;
-`names` makes names of C, `description` says what a library has, and `header`, `golden` (the test program) and `page`
-write it down. `archive` makes the static library, `linking` the shared one.
+`engine/backends/aot` compiles steps. Here stands what knows models: `prediction` puts a model's inference together,
+`training` its steps, and `states` what they change. `names` makes names of C, `description` says what a library has,
+and `header`, `golden` (the test program) and `page` write it down. `archive` makes the static library, `linking` the
+shared one.
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ def write(
     check_folder(path, MARK)
     name = identifier(path.name)
     found = inference(model, input_signature)
-    if not training:
-        found.refuse_states()
+    found.refuse_states()
     found.refuse_strings("C", "; or use format='tf_saved_model' or 'onnx'")
     in_file = weights == "file"
     if training:

@@ -12,8 +12,7 @@ from pronghorn.export.native.description import C_TYPES, Array
 def check_graph(graph: Graph) -> None:
     """Raise NotImplementedError where a graph calls Python."""
     _refuse(
-        f"{where(graph, node)}: matrix factorisations are computed by NumPy; compute it in front of the model, or export "
-        "with format='onnx'"
+        f"{where(graph, node)}: matrix factorisations are computed by NumPy; compute it in front of the model"
         for node in _nodes(graph)
         if node.prim.family == "linalg"
     )

@@ -89,17 +89,16 @@ class Function:
         """The names of the parameters behind the sizes."""
         return [a.name for a in (*self.inputs, *self.outputs)] + (["logs"] if self.logs else [])
 
-    def call(self, sizes: Sequence[str], arrays: Sequence[str] = (), arena: str = "arena", nbytes: str = "bytes") -> str:
+    def call(self, sizes: Sequence[str], arena: str = "arena", nbytes: str = "bytes") -> str:
         """C's call of it.
 
         Args:
             sizes: arguments for the open extents.
-            arrays: those for the arrays; their names by default.
             arena: the argument for the arena.
             nbytes: the one for its size.
         """
         block = [self.block_name] if self.block else []
-        return f"{self.name}({', '.join([*block, arena, nbytes, *sizes, *(arrays or self.arrays)])})"
+        return f"{self.name}({', '.join([*block, arena, nbytes, *sizes, *self.arrays])})"
 
 
 @dataclass

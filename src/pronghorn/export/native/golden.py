@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pronghorn.engine.backends.aot import Status
-from pronghorn.engine.graph import dtypes
 from pronghorn.engine.backends.llvm import Executable
+from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import BATCH, Dim, Shape, evaluate
 from pronghorn.export.native.description import Array, Function, Library
 from pronghorn.export.native.header import status_name
@@ -96,8 +96,8 @@ def golden_of(found: Inference, predict: Function, sizes: Mapping[str, str], lim
             inputs = inputs_for(predict.inputs, numbers)
             return Golden(numbers, inputs, executable(*inputs))
     raise ValueError(
-        f"export: no number up to {_TRIED[-1]} suits the open extents {', '.join(sizes)} of {found.traced.graph.name!r}, "
-        "so that nothing could be tested. Pass input_signature with numbers in the shapes."
+        f"export: no number up to {_TRIED[-1]} suits the open extents {', '.join(sizes)} of "
+        f"{found.traced.graph.name!r}, so that nothing could be tested. Pass input_signature with numbers."
     )
 
 

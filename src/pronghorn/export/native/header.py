@@ -62,8 +62,7 @@ def header(library: Library) -> str:
 
 
 def _arena(library: Library) -> list[str]:
-    names = list(library.sizes.values())
-    words = f" for {' and '.join(names)}, at most 2147483648 each; 0 if a size is not allowed" if names else ""
+    words = " with these sizes; 0 if one is not allowed: negative, or too large" if library.sizes else ""
     return [
         f"/* How many bytes of memory a call needs while it runs{words}.",
         " * The memory may lie anywhere, as malloc gives it, and is written before it is read. */",

@@ -58,9 +58,8 @@ def described(found: Inference, name: str, machine: Machine, weights_file: bool)
     arrays = [Array(*each) for each in zip(identifiers(labels, (name, *symbols)), labels, (*given, *results))]
     block = "const void *weights" if weights_file else ""
     predict = Function(f"{name}_predict", DOES, block, arrays[: len(given)], arrays[len(given) :])
-    return Library(
-        name, found.traced.graph.name, machine, {symbol: symbol for symbol in symbols}, predict, __version__, weights_file
-    )
+    sizes = {symbol: symbol for symbol in symbols}
+    return Library(name, found.traced.graph.name, machine, sizes, predict, __version__, weights_file)
 
 
 def _constant_block(variables: list[GraphVariable], data: Data) -> Block:

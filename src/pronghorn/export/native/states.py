@@ -1,4 +1,4 @@
-"""The state of a library that is trained: one block of bytes with a head, the variables and, at the end, the metrics."""
+"""The state of a library that is trained: one block of bytes, with a head, the variables, and metrics at the end."""
 
 from __future__ import annotations
 

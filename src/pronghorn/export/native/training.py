@@ -74,7 +74,8 @@ def training(
     """
     if not model.compiled or model.optimizer is None or model._compile_loss is None:
         raise ValueError(
-            f"export: training=True needs an optimizer and a loss, and {model.name!r} has none yet; call compile() first."
+            f"export: training=True needs an optimizer and a loss, and {model.name!r} has none yet; call "
+            "compile() first."
         )
     batch = _example(model, found, targets)
     steps = {kind: _traced(model, kind, batch) for kind in ("train", "test")}

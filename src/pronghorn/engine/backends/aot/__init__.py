@@ -11,4 +11,15 @@ from pronghorn.engine.backends.aot.library import ALLOWED, Data, calls_outside, 
 from pronghorn.engine.backends.aot.refusals import Status
 from pronghorn.engine.backends.aot.state import StateFunctions
 
-__all__ = ["ALIGNMENT", "ALLOWED", "Block", "Data", "Entry", "StateFunctions", "Status", "calls_outside", "compile_library", "limits_of"]
+__all__ = [
+    "ALIGNMENT",
+    "ALLOWED",
+    "Block",
+    "Data",
+    "Entry",
+    "StateFunctions",
+    "Status",
+    "calls_outside",
+    "compile_library",
+    "limits_of",
+]

@@ -160,9 +160,7 @@ class EntryWriter:
     def _write_bytes(self) -> None:
         """``i64 NAME.bytes(i64 sizes...)``: the bytes of the arena, 0 for sizes that are not allowed."""
         entry = self._entry
-        fb = self._module.function(
-            f"{entry.name}.bytes", self._size_parameters, "i64", "internal", "noinline nounwind"
-        )
+        fb = self._module.function(f"{entry.name}.bytes", self._size_parameters, "i64", "internal", "noinline nounwind")
         sizes = Sizes(fb, self._env())
         refused = fb.label("refused")
         for condition in self._conditions(fb, sizes):
@@ -198,12 +196,9 @@ class EntryWriter:
         block = [("ptr", "block")] if not entry.block.symbol and entry.block.offsets else []
         arguments = [("ptr", f"x{i}") for i in range(len(self._arguments))]
         results = [("ptr", "results")] if entry.packed else [("ptr", f"y{i}") for i in range(len(self._results))]
-        fb = self._module.function(
-            entry.name,
-            [*block, ("ptr", "arena"), (machine.size_type, "arena_bytes"), *self._size_parameters, *arguments, *results],
-            "i32",
-            attributes="nounwind",
-        )
+        arena = [("ptr", "arena"), (machine.size_type, "arena_bytes")]
+        parameters = [*block, *arena, *self._size_parameters, *arguments, *results]
+        fb = self._module.function(entry.name, parameters, "i32", attributes="nounwind")
         self._check(fb, [f"%{name}" for _, name in (*block, ("ptr", "arena"), *arguments, *results)], bool(block))
         base = self._aligned(fb)
         tables = {name: fb.gep("i8", base, at) for name, at in self._at.items()}

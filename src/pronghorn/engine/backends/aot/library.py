@@ -73,7 +73,7 @@ def compile_library(
     """
     texts = [sequential.RUNTIME_IR, walker.walkers("internal")]
     for number, entry in enumerate(entries):
-        texts.append(_own_names(_text_of(entry, data, machine), f"{number}.", entry.name))
+        texts.append(_own_names(_text_of(entry, data, machine), f"f{number}.", entry.name))
     arena = f"{name}_arena_size"
     texts += [_common(arena, entries, machine), others]
     texts.append(f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n")

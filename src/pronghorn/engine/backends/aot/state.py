@@ -1,4 +1,4 @@
-"""C functions on a block of variables that the caller holds: making one, checking one, and setting a part of it back."""
+"""C functions on a block of variables that the caller holds: making one, checking it, setting a part of it back."""
 
 from __future__ import annotations
 

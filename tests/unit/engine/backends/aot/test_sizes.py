@@ -44,9 +44,7 @@ def compiled(write, count):
 
 
 def test_extents_and_units():
-    found = compiled(
-        lambda fb, sizes: [*map(sizes.of, EXTENTS), *map(sizes.units, UNITS)], len(EXTENTS) + len(UNITS)
-    )
+    found = compiled(lambda fb, sizes: [*map(sizes.of, EXTENTS), *map(sizes.units, UNITS)], len(EXTENTS) + len(UNITS))
     for n, m in SIZES:
         env = {"n": n, "m": m}
         assert found(n, m) == [*(evaluate(e, env) for e in EXTENTS), *(u.evaluate(env) for u in UNITS)], env
