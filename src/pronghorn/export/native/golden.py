@@ -29,8 +29,8 @@ _FEW = (0.0, 0.5, 1.0, -1.0)  # elements of 16-bit floats, whose bits C has in a
 def made(shape: Sequence[int], dtype: str, seed: int) -> np.ndarray:
     """An array whose elements are a function of their number: floats from 0 to 1, integers 0 and 1.
 
-    >>> made((3,), "int32", 0).tolist(), made((2,), "float32", 1).round(3).tolist()
-    ([0, 1, 1], [0.439, 0.286])
+    >>> made((3,), "int32", 0).tolist(), made((2,), "float64", 1).round(3).tolist()
+    ([0, 0, 0], [0.814, 0.817])
     """
     x = (np.arange(math.prod(shape), dtype=np.uint64) + seed * 7919).astype(np.uint32)
     x = x * np.uint32(2654435769)
