@@ -52,6 +52,10 @@ _COMPARED = {
 }  # fmt: skip
 
 
+_VECTOR_REGISTERS = {"x86_64": "x", "aarch64": "w"}
+"""By architecture, what assembly calls a vector register; where LLVM has none, masks are taken apart anyway."""
+
+
 def _only_lane(mask: Operand) -> int | None:
     """The one lane of a mask written out as a constant in which a single lane is set."""
     text = str(mask)
@@ -473,11 +477,12 @@ class FunctionBuilder:
         """The mask of one register's lanes, of which the optimiser knows nothing: where LLVM 20 finds out late that
         half of a mask never holds, it drops the mask, not the load."""
         bits = size_of(ty) * 8 // lanes(ty)
-        if str(mask).startswith("<") or self._too_wide(ty) or lanes(ty) < 2:
+        target = self.module.target
+        register = _VECTOR_REGISTERS.get(target.arch if target is not None else "x86_64")
+        if register is None or str(mask).startswith("<") or self._too_wide(ty) or lanes(ty) < 2:
             return mask
         count = lanes(ty)
         wide = vec(f"i{bits}", count)
-        register = "w" if self.module.target and self.module.target.arch == "aarch64" else "x"
         lanes_of = self.cast("sext", mask, vec("i1", count), wide)
         hidden = self.let(f'call {wide} asm "", "={register},0"({wide} {lanes_of})')
         return self.cmp("slt", wide, hidden, "zeroinitializer")
