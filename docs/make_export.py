@@ -20,7 +20,7 @@ sys.path[:0] = [str(_FOLDER), str(_FOLDER.parent / "tests" / "programs")]
 import export_sweep  # noqa: E402
 from pages import write_or_check  # noqa: E402
 
-FORMATS = {"onnx": "ONNX", "tf_saved_model": "SavedModel", "torch": "PyTorch", "jax": "JAX"}
+FORMATS = {"onnx": "ONNX", "tf_saved_model": "SavedModel", "torch": "PyTorch", "jax": "JAX", "native": "C"}
 
 Found = dict[str, dict[str, list[str]]]
 """For each format and layer, what came of its configurations: an empty text where one works."""

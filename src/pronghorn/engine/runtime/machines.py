@@ -40,6 +40,7 @@ class Machine:
 
 _X86 = "x86_64-unknown-linux-gnu"
 _RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 128, 32, True)
+_RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
 _V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)
 MACHINES: dict[str, Machine] = {
     machine.name: machine
@@ -50,6 +51,7 @@ MACHINES: dict[str, Machine] = {
         Machine("x86-64-v4", _X86, named_target("avx512")),
         Machine("aarch64", "aarch64-unknown-linux-gnu", named_target("neon")),
         Machine("riscv64", "riscv64-unknown-linux-gnu", _RISCV, abi="lp64d"),
+        Machine("riscv64-v", "riscv64-unknown-linux-gnu", _RISCV_V, abi="lp64d"),
     )
 }
 """By name, all but the host itself."""

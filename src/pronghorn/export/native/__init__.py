@@ -121,8 +121,11 @@ def _manifest(made: Product) -> str:
             "target": library.machine.name,
             "triple": library.machine.triple,
             "functions": made.exported[f"{library.name}.o"],
+            "sizes": list(library.sizes.values()),
             "inputs": [_described(a) for a in library.predict.inputs],
             "outputs": [_described(a) for a in library.predict.outputs],
+            **({"state": f"{library.name}_state"} if library.has_state else {}),
+            **({"logs": [a.name for a in library.structures[0].fields]} if library.has_state else {}),
         },
         indent=1,
     )
