@@ -89,7 +89,8 @@ NOT_THERE = {
         "texts are taken apart in Python; `StringLookup` of their tokens can be exported to ONNX and SavedModel",
     ),
     "StringLookup": dict.fromkeys(
-        ("torch", "jax", "native"), "there are no arrays of strings; look them up in front of the model, which takes the numbers"
+        ("torch", "jax", "native"),
+        "there are no arrays of strings; look them up in front of the model, which takes the numbers",
     ),
 }
 

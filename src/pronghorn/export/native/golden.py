@@ -299,7 +299,7 @@ def _block(library: Library) -> list[str]:
 def _refusals(library: Library, numbers: Sequence[str]) -> list[str]:
     """What is wrong is told by a number."""
     predict = library.predict
-    cases = [(Status.ARENA, predict.call(numbers, nbytes="bytes - 1"))]
+    cases = [(Status.ARENA, predict.call(numbers, nbytes="1" if library.has_state else "bytes - 1"))]
     cases.append((Status.NULL, predict.call(numbers, arena="NULL")))
     if numbers:
         cases.append((Status.SIZE, predict.call(["-1", *numbers[1:]])))
