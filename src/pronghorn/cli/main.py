@@ -136,6 +136,7 @@ def convert(force: bool, max_shard_size: float | None, modules: tuple[str, ...],
 @click.option("--opset", "opset_version", type=int, metavar="N", help="For ONNX: the version of its operators.")
 @click.option("--target", metavar="MACHINE", help="For native: the machine, such as x86-64-v3 or aarch64.")
 @click.option("--weights", metavar="WHERE", help="For native: constants of the library, or a file.")
+@click.option("--training", is_flag=True, default=None, help="For native: with the steps of training, too.")
 @click.option(
     "--import", "modules", multiple=True, metavar="MODULE", help="Import a module that registers your classes."
 )
@@ -163,7 +164,7 @@ def export(
             raise click.ClickException(f"{destination} exists already; pass --force to replace it.")
         for module in modules:
             importlib.import_module(module)
-        model = load_model(source, compile=False)
+        model = load_model(source, compile=bool(options["training"]))
         given = {name: value for name, value in options.items() if value is not None}
         export_model(model, destination, kind, verbose=True, **given)
 

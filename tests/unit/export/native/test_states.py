@@ -1,5 +1,7 @@
 """The state of a library that is trained, and a model's."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def test_variables_lie_apart_and_metrics_last(model):
     state = State(model)
     spans = [(at, at + v.storage().nbytes) for v, at in state.offsets.items()]
     assert all(at % 64 == 0 for at, _ in spans) and spans == sorted(spans)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:]))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     metrics = set(model.metrics_variables)
     assert all((at >= state.metrics) == (v in metrics) for v, at in state.offsets.items())
     assert {*model.variables, *model.optimizer.variables, *metrics} == set(state.offsets)
