@@ -79,6 +79,18 @@ def undefined(data: bytes) -> list[str]:
     return names
 
 
+def loaded_size(data: bytes) -> int:
+    """How many bytes of an object file are in memory while a program runs: its code and its constants.
+
+    Raises:
+        CompilationError: it is no ELF file.
+    """
+    layout = _layout(data)
+    header = struct.unpack_from(layout.header, data)
+    sections = (struct.unpack_from(layout.section, data, header[6] + i * header[11]) for i in range(header[12]))
+    return sum(section[5] for section in sections if section[2] & _ALLOCATED)
+
+
 def of_bytes(symbol: str, content: bytes, like: bytes) -> bytes:
     """An object file whose one symbol is constant bytes, which other files of the same library see.
 

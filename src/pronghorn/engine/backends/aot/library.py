@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn.engine.backends.aot import elf, sequential
 from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
+from pronghorn.engine.backends.aot.merging import merge
 from pronghorn.engine.backends.aot.sizes import grain_function
 from pronghorn.engine.backends.llvm.build import build
 from pronghorn.engine.codegen import walker
@@ -78,7 +79,7 @@ def compile_library(
     texts += [_common(arena, entries, machine), others]
     texts.append(f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n")
     text = _needed("".join(texts), {arena, *exported, *(entry.name for entry in entries)})
-    code = object_code(text, code_generator(machine), name)
+    code = object_code(merge(text), code_generator(machine), name)
     files = {f"{name}.o": code}
     if data.size:
         files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), code)
