@@ -134,6 +134,19 @@ def test_special_values(tmp_path):
     assert model.predict(x, verbose=0).tobytes() == library.predict(x)[0].tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_remainders_of_floats(dtype, tmp_path):
+    x, y = (keras.Input((5,), dtype=dtype, name=name) for name in "xy")
+    model = keras.Model([x, y], [ops.mod(x, y), ops.floor_divide(x, y)])
+    library = exported(model, tmp_path / "rest")
+    rng = np.random.default_rng(0)
+    batch = [(rng.normal(size=(9, 5)) * scale).astype("float32").astype(dtype) for scale in (1e6, 1.0)]
+    batch[1][0] = 0, np.inf, -np.inf, np.nan, -0.0
+    for a, b in zip(model.predict_on_batch(batch), library.predict(*batch), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), b)
+        assert (np.signbit(a) == np.signbit(b))[~np.isnan(b)].all()
+
+
 # -- training ---------------------------------------------------------------------------------------------------------
 class Noted(keras.callbacks.Callback):
     """Keeps the logs of all steps."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pronghorn.engine.backends.aot import elf, sequential
+from pronghorn.engine.backends.aot import elf, remainders, sequential
 from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
 from pronghorn.engine.backends.aot.merging import merge
 from pronghorn.engine.backends.aot.sizes import grain_function
@@ -78,8 +78,10 @@ def compile_library(
     arena = f"{name}_arena_size"
     texts += [_common(arena, entries, machine), others]
     texts.append(f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n")
-    text = _needed("".join(texts), {arena, *exported, *(entry.name for entry in entries)})
-    code = object_code(merge(text), code_generator(machine), name)
+    text = merge(_needed("".join(texts), {arena, *exported, *(entry.name for entry in entries)}))
+    if " frem " in text:
+        text += remainders.definitions()
+    code = object_code(text, code_generator(machine), name)
     files = {f"{name}.o": code}
     if data.size:
         files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), code)

@@ -28,15 +28,26 @@ def merge(text: str) -> str:
       ret void
     }
     """
-    while True:
-        known: dict[str, str] = {}
-        names: dict[str, str] = {}
-        for match in _ITEM.finditer(text):
-            name = match[1] or match[2]
-            first = known.setdefault(match[0].replace(f"@{name}", "@", 1), name)
-            if first != name:
-                names[name] = first
-        if not names:  # what calls functions that were merged may be the same only now
-            return text
-        text = _ITEM.sub(lambda match: "" if (match[1] or match[2]) in names else match[0], text)
-        text = _NAME.sub(lambda match: f"@{names.get(match[1], match[1])}", text)
+    names = _again(text)
+    while names:  # what calls functions that were merged may be the same only then
+        text = _without(text, names)
+        names = _again(text)
+    return text
+
+
+def _again(text: str) -> dict[str, str]:
+    """The names of what is there again, and those of the first."""
+    known: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for match in _ITEM.finditer(text):
+        name = match[1] or match[2]
+        first = known.setdefault(match[0].replace(f"@{name}", "@", 1), name)
+        if first != name:
+            names[name] = first
+    return names
+
+
+def _without(text: str, names: dict[str, str]) -> str:
+    """The text without what has these names, and with others in their place where it is used."""
+    text = _ITEM.sub(lambda match: "" if (match[1] or match[2]) in names else match[0], text)
+    return _NAME.sub(lambda match: f"@{names.get(match[1], match[1])}", text)
