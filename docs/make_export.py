@@ -163,7 +163,7 @@ an open axis (`dynamic_slice`) needs a known number of rows.
 ## C
 
 `format="native"` compiles the model, ahead of time, into a C library. The library needs no runtime: it allocates
-nothing, has no threads and no state of its own, and calls `memcpy`, `memmove` and `memset` at most.
+nothing, has no threads, keeps nothing between calls, and calls `memcpy`, `memmove` and `memset` at most.
 
 ```python
 model.export("digits", format="native", target="x86-64-v3")
@@ -187,7 +187,8 @@ int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or
   parameter, too. An error is a number, and nothing is written then: for a pointer that is null or not aligned, an arena
   that is too small, a size that is not allowed.
 - **Threads** may call a library at the same time, each with an arena of its own.
-- **Targets**: {targets}. The default is `"native"`, the machine at hand. All are for Linux (ELF files).
+- **Targets** are {targets}. The default is `"native"`, the machine at hand. A library for `"x86-64"` has the code for
+  the levels 1, 3 and 4, and chooses when it runs. All are for Linux (ELF files).
 - **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any
   number of threads. On other machines sums are added in another order.
 - **Weights** are constants of the library. `weights="file"` writes them into `digits.weights`, which a program maps
@@ -216,17 +217,17 @@ of this model. `keras.export.read_state("file", model)` gives the model in Pytho
 the shapes and types that the losses ask for; `target_signature=` names others. The number of samples alone may be
 open. Sample weights are not there yet.
 
-Made by `python docs/make_native.py`: bytes of code and of its own constants, for one layer `Dense(3)` on four inputs and
-for the models of `bench/workloads.py`. Weights come on top of them; a state has the weights, the optimizer's variables
-and the metrics.
+Made by `python docs/make_native.py`: bytes of code and of its own constants, for one layer `Dense(3)` on four inputs
+and for the models of `bench/workloads.py`. Weights come on top of them; a state has the weights, the optimizer's
+variables and the metrics.
 
 {sizes}
 
 ## Layers
 
 Made by `python docs/make_export.py`, which tries each configuration of `tests/programs/export_sweep.py` with 1, 3 and
-17 rows, ONNX, SavedModel and C with 0 as well; results agree within 1e-5 of their size, in C in every bit. Of {count} configurations of
-{layers} layers, {good}.
+17 rows, ONNX, SavedModel and C with 0 as well; results agree within 1e-5 of their size, in C in every bit. Of {count}
+configurations of {layers} layers, {good}.
 
 """
 

@@ -372,3 +372,18 @@ def test_other_machines_predict_alike(target, name, tmp_path):
     subprocess.run([*command, "-static", *files], cwd=library, check=True, capture_output=True)
     ran = subprocess.run([*emulator, "./program"], cwd=library, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="qemu-x86_64 is not installed")
+@pytest.mark.parametrize("processor", ["qemu64", "Nehalem", "Haswell", "max"])
+def test_one_library_for_all_x86_64(processor, tmp_path):
+    model = small()
+    model.compile("adam", {"kind": "sparse_categorical_crossentropy", "size": "mse"})
+    for name in ("small", "trained"):
+        model.export(tmp_path / name, format="native", target="x86-64", training=name == "trained", verbose=False)
+        command = [*linking.compiler(MACHINES["x86-64"]), "-static", f"{name}_test.c", f"lib{name}.a", "-o", "program"]
+        subprocess.run(command, cwd=tmp_path / name, check=True)
+        command = ["qemu-x86_64", "-cpu", processor, "./program"]
+        ran = subprocess.run(command, cwd=tmp_path / name, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -24,6 +25,7 @@ class Machine:
         target: what kernels are planned for.
         abi: LLVM's name of the calling convention, where the triple leaves it open.
         pointer_bits: the width of a pointer.
+        levels: where a library is for several machines and chooses among them when it runs: these, by level.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Machine:
     target: Target
     abi: str = ""
     pointer_bits: int = 64
+    levels: Mapping[int, Machine] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def size_type(self) -> str:
@@ -42,13 +45,15 @@ _X86 = "x86_64-unknown-linux-gnu"
 _RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 128, 32, True)
 _RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
 _V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)
+_LEVELS = {
+    level: Machine(f"x86-64-v{level}", _X86, target)
+    for level, target in enumerate((named_target("sse2"), _V2, named_target("avx2"), named_target("avx512")), 1)
+}
 MACHINES: dict[str, Machine] = {
     machine.name: machine
     for machine in (
-        Machine("x86-64", _X86, named_target("sse2")),
-        Machine("x86-64-v2", _X86, _V2),
-        Machine("x86-64-v3", _X86, named_target("avx2")),
-        Machine("x86-64-v4", _X86, named_target("avx512")),
+        Machine("x86-64", _X86, _LEVELS[1].target, levels={level: _LEVELS[level] for level in (1, 3, 4)}),
+        *_LEVELS.values(),
         Machine("aarch64", "aarch64-unknown-linux-gnu", named_target("neon")),
         Machine("riscv64", "riscv64-unknown-linux-gnu", _RISCV, abi="lp64d"),
         Machine("riscv64-v", "riscv64-unknown-linux-gnu", _RISCV_V, abi="lp64d"),

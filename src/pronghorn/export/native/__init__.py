@@ -14,6 +14,7 @@ from typing import Any
 
 from pronghorn._version import __version__
 from pronghorn._wording import counted, size_text
+from pronghorn.engine.backends.aot import elf
 from pronghorn.engine.runtime.machines import Machine, machine
 from pronghorn.export.files import check_folder, replacing_folder
 from pronghorn.export.native import golden, header, linking, page
@@ -94,7 +95,7 @@ def _files(made: Product) -> tuple[dict[str, bytes], str]:
     name, problem = library.name, ""
     files = {
         f"{name}.h": header.header(library).encode(),
-        f"lib{name}.a": archive(made.objects, made.exported),
+        f"lib{name}.a": archive(made.objects, {file: elf.defined(content) for file, content in made.objects.items()}),
     }
     try:
         files[f"lib{name}.so"] = linking.shared_library(f"lib{name}.so", made.objects, library.machine)
@@ -120,7 +121,7 @@ def _manifest(made: Product) -> str:
             "name": library.name,
             "target": library.machine.name,
             "triple": library.machine.triple,
-            "functions": made.exported[f"{library.name}.o"],
+            "functions": sorted(elf.defined(made.objects[f"{library.name}.o"])),
             "sizes": list(library.sizes.values()),
             "inputs": [_described(a) for a in library.predict.inputs],
             "outputs": [_described(a) for a in library.predict.outputs],

@@ -19,6 +19,11 @@ MEANINGS: dict[Status, str] = {
 """What a function says by its number."""
 
 
+_LEVELS = [
+    " * It has code for several levels of the processor, and remembers which of them it is on.",
+]
+
+
 def status_name(prefix: str, status: Status) -> str:
     """C's name of a number.
 
@@ -34,8 +39,9 @@ def header(library: Library) -> str:
     parts = [
         f"/* The model {library.model!r} as a C library for {library.machine.name}, by Pronghorn {library.version}.",
         " *",
-        " * The library allocates nothing, has no thread and no state of its own, and calls memcpy, memmove and memset",
-        " * at most. Threads may call it at the same time, each with an arena of its own.",
+        " * The library allocates nothing, has no threads, keeps nothing between calls, and calls memcpy, memmove and",
+        " * memset at most. Threads may call it at the same time, each with an arena of its own.",
+        *(_LEVELS if library.machine.levels else []),
         " */",
         f"#ifndef {upper}_H",
         f"#define {upper}_H",

@@ -42,11 +42,9 @@ def prediction(found: Inference, name: str, machine: Machine, weights_file: bool
     block = _constant_block(traced.variables, data) if weights is None else _file_block(traced.variables, weights)
     entry = Entry(f"{name}_predict", traced, list(library.sizes), block, limits=limits_of(traced.graph))
     objects = compile_library(name, [entry], data, machine)
-    refuse_calls(calls_outside(objects.values(), data), [traced.graph])
+    refuse_calls(calls_outside(objects.values()), [traced.graph])
     checked = golden_of(found, library.predict, library.sizes, entry.limits)
-    exported = {f"{name}.o": [f"{name}_arena_size", f"{name}_predict"], f"{name}_data.o": [data.symbol]}
-    exported = {file: names for file, names in exported.items() if file in objects}
-    return Product(library, objects, exported, None if weights is None else weights.content(), checked)
+    return Product(library, objects, None if weights is None else weights.content(), checked)
 
 
 def described(found: Inference, name: str, machine: Machine, weights_file: bool) -> Library:

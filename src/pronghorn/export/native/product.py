@@ -15,13 +15,11 @@ class Product:
     Attributes:
         library: what there is, for people.
         objects: the object files by name.
-        exported: for each of them the symbols that it defines for others.
         block: the file of weights, or of a new state; None where they are constants.
         checked: what the test program checks.
     """
 
     library: Library
     objects: dict[str, bytes]
-    exported: dict[str, list[str]]
     block: bytes | None
     checked: Golden

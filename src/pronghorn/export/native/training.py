@@ -93,11 +93,9 @@ def training(
     image, data = _new_image(model, state), Data(f"{name}_data")
     functions = _state_functions(name, state, image, data, weights_file)
     objects = compile_library(name, entries, data, machine, functions.text(machine), functions.names)
-    refuse_calls(calls_outside(objects.values(), data), [traced.graph for traced in traces.values()])
-    exported = [f"{name}_arena_size", *functions.names, *(entry.name for entry in entries)]
-    by_file = {file: exported if file == f"{name}.o" else [data.symbol] for file in objects}
+    refuse_calls(calls_outside(objects.values()), [traced.graph for traced in traces.values()])
     checked = golden_of(found, library.predict, library.sizes, entries[-1].limits)
-    return Product(library, objects, by_file, bytes(image) if weights_file else None, checked)
+    return Product(library, objects, bytes(image) if weights_file else None, checked)
 
 
 # -- what steps are traced with ---------------------------------------------------------------------------------------

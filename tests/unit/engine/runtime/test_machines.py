@@ -12,6 +12,16 @@ def test_all_names_are_machines():
         assert machines.code_generator(found).triple.startswith(found.target.arch)
 
 
+def test_a_machine_of_several_levels():
+    levels = machines.machine("x86-64").levels
+    assert [(level, each.name) for level, each in levels.items()] == [
+        (1, "x86-64-v1"),
+        (3, "x86-64-v3"),
+        (4, "x86-64-v4"),
+    ]
+    assert not any(each.levels for each in levels.values())
+
+
 def test_this_machine():
     found = machines.machine("native")
     assert found.target.arch == host.native_target().arch and found.target.pairs != "amx"

@@ -4,53 +4,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from pronghorn.engine.backends.aot import elf, remainders, sequential
+from pronghorn.engine.backends.aot import dispatch, elf, sequential
 from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
-from pronghorn.engine.backends.aot.merging import merge
+from pronghorn.engine.backends.aot.modules import needed
 from pronghorn.engine.backends.aot.sizes import grain_function
 from pronghorn.engine.backends.llvm.build import build
 from pronghorn.engine.codegen import walker
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.runtime.compile import object_code
 from pronghorn.engine.runtime.machines import Machine, code_generator
-from pronghorn.engine.runtime.parts import Definitions
 
 ALLOWED = frozenset(("memcpy", "memset", "memmove"))
 """What a library may ask the C library for."""
+
+_TABLE = "_GLOBAL_OFFSET_TABLE_"  # which linkers make
 
 _DEFINED = re.compile(r"^(?:define [^@\n]*@([-\w.$]+)\(|@([-\w.$]+) =)", re.MULTILINE)
 _USED = re.compile(r"@([-\w.$]+)")
 
 
-@dataclass
 class Data:
-    """Constant bytes of a library, at multiples of 64.
+    """Constant bytes of a library, at multiples of 64; what is added twice is there once.
+
+    Args:
+        symbol: its name.
 
     Attributes:
-        symbol: its name.
-        parts: the bytes, one behind another.
+        size: how many bytes there are.
     """
 
-    symbol: str
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.size = 0
+        self._places: dict[bytes, int] = {}
 
     def add(self, array: np.ndarray) -> int:
         """Take in an array; returns its offset."""
         content = np.ascontiguousarray(array).tobytes()
-        offset = self.size
-        padding = -len(content) % elf.ALIGNMENT
-        self.parts += [content, bytes(padding)]
-        self.size += len(content) + padding
-        return offset
+        if content not in self._places:
+            self._places[content] = self.size
+            self.size += len(content) + -len(content) % elf.ALIGNMENT
+        return self._places[content]
 
     def content(self) -> bytes:
         """All of it."""
-        return b"".join(self.parts)
+        return b"".join(part + bytes(-len(part) % elf.ALIGNMENT) for part in self._places)
 
 
 def compile_library(
@@ -72,26 +73,42 @@ def compile_library(
     Raises:
         CompilationError: a step cannot be compiled, as `build` says.
     """
-    texts = [sequential.RUNTIME_IR, walker.walkers("internal")]
-    for number, entry in enumerate(entries):
-        texts.append(_own_names(_text_of(entry, data, machine), f"f{number}.", entry.name))
-    arena = f"{name}_arena_size"
-    texts += [_common(arena, entries, machine), others]
-    texts.append(f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n")
-    text = merge(_needed("".join(texts), {arena, *exported, *(entry.name for entry in entries)}))
-    if " frem " in text:
-        text += remainders.definitions()
-    code = object_code(text, code_generator(machine), name)
-    files = {f"{name}.o": code}
+    files: dict[str, bytes] = {}
+    if machine.levels:
+        codes = {level: _code(name, entries, data, each) for level, each in machine.levels.items()}
+        files |= dispatch.chosen(name, codes, machine, others + _external(data), set(exported))
+    else:
+        text = _code(name, entries, data, machine) + others
+        text = needed(text, {arena_size(name), *exported, *(entry.name for entry in entries)})
+        files[f"{name}.o"] = object_code(text, code_generator(machine), name)
     if data.size:
-        files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), code)
+        files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), files[f"{name}.o"])
     return files
 
 
-def calls_outside(files: Iterable[bytes], data: Data) -> list[str]:
+def arena_size(name: str) -> str:
+    """The name of the function that says how large an arena is."""
+    return f"{name}_arena_size"
+
+
+def _code(name: str, entries: Sequence[Entry], data: Data, machine: Machine) -> str:
+    """The LLVM IR of the functions that run steps, and of the one that says how large an arena they need."""
+    texts = [sequential.RUNTIME_IR, walker.walkers("internal")]
+    for number, entry in enumerate(entries):
+        texts.append(_own_names(_text_of(entry, data, machine), f"f{number}.", entry.name))
+    return "".join([*texts, _common(arena_size(name), entries, machine), _external(data)])
+
+
+def _external(data: Data) -> str:
+    return f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n"
+
+
+def calls_outside(files: Iterable[bytes]) -> list[str]:
     """The functions that object files of a library call and nobody has to have."""
-    names = dict.fromkeys(name for content in files for name in elf.undefined(content))
-    return [name for name in names if name not in ALLOWED and name != data.symbol]
+    contents = list(files)
+    own = {name for content in contents for name in elf.defined(content)}
+    names = dict.fromkeys(name for content in contents for name in elf.undefined(content))
+    return [name for name in names if name not in ALLOWED and name not in own and name != _TABLE]
 
 
 def _text_of(entry: Entry, data: Data, machine: Machine) -> str:
@@ -124,14 +141,3 @@ def _common(arena: str, entries: Sequence[Entry], machine: Machine) -> str:
         most = fb.cast("trunc", most, "i64", machine.size_type)
     fb.ret(machine.size_type, most)
     return module.text()
-
-
-def _needed(text: str, exported: set[str]) -> str:
-    """What the exported functions need of a module, in which all others are its own."""
-
-    def linkage(match: re.Match[str]) -> str:
-        return match[0] if match[1] in exported else match[0].replace("define ", "define internal ", 1)
-
-    text = re.sub(r"^define (?!internal|private)[^@\n]*@([-\w.$]+)\(", linkage, text, flags=re.MULTILINE)
-    definitions = Definitions()
-    return definitions.part(definitions.add(text)).text
