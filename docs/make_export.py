@@ -186,7 +186,8 @@ int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or
 - **Inputs and outputs** are parameters with the names that they have in Keras, as far as C allows. An open extent is a
   parameter, too. An error is a number, and nothing is written then: for a pointer that is null or not aligned, an arena
   that is too small, a size that is not allowed.
-- **Threads** may call a library at the same time, each with an arena of its own.
+- **Threads** may call a library at the same time, each with an arena of its own. `parallel=True` adds functions such as
+  `digits_predict_parallel`, which take a parallel-for of the caller's and share the work of one call out.
 - **Targets** are {targets}. The default is `"native"`, the machine at hand. A library for `"x86-64"` has the code for
   the levels 1, 3 and 4, and chooses when it runs. All are for Linux (ELF files).
 - **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any

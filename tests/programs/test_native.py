@@ -316,6 +316,61 @@ def test_threads_call_one_library(tmp_path):
         assert all(threads.map(run, range(8)))
 
 
+def parallel_for(threads, counts):
+    """A parallel-for for C on some threads of Python's, which notes how many calls it was asked for each time."""
+    body_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+
+    def run(context, count, body, data):
+        counts.append(count)
+        body = body_type(body)
+        list(threads.map(lambda i: body(data, i), reversed(range(count))))
+
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)(run)
+
+
+@pytest.mark.parametrize("target", ["native", "x86-64"])
+def test_the_caller_shares_the_work_out(target, tmp_path):
+    if target == "x86-64" and native_target().arch != "x86_64":
+        pytest.skip("this is another machine")
+    image = keras.Input((20, 20, 3), name="image")
+    x = layers.MaxPooling2D()(layers.Conv2D(24, 3, activation="relu")(layers.Conv2D(16, 3, activation="relu")(image)))
+    x = layers.Dense(64, activation="relu")(layers.Dropout(0.2)(layers.Flatten()(x)))
+    model = keras.Model(image, layers.Dense(5, activation="softmax")(x), name="shared")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    library = exported(model, tmp_path / "shared", training=True, parallel=True, target=target)
+    rng = np.random.default_rng(0)
+    x, y = rng.random((64, 20, 20, 3), "float32"), rng.integers(0, 5, 64).astype("int32")
+    arena = Memory(library.arena_size(64))
+    state = library.new_state()
+    alone = [library.train("train_step", [x], [y], arena) for _ in range(2)]
+    trained, counts = state.bytes.copy(), []
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        run = parallel_for(threads, counts)
+        state = library.new_state()
+        library.block = [run, None, *library.block]
+        assert [library.train("train_step_parallel", [x], [y], arena) for _ in range(2)] == alone
+        assert max(counts) > 1 and (state.bytes == trained).all()
+        counts.clear()
+        together = np.empty((64, 5), "float32")
+        assert library.call("predict_parallel", [64], [x, together], arena) == 0
+        assert max(counts) > 1
+        library.block[0] = None  # without one, the calling thread does all
+        again = np.empty((64, 5), "float32")
+        assert library.call("predict_parallel", [64], [x, again], arena) == 0
+    library.block = library.block[2:]
+    assert library.predict(x)[0].tobytes() == together.tobytes() == again.tobytes()
+    assert "all is well" in built(library)
+
+
+def test_a_model_without_weights(tmp_path):
+    model = keras.Sequential([keras.Input((3,), name="x"), layers.Rescaling(2.0)], name="plain")
+    x = np.ones((2, 3), "float32")
+    library = exported(model, tmp_path / "plain")
+    assert (library.predict(x)[0] == 2 * x).all() and "all is well" in built(library)
+    library = exported(model, tmp_path / "in_file", weights="file")
+    assert "all is well" in built(library)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["address", "undefined"])
 def test_sanitizers_find_nothing(kind, tmp_path):

@@ -137,6 +137,7 @@ def convert(force: bool, max_shard_size: float | None, modules: tuple[str, ...],
 @click.option("--target", metavar="MACHINE", help="For native: the machine, such as x86-64-v3 or aarch64.")
 @click.option("--weights", metavar="WHERE", help="For native: constants of the library, or a file.")
 @click.option("--training", is_flag=True, default=None, help="For native: with the steps of training, too.")
+@click.option("--parallel", is_flag=True, default=None, help="For native: with functions that take a parallel-for.")
 @click.option(
     "--import", "modules", multiple=True, metavar="MODULE", help="Import a module that registers your classes."
 )

@@ -33,7 +33,7 @@ FORMATS: dict[str, Format] = {
     "tf_saved_model": Format("pronghorn.export.programs.tensorflow", (".savedmodel",), (), "tensorflow"),
     "torch": Format("pronghorn.export.programs.torch", (".pt2",), (), "torch"),
     "jax": Format("pronghorn.export.programs.jax", (".jax",), ("platforms",), "jax"),
-    "native": Format("pronghorn.export.native", (), ("target", "weights", "training", "target_signature")),
+    "native": Format("pronghorn.export.native", (), ("target", "weights", "training", "target_signature", "parallel")),
 }
 
 #: Keras's other formats, and what to do instead.
@@ -56,7 +56,8 @@ def export_model(
         verbose: whether to say what was written; None means yes.
         input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the model's inputs, whose
             shapes and types are taken in place of the model's own. None in a shape is any extent.
-        kwargs: of the format; for ONNX, `opset_version`; for JAX, `platforms`; for native, `target` and `weights`.
+        kwargs: of the format; for ONNX, `opset_version`; for JAX, `platforms`; for native, `target`, `weights`,
+            `training`, `target_signature` and `parallel`.
 
     Raises:
         ValueError: for a format that is not known, a model whose inputs are not, or a path that something else has.

@@ -38,6 +38,7 @@ def write(
     weights: str = "constants",
     training: bool = False,
     target_signature: Any = None,
+    parallel: bool = False,
 ) -> str:
     """Write a model as a C library.
 
@@ -49,6 +50,7 @@ def write(
         weights: `"constants"` of the library, or a `"file"` that the program maps into memory.
         training: whether the library trains, too: it then has a state in place of weights.
         target_signature: for training, `InputSpec`s in the structure of the targets; by default what the loss asks for.
+        parallel: whether there are functions, too, that the caller hands a parallel-for.
 
     Returns:
         What was written, in a few words.
@@ -67,9 +69,9 @@ def write(
     found.refuse_strings("C", "; or use format='tf_saved_model' or 'onnx'")
     in_file = weights == "file"
     if training:
-        made = trained(model, found, name, chosen, in_file, target_signature)
+        made = trained(model, found, name, chosen, in_file, parallel, target_signature)
     else:
-        made = prediction(found, name, chosen, in_file)
+        made = prediction(found, name, chosen, in_file, parallel)
     files, problem = _files(made)
     with replacing_folder(path) as fresh:
         fresh.mkdir()

@@ -114,6 +114,7 @@ class Library:
         version: of Pronghorn.
         weights_file: whether weights, or a new state, are in a file.
         steps: the steps of training and evaluation.
+        is_parallel: whether functions may be given a parallel-for.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Library:
     version: str
     weights_file: bool = False
     steps: list[Function] = field(default_factory=list)
+    is_parallel: bool = False
 
     @property
     def functions(self) -> list[Function]:

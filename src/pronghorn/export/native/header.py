@@ -61,6 +61,7 @@ def header(library: Library) -> str:
         *_arena(library),
     ]
     parts += _state(library) if library.has_state else _weights(library) if library.weights_file else []
+    parts += _parallel_for(library) if library.is_parallel else []
     parts += [line for structure in library.structures for line in _structure(structure, library)]
     parts += [line for function in library.functions for line in _function(function, library)]
     parts += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {upper}_H */", ""]
@@ -145,6 +146,29 @@ def _function(function: Function, library: Library) -> list[str]:
         " *",
         " * Arrays are in C's order, without gaps. They may overlap neither each other nor the arena. */",
         *_declared(f"int {function.name}(", library.parameters(function)),
+        *([""] if library.is_parallel else []),
+        *(_parallel(function, library) if library.is_parallel else []),
+        "",
+    ]
+
+
+def _parallel(function: Function, library: Library) -> list[str]:
+    name = library.name
+    return [
+        "/* The same, where `run` shares the work out; null has the calling thread do all of it. */",
+        *_declared(
+            f"int {function.name}_parallel(",
+            [f"{name}_parallel_for run", "void *run_context", *library.parameters(function)],
+        ),
+    ]
+
+
+def _parallel_for(library: Library) -> list[str]:
+    return [
+        "/* What shares work out: it calls body(data, i) for every i from 0 to count - 1, in any order and on any",
+        " * threads, and returns when all calls have. The results have the same bits, however it is shared. */",
+        f"typedef void (*{library.name}_parallel_for)(",
+        "    void *run_context, int64_t count, void (*body)(void *data, int64_t i), void *data);",
         "",
     ]
 

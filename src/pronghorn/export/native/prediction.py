@@ -22,7 +22,7 @@ _MAGIC = b"PHWEIGHT"
 DOES = "What the model predicts, as model.predict in Python."
 
 
-def prediction(found: Inference, name: str, machine: Machine, weights_file: bool) -> Product:
+def prediction(found: Inference, name: str, machine: Machine, weights_file: bool, is_parallel: bool) -> Product:
     """Compile a model's inference.
 
     Args:
@@ -30,17 +30,19 @@ def prediction(found: Inference, name: str, machine: Machine, weights_file: bool
         name: what C's names begin with.
         machine: the machine.
         weights_file: whether the weights are a file of their own.
+        is_parallel: whether a caller may hand over a parallel-for.
 
     Raises:
         NotImplementedError: for what a library cannot have, by layer and primitive.
     """
     traced = found.traced
     library = described(found, name, machine, weights_file)
+    library.is_parallel = is_parallel
     check_graph(traced.graph)
     check_arrays([*library.predict.inputs, *library.predict.outputs])
     data, weights = Data(f"{name}_data"), Data("") if weights_file else None
     block = _constant_block(traced.variables, data) if weights is None else _file_block(traced.variables, weights)
-    entry = Entry(f"{name}_predict", traced, list(library.sizes), block, limits=limits_of(traced.graph))
+    entry = Entry(f"{name}_predict", traced, list(library.sizes), block, (), limits_of(traced.graph), is_parallel)
     objects = compile_library(name, [entry], data, machine)
     refuse_calls(calls_outside(objects.values()), [traced.graph])
     checked = golden_of(found, library.predict, library.sizes, entry.limits)

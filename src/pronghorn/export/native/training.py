@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,13 @@ class Step:
 
 
 def training(
-    model: Any, found: Inference, name: str, machine: Machine, weights_file: bool, targets: Any = None
+    model: Any,
+    found: Inference,
+    name: str,
+    machine: Machine,
+    weights_file: bool,
+    is_parallel: bool,
+    targets: Any = None,
 ) -> Product:
     """Compile a model's steps.
 
@@ -66,6 +73,7 @@ def training(
         name: what C's names begin with.
         machine: the machine.
         weights_file: whether a new state is a file of its own.
+        is_parallel: whether a caller may hand over a parallel-for.
         targets: nested specs of the targets; by default what the loss asks for.
 
     Raises:
@@ -84,10 +92,13 @@ def training(
     for traced in traces.values():
         _check(model, traced, state)
     library = _described(found, batch, steps, name, machine, weights_file)
+    library.is_parallel = is_parallel
     check_arrays([a for f in library.functions for a in (*f.inputs, *f.outputs, *(f.logs.fields if f.logs else ()))])
     block = Block(state.offsets, words=state.words)
     entries = [
-        Entry(function.name, traced, list(library.sizes), block, _offsets(function), limits_of(traced.graph))
+        Entry(
+            function.name, traced, list(library.sizes), block, _offsets(function), limits_of(traced.graph), is_parallel
+        )
         for function, traced in zip((*library.steps, library.predict), traces.values(), strict=True)
     ]
     image, data = _new_image(model, state), Data(f"{name}_data")
@@ -229,7 +240,7 @@ def _offsets(function: Function) -> list[int]:
         size = dtypes.itemsize(entry.aval.dtype)
         at = -(-at // size) * size
         offsets.append(at)
-        at += size * int(np.prod(entry.aval.shape, dtype=np.int64))
+        at += size * math.prod(map(int, entry.aval.shape))
     return offsets
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from pronghorn.engine.backends.aot.refusals import BLOCK_ALIGNMENT, Status, demand, demand_words
 from pronghorn.engine.backends.aot.sizes import Sizes, grain_limits, most_rows
+from pronghorn.engine.backends.aot.walking import CONTEXT_NUMBERS, RUN, RUN_CONTEXT
 from pronghorn.engine.backends.llvm.build import Built
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand
 from pronghorn.engine.codegen.units import COLUMNS
@@ -57,6 +58,7 @@ class Entry:
         block: where the variables lie.
         packed: offsets of the results in one structure; empty where each is an argument.
         limits: extents that must not be negative.
+        is_parallel: whether there is a second function, which takes a parallel-for and its context first.
     """
 
     name: str
@@ -65,6 +67,12 @@ class Entry:
     block: Block
     packed: Sequence[int] = ()
     limits: Sequence[Dim] = field(default_factory=list)
+    is_parallel: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The C functions."""
+        return [self.name, f"{self.name}_parallel"] if self.is_parallel else [self.name]
 
 
 def limits_of(graph: Graph) -> list[Dim]:
@@ -193,22 +201,38 @@ class EntryWriter:
     # -- the call -----------------------------------------------------------------------------------------------------
     def _write_call(self) -> None:
         entry, machine = self._entry, self._machine
-        block = [("ptr", "block")] if not entry.block.symbol and entry.block.offsets else []
+        block = [] if entry.block.symbol else [("ptr", "block")]
         arguments = [("ptr", f"x{i}") for i in range(len(self._arguments))]
         results = [("ptr", "results")] if entry.packed else [("ptr", f"y{i}") for i in range(len(self._results))]
         arena = [("ptr", "arena"), (machine.size_type, "arena_bytes")]
         parameters = [*block, *arena, *self._size_parameters, *arguments, *results]
-        fb = self._module.function(entry.name, parameters, "i32", attributes="nounwind")
+        if entry.is_parallel:
+            fb = self._write_both(parameters)
+        else:
+            fb = self._module.function(entry.name, parameters, "i32", attributes="nounwind")
         self._check(fb, [f"%{name}" for _, name in (*block, ("ptr", "arena"), *arguments, *results)], bool(block))
         base = self._aligned(fb)
         tables = {name: fb.gep("i8", base, at) for name, at in self._at.items()}
         self._fill(fb, tables)
         self._fill_blocks(fb, tables)
         self._point(fb, tables["bufs"], fb.gep("i8", base, self._table_bytes))
-        context = fb.alloca("i64", 2, align=8)
+        context = fb.alloca("i64", CONTEXT_NUMBERS, align=8)
         fb.store("i64", 0, context)
+        if entry.is_parallel:
+            fb.store("ptr", "%run", fb.gep("i64", context, RUN))
+            fb.store("ptr", "%run_context", fb.gep("i64", context, RUN_CONTEXT))
         fb.emit(f"call void @step(ptr {context}, ptr {tables['args']}, i64 0, i64 0)")
         fb.ret("i32", Status.OK)
+
+    def _write_both(self, parameters: Sequence[tuple[str, str]]) -> FunctionBuilder:
+        """The functions with and without a parallel-for; returns the one that they call, to be written."""
+        entry, handed = self._entry, [("ptr", "run"), ("ptr", "run_context")]
+        operands: list[tuple[str, Operand]] = [(ty, f"%{name}") for ty, name in parameters]
+        for name, own, given in zip(entry.names, ([], handed), ("null", None), strict=True):
+            fb = self._module.function(name, [*own, *parameters], "i32", attributes="nounwind")
+            first: list[tuple[str, Operand]] = [(ty, given or f"%{word}") for ty, word in handed]
+            fb.ret("i32", fb.call(f"{entry.name}.run", "i32", [*first, *operands]))
+        return self._module.function(f"{entry.name}.run", [*handed, *parameters], "i32", "internal", "nounwind")
 
     def _check(self, fb: FunctionBuilder, pointers: Sequence[str], has_block: bool) -> None:
         """Return an error's number unless all is as it should be."""

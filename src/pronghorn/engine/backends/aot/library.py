@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pronghorn.engine.backends.aot import dispatch, elf, sequential
+from pronghorn.engine.backends.aot import dispatch, elf, sequential, walking
 from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
 from pronghorn.engine.backends.aot.modules import needed
 from pronghorn.engine.backends.aot.sizes import grain_function
 from pronghorn.engine.backends.llvm.build import build
-from pronghorn.engine.codegen import walker
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.runtime.compile import object_code
 from pronghorn.engine.runtime.machines import Machine, code_generator
@@ -79,7 +78,7 @@ def compile_library(
         files |= dispatch.chosen(name, codes, machine, others + _external(data), set(exported))
     else:
         text = _code(name, entries, data, machine) + others
-        text = needed(text, {arena_size(name), *exported, *(entry.name for entry in entries)})
+        text = needed(text, {arena_size(name), *exported, *(each for entry in entries for each in entry.names)})
         files[f"{name}.o"] = object_code(text, code_generator(machine), name)
     if data.size:
         files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), files[f"{name}.o"])
@@ -93,9 +92,10 @@ def arena_size(name: str) -> str:
 
 def _code(name: str, entries: Sequence[Entry], data: Data, machine: Machine) -> str:
     """The LLVM IR of the functions that run steps, and of the one that says how large an arena they need."""
-    texts = [sequential.RUNTIME_IR, walker.walkers("internal")]
+    is_parallel = any(entry.is_parallel for entry in entries)
+    texts = [sequential.RUNTIME_IR, walking.walkers(is_parallel)]
     for number, entry in enumerate(entries):
-        texts.append(_own_names(_text_of(entry, data, machine), f"f{number}.", entry.name))
+        texts.append(_own_names(_text_of(entry, data, machine), f"f{number}.", entry))
     return "".join([*texts, _common(arena_size(name), entries, machine), _external(data)])
 
 
@@ -119,10 +119,10 @@ def _text_of(entry: Entry, data: Data, machine: Machine) -> str:
     return built.emitted.module.text()
 
 
-def _own_names(text: str, prefix: str, kept: str) -> str:
-    """The text with a prefix before the name of all that it defines, but for what begins with ``kept``."""
+def _own_names(text: str, prefix: str, entry: Entry) -> str:
+    """The text with a prefix before the name of all that it defines, but for the functions of the entry itself."""
     names = {a or b for a, b in _DEFINED.findall(text)}
-    own = {name for name in names if name != kept and not name.startswith(f"{kept}.")}
+    own = {name for name in names.difference(entry.names) if not name.startswith(f"{entry.name}.")}
     return _USED.sub(lambda match: f"@{prefix}{match[1]}" if match[1] in own else match[0], text)
 
 

@@ -1,12 +1,10 @@
 """What a step calls, for the thread that runs all of it: taking a grain is counting.
 
 The functions are those of `pronghorn.engine.runtime.native` by name and meaning. What ``ctx`` points to is the number
-of the next grain, and which way the last decision went.
+of the next grain, and which way the last decision went; see `walking`.
 """
 
 from __future__ import annotations
-
-CONTEXT = "[2 x i64]"
 
 RUNTIME_IR = """
 define internal i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid) alwaysinline nounwind {
