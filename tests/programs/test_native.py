@@ -70,7 +70,7 @@ def data(rows):
 
 
 # -- predictions ------------------------------------------------------------------------------------------------------
-@pytest.mark.mostly_slow("tutorial_cnn", "lstm")
+@pytest.mark.mostly_slow("lstm")
 @pytest.mark.parametrize("name", workloads.WORKLOADS)
 def test_workloads_predict(name, tmp_path):
     work = workloads.WORKLOADS[name](keras, np.random.default_rng(0))
@@ -82,7 +82,7 @@ def test_workloads_predict(name, tmp_path):
             assert a.tobytes() == b.tobytes()
 
 
-@pytest.mark.mostly_slow(every=40)
+@pytest.mark.mostly_slow(every=50)
 @pytest.mark.parametrize("case", export_sweep.cases(), ids=lambda c: c.id)
 def test_layers(case, tmp_path):
     model, like = export_sweep.model_of(case)
@@ -112,6 +112,7 @@ def test_open_extents_and_loops(tmp_path):
     assert library.arena_size(2, 1) == 0 and library.arena_size(2, -1) == 0  # the convolution finds no place
 
 
+@pytest.mark.mostly_slow("bfloat16", "float64")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_other_types(dtype, tmp_path):
     inputs = keras.Input((5,), dtype=dtype, name="x")
@@ -328,6 +329,7 @@ def parallel_for(threads, counts):
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)(run)
 
 
+@pytest.mark.mostly_slow("native")
 @pytest.mark.parametrize("target", ["native", "x86-64"])
 def test_the_caller_shares_the_work_out(target, tmp_path):
     if target == "x86-64" and native_target().arch != "x86_64":
