@@ -191,7 +191,7 @@ int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or
 - **Targets** are {targets}. The default is `"native"`, the machine at hand. A library for `"x86-64"` has the code for
   the levels 1, 3 and 4, and chooses when it runs. All are for Linux (ELF files).
 - **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any
-  number of threads. On other machines sums are added in another order.
+  number of threads, bfloat16 on processors with AMX apart. On other machines sums are added in another order.
 - **Weights** are constants of the library. `weights="file"` writes them into `digits.weights`, which a program maps
   into memory and passes to `digits_predict`.
 - **Not there**: strings, matrix factorisations, inputs and outputs that are complex, states that are kept between
@@ -215,8 +215,8 @@ fwrite(state, 1, digits_state_size(), file);
 
 `digits_evaluate_step` takes the arguments of `digits_train_step`. `digits_state_check` says whether memory is a state
 of this model. `keras.export.read_state("file", model)` gives the model in Python what was trained in C. Targets have
-the shapes and types that the losses ask for; `target_signature=` names others. The number of samples alone may be
-open. Sample weights are not there yet.
+the shapes and types that the losses ask for; `target_signature=` names others. `sample_weight=True` has steps take
+a weight for each sample. The number of samples alone may be open.
 
 Made by `python docs/make_native.py`: bytes of code and of its own constants, for one layer `Dense(3)` on four inputs
 and for the models of `bench/workloads.py`. Weights come on top of them; a state has the weights, the optimizer's

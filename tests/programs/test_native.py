@@ -231,6 +231,29 @@ def test_scaled_losses_and_schedules_train(tmp_path):
     trains_alike(model, library, [x], [y], 8, 5)
 
 
+def test_weights_of_samples(tmp_path):
+    model = small()
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    model.compile("adam", losses, weighted_metrics={"size": ["mae"]})
+    library = exported(model, tmp_path / "weighted", training=True, sample_weight=True)
+    x, y = data(12)
+    weight = np.linspace(0, 2, 12, dtype="float32")
+    library.new_state()
+    found = library.train("train_step", x, [*y, weight], Memory(library.arena_size(12)))
+    expected = model.train_on_batch(x, y, sample_weight=weight, return_dict=True)
+    assert found == {name: float(np.float32(value)) for name, value in expected.items()}
+
+
+def test_losses_that_layers_add(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="y"), layers.ActivityRegularization(0.1)])
+    model.compile("sgd")
+    library = exported(model, tmp_path / "added", training=True)
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    library.new_state()
+    found = library.train("train_step", [x], [], Memory(library.arena_size(6)))
+    assert found == {"loss": model.train_on_batch(x, return_dict=True)["loss"]}
+
+
 def test_a_state_in_a_file(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="net")
     model.compile("adam", "mse")

@@ -28,12 +28,14 @@ class Format:
     engine: str | None = None
 
 
+_NATIVE = ("target", "weights", "training", "target_signature", "sample_weight", "parallel")
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("pronghorn.export.onnx", (".onnx",), ("opset_version",)),
     "tf_saved_model": Format("pronghorn.export.programs.tensorflow", (".savedmodel",), (), "tensorflow"),
     "torch": Format("pronghorn.export.programs.torch", (".pt2",), (), "torch"),
     "jax": Format("pronghorn.export.programs.jax", (".jax",), ("platforms",), "jax"),
-    "native": Format("pronghorn.export.native", (), ("target", "weights", "training", "target_signature", "parallel")),
+    "native": Format("pronghorn.export.native", (), _NATIVE),
 }
 
 #: Keras's other formats, and what to do instead.
@@ -57,7 +59,7 @@ def export_model(
         input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the model's inputs, whose
             shapes and types are taken in place of the model's own. None in a shape is any extent.
         kwargs: of the format; for ONNX, `opset_version`; for JAX, `platforms`; for native, `target`, `weights`,
-            `training`, `target_signature` and `parallel`.
+            `training`, `target_signature`, `sample_weight` and `parallel`.
 
     Raises:
         ValueError: for a format that is not known, a model whose inputs are not, or a path that something else has.

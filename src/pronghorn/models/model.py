@@ -361,8 +361,8 @@ class Model(Trainer, Layer):
                 shapes and types than the model's own. None in a shape is any extent.
             kwargs: `opset_version`, for ONNX; `platforms`, for JAX; for a C library `target` (a machine, such as
                 `"aarch64"`), `weights` (`"file"` for a file of their own), `training=True` for the compiled steps of
-                training, `target_signature` (the specs of their targets), `parallel=True` for functions that take a
-                parallel-for.
+                training, with `target_signature` (the specs of their targets) and `sample_weight=True`, and
+                `parallel=True` for functions that take a parallel-for.
 
         Raises:
             NotImplementedError: for a format that is not there, and for what a format cannot express: layers and

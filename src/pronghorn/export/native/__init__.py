@@ -38,6 +38,7 @@ def write(
     weights: str = "constants",
     training: bool = False,
     target_signature: Any = None,
+    sample_weight: bool = False,
     parallel: bool = False,
 ) -> str:
     """Write a model as a C library.
@@ -50,6 +51,7 @@ def write(
         weights: `"constants"` of the library, or a `"file"` that the program maps into memory.
         training: whether the library trains, too: it then has a state in place of weights.
         target_signature: for training, `InputSpec`s in the structure of the targets; by default what the loss asks for.
+        sample_weight: for training, whether steps take a weight for each sample.
         parallel: whether there are functions, too, that the caller hands a parallel-for.
 
     Returns:
@@ -69,7 +71,7 @@ def write(
     found.refuse_strings("C", "; or use format='tf_saved_model' or 'onnx'")
     in_file = weights == "file"
     if training:
-        made = trained(model, found, name, chosen, in_file, parallel, target_signature)
+        made = trained(model, found, name, chosen, in_file, parallel, target_signature, sample_weight)
     else:
         made = prediction(found, name, chosen, in_file, parallel)
     files, problem = _files(made)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import numpy as np
 from pronghorn.engine.backends.aot import ALIGNMENT
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.variable import GraphVariable
-from pronghorn.saving.archive import explained
 
 _MAGIC = b"PHSTATE1"  # with the version of the format
 _HEAD = struct.Struct("<8s8sq")  # the mark, the first bytes of a hash of what there is, the size
@@ -83,38 +81,3 @@ class State:
         for variable, at in self.offsets.items():
             like = variable.storage()
             variable.assign(np.frombuffer(content, like.dtype, like.size, at).reshape(like.shape))
-
-
-def read_state(path: Any, model: Any) -> None:
-    """Give a model what a C library has trained: the weights, the optimizer's state, the metrics, random states.
-
-    Args:
-        path: of a file with the bytes of the library's state: ``NAME_state_size()`` of them.
-        model: the model that was exported, or one that was made in the same way, compiled with the same optimizer and
-            metrics. Where metrics are, it has to have been exported or fitted, which makes their variables.
-
-    Raises:
-        ValueError: if the model was not compiled, or the file holds the state of another model or none.
-        FileNotFoundError: if there is no such file.
-
-    Example:
-
-    >>> import os, tempfile
-    >>> import pronghorn as keras
-    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    >>> model.compile("adam", "mse")
-    >>> place = tempfile.TemporaryDirectory()
-    >>> folder = os.path.join(place.name, "net")
-    >>> model.export(folder, format="native", training=True, weights="file", verbose=False)
-    >>> keras.export.read_state(os.path.join(folder, "net.state"), model)
-    """
-    if not getattr(model, "compiled", False):
-        raise ValueError("read_state: the model has no optimizer yet; call compile() as before the export.")
-    if model.optimizer is not None and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    with explained(Path(path), "read_state"):
-        content = Path(path).read_bytes()
-    try:
-        State(model).give(content)
-    except ValueError as error:
-        raise ValueError(f"read_state: {str(path)!r} does not fit {model.name!r}: {error}.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from pronghorn.export.native.golden import golden_of
 from pronghorn.export.native.names import identifiers
 from pronghorn.export.native.product import Product
 from pronghorn.export.native.states import State
-from pronghorn.export.signature import Inference, to_spec
+from pronghorn.export.signature import Inference, inference, to_spec
 from pronghorn.trainers import checks
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.validation import takes_class_numbers
@@ -56,6 +57,15 @@ class Step:
         return [v.aval for v in self.traced.graph.outputs[: self.traced.num_results]]
 
 
+def make_variables(model: Any) -> None:
+    """Make the variables of a compiled model's optimizer and metrics, where they are not there yet."""
+    if model.optimizer is not None and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if any(part is not None and not part.built for part in (model._compile_loss, model._compile_metrics)):
+        with contextlib.suppress(Exception):  # the targets are others than a loss asks for
+            _traced(model, "test", _example(model, inference(model), None, False))
+
+
 def training(
     model: Any,
     found: Inference,
@@ -64,6 +74,7 @@ def training(
     weights_file: bool,
     is_parallel: bool,
     targets: Any = None,
+    sample_weight: bool = False,
 ) -> Product:
     """Compile a model's steps.
 
@@ -75,23 +86,23 @@ def training(
         weights_file: whether a new state is a file of its own.
         is_parallel: whether a caller may hand over a parallel-for.
         targets: nested specs of the targets; by default what the loss asks for.
+        sample_weight: whether steps take a weight for each sample.
 
     Raises:
         ValueError: if the model was not compiled, or the targets do not fit.
         NotImplementedError: for what a library cannot have, by layer and primitive.
     """
-    if not model.compiled or model.optimizer is None or model._compile_loss is None:
+    if not model.compiled or model.optimizer is None:
         raise ValueError(
-            f"export: training=True needs an optimizer and a loss, and {model.name!r} has none yet; call "
-            "compile() first."
+            f"export: training=True needs an optimizer, and {model.name!r} has none; call compile() first."
         )
-    batch = _example(model, found, targets)
+    batch = _example(model, found, targets, sample_weight)
     steps = {kind: _traced(model, kind, batch) for kind in ("train", "test")}
     state = State(model)
     traces = {"train": steps["train"].traced, "test": steps["test"].traced, "predict": found.traced}
     for traced in traces.values():
         _check(model, traced, state)
-    library = _described(found, batch, steps, name, machine, weights_file)
+    library = _described(found, steps, name, machine, weights_file, sample_weight)
     library.is_parallel = is_parallel
     check_arrays([a for f in library.functions for a in (*f.inputs, *f.outputs, *(f.logs.fields if f.logs else ()))])
     block = Block(state.offsets, words=state.words)
@@ -110,7 +121,7 @@ def training(
 
 
 # -- what steps are traced with ---------------------------------------------------------------------------------------
-def _example(model: Any, found: Inference, targets: Any) -> Batch:
+def _example(model: Any, found: Inference, targets: Any, sample_weight: bool) -> Batch:
     """A batch of zeros."""
     if found.symbols not in ([], [BATCH]):
         raise ValueError(
@@ -126,8 +137,8 @@ def _example(model: Any, found: Inference, targets: Any) -> Batch:
         specs = _default_targets(model, outputs)
     else:
         specs = tree.map_structure(lambda spec: (spec.shape, spec.dtype), tree.map_structure(to_spec, targets))
-    y = _filled(specs)
-    return as_batch(pack_x_y_sample_weight(x, y))
+    weight = _zeros((_ROWS,), "float32") if sample_weight else None
+    return as_batch(pack_x_y_sample_weight(x, _filled(specs), weight))
 
 
 def _filled(specs: Any) -> Any:
@@ -147,6 +158,8 @@ def _zeros(shape: Sequence[Any], dtype: str) -> np.ndarray:
 
 def _default_targets(model: Any, outputs: Any) -> Any:
     """Shapes and types of the targets that the losses ask for: class numbers, or arrays like the outputs."""
+    if model._compile_loss is None:
+        return None  # layers add the losses
     avals = tree.flatten(outputs)
     loss = CompileLoss(model.loss, output_names=getattr(model, "output_names", None))
     loss.build(outputs, outputs)
@@ -192,14 +205,14 @@ def _check(model: Any, traced: Traced, state: State) -> None:
 
 # -- the library ------------------------------------------------------------------------------------------------------
 def _described(
-    found: Inference, batch: Batch, steps: dict[str, Step], name: str, machine: Machine, weights_file: bool
+    found: Inference, steps: dict[str, Step], name: str, machine: Machine, weights_file: bool, sample_weight: bool
 ) -> Library:
     avals = [v.aval for v in found.given]
     results = [v.aval for v in found.traced.graph.outputs[: found.traced.num_results]]
     labels = (*found.numbers, *found.outputs)
     arrays = [Array(*each) for each in zip(identifiers(labels, (name, *found.symbols)), labels, (*avals, *results))]
     inputs = arrays[: len(avals)]
-    targets = _targets(steps["train"].traced, found, [a.name for a in inputs])
+    targets = _targets(steps["train"].traced, found, [a.name for a in inputs], sample_weight)
     structures = {kind: tuple(_fields(step)) for kind, step in steps.items()}
     logs = {kind: Structure(f"{name}_logs", fields) for kind, fields in structures.items()}
     if structures["train"] != structures["test"]:
@@ -220,11 +233,14 @@ def _described(
     )
 
 
-def _targets(traced: Traced, found: Inference, taken: Sequence[str]) -> list[Array]:
+def _targets(traced: Traced, found: Inference, taken: Sequence[str], sample_weight: bool) -> list[Array]:
+    """The arrays of a step behind its inputs: the targets, and the weights of samples."""
     avals = [v.aval for v in traced.graph.inputs[len(found.given) : traced.num_args]]
-    labels = ["y"] if len(avals) == 1 else [f"y_{output}" for output in found.outputs[: len(avals)]]
-    if len(labels) != len(avals):
-        labels = [f"y_{i}" for i in range(len(avals))]
+    count = len(avals) - sample_weight
+    labels = ["y"] if count == 1 else [f"y_{output}" for output in found.outputs[:count]]
+    if len(labels) != count:
+        labels = [f"y_{i}" for i in range(count)]
+    labels += ["sample_weight"] if sample_weight else []
     return [Array(*each) for each in zip(identifiers(labels, taken), labels, avals)]
 
 

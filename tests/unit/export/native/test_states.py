@@ -7,7 +7,8 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers
-from pronghorn.export.native.states import State, read_state
+from pronghorn.export.native.reading import read_state
+from pronghorn.export.native.states import State
 
 
 def made(units=3, optimizer="adam"):
@@ -32,6 +33,16 @@ def test_a_state_goes_from_one_model_to_another(model, tmp_path):
         assert len(mine) == len(theirs) > 0
         for a, b in zip(mine, theirs):
             assert a.numpy().tobytes() == b.numpy().tobytes(), a.path
+
+
+def test_a_model_that_has_no_metrics_yet_gets_them(model, tmp_path):
+    fresh = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dropout(0.5, seed=1)])
+    fresh.compile("adam", "mse", metrics=["mae"])
+    path = tmp_path / "net.state"
+    path.write_bytes(State(model).image())
+    read_state(path, fresh)
+    assert fresh.get_metrics_result() == model.get_metrics_result()
+    assert (fresh.layers[0].kernel.numpy() == model.layers[0].kernel.numpy()).all()
 
 
 def test_variables_lie_apart_and_metrics_last(model):
