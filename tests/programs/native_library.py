@@ -70,7 +70,7 @@ class NativeLibrary:
         size = self.function("state_size")()
         state = Memory(size)
         assert self.function("state_init")(state.address, ctypes.c_size_t(size)) == 0
-        self.block = [state.address]
+        self.block, self._state = [state.address], state  # whoever asks for it need not keep it
         return state
 
     def call(self, word: str, sizes: Sequence[int], arrays: Sequence[np.ndarray], arena: Memory | None = None) -> int:
