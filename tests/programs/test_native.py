@@ -244,6 +244,21 @@ def test_weights_of_samples(tmp_path):
     assert found == {name: float(np.float32(value)) for name, value in expected.items()}
 
 
+def test_a_fixed_number_of_samples(tmp_path):
+    model = keras.Sequential([keras.Input((4,), name="x"), layers.Dropout(0.2), layers.Dense(3, name="y")])
+    model.compile("sgd", "mse", metrics=["mae"])
+    signature = [keras.InputSpec(shape=(6, 4), dtype="float32")]
+    library = exported(model, tmp_path / "fixed", training=True, sample_weight=True, input_signature=signature)
+    assert library.about["sizes"] == []
+    assert "all is well" in built(library)
+    rng = np.random.default_rng(0)
+    x, y, weight = (rng.random(shape, "float32") for shape in ((6, 4), (6, 3), (6,)))
+    library.new_state()
+    found = library.train("train_step", [x], [y, weight], Memory(library.arena_size()))
+    expected = model.train_on_batch(x, y, sample_weight=weight, return_dict=True)
+    assert found == {name: float(np.float32(value)) for name, value in expected.items()}
+
+
 def test_losses_that_layers_add(tmp_path):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="y"), layers.ActivityRegularization(0.1)])
     model.compile("sgd")
@@ -441,13 +456,18 @@ def runs(target):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["small", "tutorial_cnn", "transformer", "bidirectional_gru"])
 @pytest.mark.parametrize("target", MACHINES)
-def test_other_machines_predict_alike(target, name, tmp_path):
+def test_other_machines_predict_and_train_alike(target, name, tmp_path):
     emulator, command = runs(target), linking.compiler(MACHINES[target])
     if emulator is None or command is None:
         pytest.skip(f"there is no emulator or no compiler for {target}")
-    model = small() if name == "small" else workloads.WORKLOADS[name](keras, np.random.default_rng(0)).model
+    if name == "small":
+        model, given = small(), None
+        model.compile("adam", {"kind": "sparse_categorical_crossentropy", "size": "mse"})
+    else:
+        work = workloads.WORKLOADS[name](keras, np.random.default_rng(0))
+        model, given = work.model, keras.InputSpec(shape=(None, *work.y.shape[1:]), dtype=work.y.dtype.name)
     library = tmp_path / name
-    model.export(library, format="native", target=target, verbose=False)
+    model.export(library, format="native", target=target, training=True, target_signature=given, verbose=False)
     files = [f"{name}_test.c", f"lib{name}.a", "-o", "program"]
     subprocess.run([*command, "-static", *files], cwd=library, check=True, capture_output=True)
     ran = subprocess.run([*emulator, "./program"], cwd=library, capture_output=True, text=True, check=False)

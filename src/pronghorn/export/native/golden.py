@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pronghorn.engine.backends.aot import Status
 from pronghorn.engine.backends.llvm import Executable
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import BATCH, Dim, Shape, evaluate
+from pronghorn.engine.graph.trace import Traced
 from pronghorn.export.native.description import Array, Function, Library
 from pronghorn.export.native.header import status_name
 from pronghorn.export.signature import Inference
@@ -22,6 +23,7 @@ MOST_CHECKED = 64
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12, "float16": 1e-2, "bfloat16": 1e-1}
 """By type, what elements may differ by, as a share of the largest: other machines add in another order."""
 
+_LOGS = 1e-4  # what the loss and metrics may differ by, as a share of what they are
 _ROWS, _TRIED = 3, (8, 16, 32, 64, 128)  # numbers for samples, and for other open extents
 _FEW = (0.0, 0.5, 1.0, -1.0)  # elements of 16-bit floats, whose bits C has in a table
 
@@ -70,11 +72,15 @@ class Golden:
         sizes: a number for each open extent, by symbol.
         inputs: the arrays.
         outputs: what the model makes of them.
+        targets: what a step of training is given beside the inputs.
+        logs: what it returns, as numbers.
     """
 
     sizes: Mapping[str, int]
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
+    targets: list[np.ndarray] = field(default_factory=list)
+    logs: list[np.ndarray] = field(default_factory=list)
 
 
 def golden_of(found: Inference, predict: Function, sizes: Mapping[str, str], limits: Sequence[Dim]) -> Golden:
@@ -101,6 +107,18 @@ def golden_of(found: Inference, predict: Function, sizes: Mapping[str, str], lim
     )
 
 
+def learn(golden: Golden, step: Function, traced: Traced) -> None:
+    """Take a step of training here, which changes the model, and keep what it returns.
+
+    Args:
+        golden: what is checked; its inputs are those of the step.
+        step: the function.
+        traced: what it computes.
+    """
+    golden.targets = inputs_for(step.inputs, golden.sizes)[len(golden.inputs) :]
+    golden.logs = Executable(traced)(*golden.inputs, *golden.targets)
+
+
 def inputs_for(arrays: Sequence[Array], sizes: Mapping[str, int]) -> list[np.ndarray]:
     """Inputs of these sizes."""
     return [made(_concrete(a.aval.shape, sizes), a.aval.dtype, seed) for seed, a in enumerate(arrays)]
@@ -116,6 +134,7 @@ def program(library: Library, golden: Golden) -> str:
     numbers = [str(golden.sizes[symbol]) for symbol in library.sizes]
     arrays = [*zip(predict.inputs, golden.inputs), *zip(predict.outputs, golden.outputs)]
     block = _block(library)
+    names = [*predict.arrays, *(a.name for a in _targets(library))]
     lines = [
         f"/* Runs {predict.name} on inputs that are made here, and compares with what the model in Python gave.",
         f" * Its status is 0 if all is well{f'; its argument is {library.file}' if library.weights_file else ''}. */",
@@ -131,18 +150,21 @@ def program(library: Library, golden: Golden) -> str:
         lines += _expected(array, values)
     lines += _comparisons(library)
     lines += ["int main(int argc, char **argv) {"] if library.weights_file else ["int main(void) {"]
+    targets = [*zip(_targets(library), golden.targets)]
     body = [
         *block,
         f"size_t bytes = {name}_arena_size({', '.join(numbers)});",
         "void *arena = malloc(bytes);",
-        *(f"{a.c_type} *{a.name} = malloc({max(v.nbytes, 1)});" for a, v in arrays),
+        *(f"{a.c_type} *{a.name} = malloc({max(v.nbytes, 1)});" for a, v in (*arrays, *targets)),
         "int status, wrong = 0;",
-        f"if (!bytes || {' || '.join(f'!{a}' for a in ('arena', *predict.arrays))}) {{",
+        f"if (!bytes || {' || '.join(f'!{a}' for a in ('arena', *names))}) {{",
         '    fprintf(stderr, "there is too little memory\\n");',
         "    return 2;",
         "}",
     ]
     for seed, (array, values) in enumerate(zip(predict.inputs, golden.inputs)):
+        body += _made_in_c(array, values, seed)
+    for seed, (array, values) in enumerate(targets, len(golden.inputs)):
         body += _made_in_c(array, values, seed)
     body += [
         f"status = {predict.call(numbers)};",
@@ -152,7 +174,8 @@ def program(library: Library, golden: Golden) -> str:
         "}",
         *(f"wrong += differ_{a.name}({a.name});" for a in predict.outputs),
         *_refusals(library, numbers),
-        *(f"free({a});" for a in reversed(("arena", *predict.arrays))),
+        *(_training(library, golden, numbers) if library.has_state else []),
+        *(f"free({a});" for a in reversed(("arena", *names))),
         *([f"free({predict.block_name});"] if block else []),
         'printf(wrong ? "there are differences\\n" : "all is well\\n");',
         "return wrong ? 1 : 0;",
@@ -312,3 +335,43 @@ def _refusals(library: Library, numbers: Sequence[str]) -> list[str]:
             "}",
         ]
     return lines
+
+
+def _targets(library: Library) -> list[Array]:
+    """What a step of training takes beside the inputs."""
+    return library.steps[0].inputs[len(library.predict.inputs) :] if library.has_state else []
+
+
+def _training(library: Library, golden: Golden, numbers: Sequence[str]) -> list[str]:
+    """A step of training, the numbers it returns, and one with a state that is none."""
+    step, name = library.steps[0], library.name
+    assert step.logs is not None
+    call = step.call(numbers).replace("logs)", "&logs)")
+    lines = [
+        "{",
+        f"    {step.logs.name} logs;",
+        f"    status = {call};",
+        f"    if (status != {status_name(name, Status.OK)}) {{",
+        f'        printf("{step.name} returned %d\\n", status);',
+        "        wrong++;",
+        "    }",
+    ]
+    for entry, value in zip(step.logs.fields, golden.logs, strict=True):
+        if entry.aval.shape == () and entry.aval.dtype in ("float32", "float64") and np.isfinite(value):
+            most = _LOGS * max(abs(float(value)), 1.0)
+            lines += [
+                f"    if (!(logs.{entry.name} - {float(value):.9g} <= {most:.9g} &&",
+                f"          {float(value):.9g} - logs.{entry.name} <= {most:.9g})) {{",
+                f'        printf("{entry.name} is %g, not {float(value):.6g}\\n", (double)logs.{entry.name});',
+                "        wrong++;",
+                "    }",
+            ]
+    return [
+        *lines,
+        "    *(unsigned char *)state ^= 1u;",
+        f"    if ({call} != {status_name(name, Status.BLOCK)}) {{",
+        f'        printf("no {status_name(name, Status.BLOCK)}\\n");',
+        "        wrong++;",
+        "    }",
+        "}",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,13 @@ from pronghorn._version import __version__
 from pronghorn.calls.batch import Batch, as_batch
 from pronghorn.engine.backends.aot import Block, Data, Entry, StateFunctions, calls_outside, compile_library, limits_of
 from pronghorn.engine.graph import dtypes
-from pronghorn.engine.graph.dim import BATCH
+from pronghorn.engine.graph.dim import BATCH, Dim
 from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.runtime.machines import Machine
 from pronghorn.export.native.checks import check_arrays, check_graph, refuse_calls
 from pronghorn.export.native.description import Array, Function, Library, Structure
-from pronghorn.export.native.golden import golden_of
+from pronghorn.export.native.golden import golden_of, learn
 from pronghorn.export.native.names import identifiers
 from pronghorn.export.native.product import Product
 from pronghorn.export.native.states import State
@@ -45,7 +45,7 @@ class Step:
 
     Attributes:
         traced: it.
-        logs: what it returns, by name: numbers of results.
+        logs: what it returns, by name: numbers of results, in order.
     """
 
     traced: Traced
@@ -63,7 +63,8 @@ def make_variables(model: Any) -> None:
         model.optimizer.build(model.trainable_variables)
     if any(part is not None and not part.built for part in (model._compile_loss, model._compile_metrics)):
         with contextlib.suppress(Exception):  # the targets are others than a loss asks for
-            _traced(model, "test", _example(model, inference(model), None, False))
+            found = inference(model)
+            _traced(model, "test", _example(model, found, None, False), bool(found.symbols))
 
 
 def training(
@@ -97,7 +98,7 @@ def training(
             f"export: training=True needs an optimizer, and {model.name!r} has none; call compile() first."
         )
     batch = _example(model, found, targets, sample_weight)
-    steps = {kind: _traced(model, kind, batch) for kind in ("train", "test")}
+    steps = {kind: _traced(model, kind, batch, bool(found.symbols)) for kind in ("train", "test")}
     state = State(model)
     traces = {"train": steps["train"].traced, "test": steps["test"].traced, "predict": found.traced}
     for traced in traces.values():
@@ -112,11 +113,14 @@ def training(
         )
         for function, traced in zip((*library.steps, library.predict), traces.values(), strict=True)
     ]
-    image, data = _new_image(model, state), Data(f"{name}_data")
+    with _as_exported(model, state):
+        image, data = state.image(), Data(f"{name}_data")
     functions = _state_functions(name, state, image, data, weights_file)
     objects = compile_library(name, entries, data, machine, functions.text(machine), functions.names)
     refuse_calls(calls_outside(objects.values()), [traced.graph for traced in traces.values()])
     checked = golden_of(found, library.predict, library.sizes, entries[-1].limits)
+    with _as_exported(model, state):
+        learn(checked, library.steps[0], steps["train"].traced)
     return Product(library, objects, bytes(image) if weights_file else None, checked)
 
 
@@ -137,7 +141,7 @@ def _example(model: Any, found: Inference, targets: Any, sample_weight: bool) ->
         specs = _default_targets(model, outputs)
     else:
         specs = tree.map_structure(lambda spec: (spec.shape, spec.dtype), tree.map_structure(to_spec, targets))
-    weight = _zeros((_ROWS,), "float32") if sample_weight else None
+    weight = _zeros(found.given[0].shape[:1], "float32") if sample_weight else None
     return as_batch(pack_x_y_sample_weight(x, _filled(specs), weight))
 
 
@@ -178,16 +182,20 @@ def _nested(outputs: Any, wanted: list[Any]) -> Any:
     return wanted
 
 
-def _traced(model: Any, kind: str, batch: Batch) -> Step:
-    """A step as `fit` and `evaluate` compile it."""
+def _traced(model: Any, kind: str, batch: Batch, is_open: bool) -> Step:
+    """A step as `fit` and `evaluate` compile it, for any number of samples if that is open."""
     checks.build(model, batch)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     function = model._function(kind)
-    traced, layout = function.trace(batch, batch.symbolic_shapes(), {BATCH: batch.size})
+    if is_open:
+        traced, layout = function.trace(batch, batch.symbolic_shapes(), {BATCH: batch.size})
+    else:
+        traced, layout = function.trace(batch, batch.shapes())
     if traced.host:
         raise NotImplementedError("export: format='native' with training=True: strings are looked up in Python.")
-    logs = {"/".join(map(str, path)): number for path, number in tree.flatten_with_path(layout.structure)}
+    places = ((path, number) for path, number in tree.flatten_with_path(layout.structure) if type(number) is int)
+    logs = {"/".join(map(str, path)): number for path, number in sorted(places, key=lambda place: place[1])}
     return Step(traced, logs)
 
 
@@ -245,8 +253,15 @@ def _targets(traced: Traced, found: Inference, taken: Sequence[str], sample_weig
 
 
 def _fields(step: Step) -> list[Array]:
-    names = identifiers(step.logs)
-    return [Array(name, label, step.results[step.logs[label]]) for name, label in zip(names, step.logs)]
+    """What a step returns, as fields of a structure."""
+    fields = [Array(*each) for each in zip(identifiers(step.logs), step.logs, step.results, strict=True)]
+    for each in fields:
+        if any(isinstance(extent, Dim) for extent in each.aval.shape):
+            raise NotImplementedError(
+                f"export: format='native' with training=True: the step returns {each.label!r} of shape "
+                f"{each.aval.shape}; logs have to have a known size, such as that of a mean."
+            )
+    return fields
 
 
 def _offsets(function: Function) -> list[int]:
@@ -260,12 +275,13 @@ def _offsets(function: Function) -> list[int]:
     return offsets
 
 
-def _new_image(model: Any, state: State) -> bytearray:
-    """The state of the model as it is, with metrics that have collected nothing."""
-    held = {v: v.numpy() for v in model.metrics_variables}
+@contextlib.contextmanager
+def _as_exported(model: Any, state: State) -> Iterator[None]:
+    """The model with metrics that have collected nothing; whatever is done to it inside is taken back."""
+    held = {v: v.numpy() for v in state.offsets}
     try:
         model.reset_metrics()
-        return state.image()
+        yield
     finally:
         for variable, value in held.items():
             variable.assign(value)
