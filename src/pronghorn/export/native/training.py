@@ -220,7 +220,7 @@ def _described(
     labels = (*found.numbers, *found.outputs)
     arrays = [Array(*each) for each in zip(identifiers(labels, (name, *found.symbols)), labels, (*avals, *results))]
     inputs = arrays[: len(avals)]
-    targets = _targets(steps["train"].traced, found, [a.name for a in inputs], sample_weight)
+    targets = _targets(steps["train"].traced, found, [a.name for a in arrays], sample_weight)
     structures = {kind: tuple(_fields(step)) for kind, step in steps.items()}
     logs = {kind: Structure(f"{name}_logs", fields) for kind, fields in structures.items()}
     if structures["train"] != structures["test"]:
