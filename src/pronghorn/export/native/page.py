@@ -71,6 +71,7 @@ def page(library: Library, sizes: dict[str, int], shared: str) -> str:
         f"An arena serves any number of calls, one at a time, of sizes for which `{name}_arena_size` is no larger.",
         "Threads may call at the same time, each with an arena of its own. The header describes each argument.",
         "",
+        *(_training(library, numbers) if library.has_state else []),
         "## Testing it",
         "",
         "```sh",
@@ -82,6 +83,31 @@ def page(library: Library, sizes: dict[str, int], shared: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _training(library: Library, numbers: list[str]) -> list[str]:
+    """How it is trained."""
+    name, (step, *_) = library.name, library.steps
+    made = (
+        f"    /* the file {library.file}, read or mapped to memory that may be written, is a new state */"
+        if library.weights_file
+        else f"    {name}_state_init(state, {name}_state_size());"
+    )
+    return [
+        "## Training it",
+        "",
+        "```c",
+        f"    {name}_state *state = malloc({name}_state_size());",
+        f"    {library.steps[0].logs.name if library.steps[0].logs else ''} logs;",
+        made,
+        f"    {step.call(numbers).replace('logs)', '&logs)')}; /* for each batch */",
+        f"    {name}_reset_metrics(state); /* after each epoch */",
+        "```",
+        "",
+        f"The state is one block of `{name}_state_size()` bytes. Write it to a file and read it back as it is.",
+        'In Python, `pronghorn.export.read_state("file", model)` gives the model what was trained in C.',
+        "",
+    ]
 
 
 def _meaning(file: str, library: Library) -> str:
