@@ -52,8 +52,8 @@ _COMPARED = {
 }  # fmt: skip
 
 
-_VECTOR_REGISTERS = {"x86_64": "x", "aarch64": "w"}
-"""By architecture, what assembly calls a vector register; where LLVM has none, masks are taken apart anyway."""
+_HAVE_VECTOR_LETTERS = ("x86_64", "aarch64")
+"""The architectures in whose assembly a letter stands for a vector register."""
 
 
 def _only_lane(mask: Operand) -> int | None:
@@ -475,14 +475,15 @@ class FunctionBuilder:
 
     def _opaque_mask(self, ty: str, mask: Operand) -> Operand:
         """The mask of one register's lanes, of which the optimiser knows nothing: where LLVM 20 finds out late that
-        half of a mask never holds, it drops the mask, not the load."""
+        half of a mask never holds, it drops the mask, not the load. (On others than x86 it has not been seen to.)"""
+        if self.module.target is not None and self.module.target.arch not in _HAVE_VECTOR_LETTERS:
+            return mask
         bits = size_of(ty) * 8 // lanes(ty)
-        target = self.module.target
-        register = _VECTOR_REGISTERS.get(target.arch if target is not None else "x86_64")
-        if register is None or str(mask).startswith("<") or self._too_wide(ty) or lanes(ty) < 2:
+        if str(mask).startswith("<") or self._too_wide(ty) or lanes(ty) < 2:
             return mask
         count = lanes(ty)
         wide = vec(f"i{bits}", count)
+        register = "w" if self.module.target and self.module.target.arch == "aarch64" else "x"
         lanes_of = self.cast("sext", mask, vec("i1", count), wide)
         hidden = self.let(f'call {wide} asm "", "={register},0"({wide} {lanes_of})')
         return self.cmp("slt", wide, hidden, "zeroinitializer")
