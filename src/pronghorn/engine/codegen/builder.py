@@ -475,7 +475,8 @@ class FunctionBuilder:
 
     def _opaque_mask(self, ty: str, mask: Operand) -> Operand:
         """The mask of one register's lanes, of which the optimiser knows nothing: where LLVM 20 finds out late that
-        half of a mask never holds, it drops the mask, not the load. (On others than x86 it has not been seen to.)"""
+        half of a mask never holds, it drops the mask, not the load. Where no letter names vector
+        registers, the mask stays as it is."""
         if self.module.target is not None and self.module.target.arch not in _HAVE_VECTOR_LETTERS:
             return mask
         bits = size_of(ty) * 8 // lanes(ty)
