@@ -42,6 +42,7 @@ class Machine:
 
 
 _X86 = "x86_64-unknown-linux-gnu"
+_ARM = Target("arm", "cortex-a7", "+neon,+vfp4", 128, 16, True)
 _RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 128, 32, True)
 _RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
 _V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)
@@ -55,6 +56,7 @@ MACHINES: dict[str, Machine] = {
         Machine("x86-64", _X86, _LEVELS[1].target, levels={level: _LEVELS[level] for level in (1, 3, 4)}),
         *_LEVELS.values(),
         Machine("aarch64", "aarch64-unknown-linux-gnu", named_target("neon")),
+        Machine("armv7", "armv7-unknown-linux-gnueabihf", _ARM, pointer_bits=32),
         Machine("riscv64", "riscv64-unknown-linux-gnu", _RISCV, abi="lp64d"),
         Machine("riscv64-v", "riscv64-unknown-linux-gnu", _RISCV_V, abi="lp64d"),
     )

@@ -27,10 +27,10 @@ def compiler(machine: Machine) -> list[str] | None:
     Args:
         machine: what it is to make code for.
     """
+    suffix = "eabihf" if machine.target.arch == "arm" else ""
     if importlib.util.find_spec("ziglang") is not None:
-        arch = machine.target.arch
-        return [sys.executable, "-m", "ziglang", "cc", "-target", f"{arch}-linux-musl"]
-    names = [f"{machine.target.arch}-linux-gnu-gcc"]
+        return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine.target.arch}-linux-musl{suffix}"]
+    names = [f"{machine.target.arch}-linux-gnu{suffix}-gcc"]
     if machine.target.arch == native_target().arch and sys.platform == "linux":
         names = ["cc", "gcc", "clang", *names]
     found = next(filter(None, map(shutil.which, names)), None)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from pronghorn.engine.backends.aot import elf
 from pronghorn.engine.backends.aot.modules import needed
-from pronghorn.engine.runtime.compile import object_code
-from pronghorn.engine.runtime.machines import Machine, code_generator
+from pronghorn.engine.backends.aot.standins import compiled
+from pronghorn.engine.runtime.machines import Machine
 
 LEVEL_CODE = bytes.fromhex(
     "31f65389f089f10fa2bf0100000083f8067679b80100000089f10fa281e10132d83881f90132d838756289f10f01d04189c083e00683f806"
@@ -50,9 +50,9 @@ def chosen(name: str, codes: Mapping[int, str], machine: Machine, others: str, e
         renamed = re.sub(rf"@({'|'.join(map(re.escape, names))})\(", rf"@\1.{level}(", code)
         renamed = re.sub(rf"^define (\S+ @(?:{'|'.join(names)})\.{level}\()", r"define hidden \1", renamed, flags=re.M)
         text = needed(renamed, {f"{function}.{level}" for function in names})
-        files[f"{name}_{level}.o"] = object_code(text, code_generator(machine.levels[level]), name)
+        files[f"{name}_{level}.o"] = compiled(text, machine.levels[level], name)
     text = others + _level(name) + "".join(_choice(name, *head, list(codes)) for head in heads)
-    code = object_code(needed(text, exported.union(names)), code_generator(machine), name)
+    code = compiled(needed(text, exported.union(names)), machine, name)
     return {f"{name}.o": code, **files, f"{name}_cpu.o": elf.of_bytes(f"{name}_cpu", LEVEL_CODE, code, is_code=True)}
 
 

@@ -11,10 +11,10 @@ from pronghorn.engine.backends.aot import dispatch, elf, sequential, walking
 from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
 from pronghorn.engine.backends.aot.modules import needed
 from pronghorn.engine.backends.aot.sizes import grain_function
+from pronghorn.engine.backends.aot.standins import compiled
 from pronghorn.engine.backends.llvm.build import build
 from pronghorn.engine.codegen.builder import ModuleBuilder
-from pronghorn.engine.runtime.compile import object_code
-from pronghorn.engine.runtime.machines import Machine, code_generator
+from pronghorn.engine.runtime.machines import Machine
 
 ALLOWED = frozenset(("memcpy", "memset", "memmove"))
 """What a library may ask the C library for."""
@@ -79,7 +79,7 @@ def compile_library(
     else:
         text = _code(name, entries, data, machine) + others
         text = needed(text, {arena_size(name), *exported, *(each for entry in entries for each in entry.names)})
-        files[f"{name}.o"] = object_code(text, code_generator(machine), name)
+        files[f"{name}.o"] = compiled(text, machine, name)
     if data.size:
         files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), files[f"{name}.o"])
     return files

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from pronghorn.engine.backends.aot import remainders
 from pronghorn.engine.backends.aot.merging import merge
 from pronghorn.engine.runtime.parts import Definitions
 
@@ -24,5 +23,4 @@ def needed(text: str, exported: Collection[str]) -> str:
         return match[0] if match[1] in exported else match[0].replace("define ", "define internal ", 1)
 
     definitions = Definitions()
-    text = merge(definitions.part(definitions.add(_FUNCTION.sub(linkage, text))).text)
-    return text + remainders.definitions() if " frem " in text else text
+    return merge(definitions.part(definitions.add(_FUNCTION.sub(linkage, text))).text)

@@ -10,15 +10,16 @@ from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder
 _NAMES = {"float": ("fmodf", 32, 23), "double": ("fmod", 64, 52)}
 
 
-def definitions() -> str:
-    """LLVM IR of `fmodf` and `fmod`, for a module that has instructions ``frem``."""
-    module = ModuleBuilder()
-    for ty, (name, bits, mantissa) in _NAMES.items():
-        fb = module.function(name, [(ty, "x"), (ty, "y")], ty, linkage="internal", attributes="noinline nounwind")
-        _Remainder(fb, ty, bits, mantissa).write()
-    names = ", ".join(f"ptr @{name}" for name, _, _ in _NAMES.values())
-    kept = f'@llvm.compiler.used = appending global [2 x ptr] [{names}], section "llvm.metadata"\n'
-    return module.text() + kept  # code refers to them only once it is machine code
+NAMES = frozenset(name for name, _, _ in _NAMES.values())
+"""The functions that LLVM calls."""
+
+
+def write(module: ModuleBuilder, name: str) -> None:
+    """Write one of `NAMES`."""
+    for ty, (own, bits, mantissa) in _NAMES.items():
+        if own == name:
+            fb = module.function(name, [(ty, "x"), (ty, "y")], ty, linkage="internal", attributes="noinline nounwind")
+            _Remainder(fb, ty, bits, mantissa).write()
 
 
 class _Remainder:
