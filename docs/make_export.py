@@ -189,7 +189,8 @@ int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or
 - **Threads** may call a library at the same time, each with an arena of its own. `parallel=True` adds functions such as
   `digits_predict_parallel`, which take a parallel-for of the caller's and share the work of one call out.
 - **Targets** are {targets}. The default is `"native"`, the machine at hand. A library for `"x86-64"` has the code for
-  the levels 1, 3 and 4, and chooses when it runs. All are for Linux (ELF files).
+  the levels 1, 3 and 4, and chooses when it runs. `"armv7"` is with NEON, which takes denormal numbers for zero. All
+  are for Linux (ELF files).
 - **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any
   number of threads, bfloat16 on processors with AMX apart. On other machines sums are added in another order.
 - **Weights** are constants of the library. `weights="file"` writes them into `digits.weights`, which a program maps

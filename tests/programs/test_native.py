@@ -269,6 +269,34 @@ def test_losses_that_layers_add(tmp_path):
     assert found == {"loss": model.train_on_batch(x, return_dict=True)["loss"]}
 
 
+PROCESS = """
+import sys
+import numpy as np
+import pronghorn as keras
+
+model = keras.saving.load_model(sys.argv[1])
+keras.export.read_state(sys.argv[2], model)
+print(model.predict(np.ones((2, 3), "float32"), verbose=0).tobytes().hex(), int(model.optimizer.iterations.numpy()))
+"""
+
+
+@pytest.mark.slow
+def test_a_state_is_read_in_another_process(tmp_path):
+    layers.Dense(1), layers.Dense(1)  # so that names differ there
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(2)])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.save(tmp_path / "m.keras")
+    library = exported(model, tmp_path / "net", training=True)
+    state = library.new_state()
+    x, y = np.eye(6, 3, dtype="float32"), np.ones((6, 2), "float32")
+    for _ in range(5):
+        library.train("train_step", [x], [y], Memory(library.arena_size(6)))
+    state.bytes.tofile(tmp_path / "trained")
+    command = [sys.executable, "-c", PROCESS, str(tmp_path / "m.keras"), str(tmp_path / "trained")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert told == [library.predict(np.ones((2, 3), "float32"))[0].tobytes().hex(), "5"]
+
+
 def test_a_state_in_a_file(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="net")
     model.compile("adam", "mse")
