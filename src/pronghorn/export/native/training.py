@@ -255,6 +255,10 @@ def _targets(traced: Traced, found: Inference, taken: Sequence[str], sample_weig
 def _fields(step: Step) -> list[Array]:
     """What a step returns, as fields of a structure."""
     fields = [Array(*each) for each in zip(identifiers(step.logs), step.logs, step.results, strict=True)]
+    if not fields:
+        raise NotImplementedError(
+            "export: format='native' with training=True: a step returns no logs; have it return a dict with the loss."
+        )
     for each in fields:
         if any(isinstance(extent, Dim) for extent in each.aval.shape):
             raise NotImplementedError(

@@ -139,6 +139,22 @@ def test_functions_of_the_c_library_are_named_with_their_layers():
     refuse_calls([], [found.traced.graph])
 
 
+def test_steps_that_return_what_a_library_cannot_have(tmp_path, no_linker):
+    class Own(keras.Sequential):
+        logs = staticmethod(lambda y: {})
+
+        def train_step(self, data):
+            return self.logs(self(data[0]))
+
+        test_step = train_step
+
+    model = Own([keras.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    refused(model, tmp_path / "net", NotImplementedError, "returns no logs", training=True)
+    model.logs = lambda y: {"rows": y}
+    refused(model, tmp_path / "net", NotImplementedError, r"'rows' of shape \(batch, 2\)", training=True)
+
+
 def test_training_with_open_extents_is_refused(tmp_path, no_linker):
     model = keras.Sequential([keras.Input((None, 3)), layers.LSTM(2)])
     model.compile("adam", "mse")

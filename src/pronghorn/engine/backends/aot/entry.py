@@ -9,7 +9,7 @@ nothing else is written but the results and, where a step assigns them, the vari
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pronghorn.engine.backends.aot.refusals import BLOCK_ALIGNMENT, Status, demand, demand_words
@@ -19,8 +19,8 @@ from pronghorn.engine.backends.llvm.build import Built
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand
 from pronghorn.engine.codegen.units import COLUMNS
 from pronghorn.engine.graph import dtypes
-from pronghorn.engine.graph.dim import Dim, Extent, product
-from pronghorn.engine.graph.ir import Aval, Graph
+from pronghorn.engine.graph.dim import Dim, product
+from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.engine.runtime.machines import Machine
@@ -180,7 +180,7 @@ class EntryWriter:
         fb.place(refused)
         fb.ret("i64", 0)
 
-    def _conditions(self, fb: FunctionBuilder, sizes: Sizes) -> Sequence[Operand]:
+    def _conditions(self, fb: FunctionBuilder, sizes: Sizes) -> Iterator[Operand]:
         """What has to hold of the sizes: the bounds of each first, without which nothing else can be computed."""
         entry, guards = self._entry, self._entry.traced.guards
         nbytes = [product(v.shape) * dtypes.itemsize(v.dtype) for v in (*self._arguments, *self._results)]
@@ -316,8 +316,3 @@ class EntryWriter:
             place(slot, f"%x{i}")
         for i, slot in enumerate(plan.results):
             place(slot, fb.gep("i8", "%results", entry.packed[i]) if entry.packed else f"%y{i}")
-
-
-def nbytes_of(aval: Aval) -> Extent:
-    """The size of an array in bytes."""
-    return product(aval.shape) * dtypes.itemsize(aval.dtype)
