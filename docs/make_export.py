@@ -4,7 +4,7 @@
     python docs/make_export.py --check  writes nothing; exit status 1 if the page says otherwise
 
 Each cell is a model of one layer that is exported and run by the format's own runtime with 1, 3 and 17 rows, in
-two formats with 0, too; its results must be Pronghorn's within 1e-5 of their size.
+three formats with 0, too; its results must be Pronghorn's within 1e-5 of their size.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 PAGE = _FOLDER / "export.md"
+SIZES = _FOLDER / "native_sizes.txt"
+"""What `make_native.py` has written."""
+
 sys.path[:0] = [str(_FOLDER), str(_FOLDER.parent / "tests" / "programs")]
 
 import export_sweep  # noqa: E402
 from pages import write_or_check  # noqa: E402
 
-FORMATS = {"onnx": "ONNX", "tf_saved_model": "SavedModel", "torch": "PyTorch", "jax": "JAX"}
+FORMATS = {"onnx": "ONNX", "tf_saved_model": "SavedModel", "torch": "PyTorch", "jax": "JAX", "native": "C"}
 
 Found = dict[str, dict[str, list[str]]]
 """For each format and layer, what came of its configurations: an empty text where one works."""
@@ -36,6 +39,7 @@ _HEAD = """\
 | `"onnx"` | a file | `.onnx` | onnxruntime, OpenVINO, TensorRT, browsers | `onnx` |
 | `"torch"` | a file, PyTorch's `ExportedProgram` | `.pt2` | PyTorch | `torch` |
 | `"jax"` | a file, the bytes of `jax.export` | `.jax` | JAX | `jax` |
+| `"native"` | a folder, a C library | none | C and C++ programs | none; `native` for a linker |
 
 The first is the default, as in Keras. Writing needs the extra, such as `pip install 'pronghorn[onnx]'`.
 
@@ -156,11 +160,76 @@ an open axis (`dynamic_slice`) needs a known number of rows.
 - **The opset** is {opset}; `opset_version=` chooses another, from {oldest} on. Files are checked by ONNX's own checker.
   They hold up to 2 GB of weights.
 
+## C
+
+`format="native"` compiles the model, ahead of time, into a C library. The library needs no runtime: it allocates
+nothing, has no threads, keeps nothing between calls, and calls `memcpy`, `memmove` and `memset` at most.
+
+```python
+model.export("digits", format="native", target="x86-64-v3")
+```
+
+`pronghorn export model.keras digits --format native --target x86-64-v3` does the same. The folder holds
+
+- `digits.h`, which describes every function, and `libdigits.a`,
+- `libdigits.so`, where a linker for the target is at hand: a C compiler, or what `pip install 'pronghorn[native]'`
+  brings (Zig's, for every target),
+- `digits_test.c`, which compares the library's outputs with those of the model in Python,
+- `CMakeLists.txt`, `README.md`, and `library.json`, which describes the functions for programs.
+
+```c
+size_t bytes = digits_arena_size(batch);
+void *arena = malloc(bytes); /* memory to work in, for as many calls as you like */
+int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or an error */
+```
+
+- **Inputs and outputs** are parameters with the names that they have in Keras, as far as C allows. An open extent is a
+  parameter, too. An error is a number, and nothing is written then: for a pointer that is null or not aligned, an arena
+  that is too small, a size that is not allowed.
+- **Threads** may call a library at the same time, each with an arena of its own. `parallel=True` adds functions such as
+  `digits_predict_parallel`, which take a parallel-for of the caller's and share the work of one call out.
+- **Targets** are {targets}. The default is `"native"`, the machine at hand. A library for `"x86-64"` has the code for
+  the levels 1, 3 and 4, and chooses when it runs. `"armv7"` is with NEON, which takes denormal numbers for zero. All
+  are for Linux (ELF files).
+- **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any
+  number of threads, bfloat16 on processors with AMX apart. On other machines sums are added in another order.
+- **Weights** are constants of the library. `weights="file"` writes them into `digits.weights`, which a program maps
+  into memory and passes to `digits_predict`.
+- **Not there**: strings, matrix factorisations, inputs and outputs that are complex, states that are kept between
+  predictions, and functions that need the C library: `asin`, `acos`, `atan`, `atan2`, `sinh`, `cosh`, `asinh`, `acosh`,
+  `atanh` and `lgamma`; in float64 also `sin`, `cos`, `tan`, `erf`, `erfc` and `pow`. They are named, with their layers,
+  and nothing is written.
+
+`training=True` adds the compiled steps of a model that `compile` was called for: forward pass, loss, backward pass,
+optimizer and metrics, dropout included. All that changes is in one block of memory, the state:
+
+```c
+digits_state *state = malloc(digits_state_size());
+digits_logs logs;
+digits_state_init(state, digits_state_size()); /* the model as it was exported */
+for (int step = 0; step < steps; step++)
+    digits_train_step(state, arena, bytes, batch, image[step], y[step], &logs); /* logs.loss, logs.accuracy */
+digits_reset_metrics(state);
+digits_predict(state, arena, bytes, batch, image[0], digit);
+fwrite(state, 1, digits_state_size(), file);
+```
+
+`digits_evaluate_step` takes the arguments of `digits_train_step`. `digits_state_check` says whether memory is a state
+of this model. `keras.export.read_state("file", model)` gives the model in Python what was trained in C. Targets have
+the shapes and types that the losses ask for; `target_signature=` names others. `sample_weight=True` has steps take
+a weight for each sample. The number of samples alone may be open.
+
+Made by `python docs/make_native.py`: bytes of code and of its own constants, for one layer `Dense(3)` on four inputs
+and for the models of `bench/workloads.py`. Weights come on top of them; a state has the weights, the optimizer's
+variables and the metrics.
+
+{sizes}
+
 ## Layers
 
 Made by `python docs/make_export.py`, which tries each configuration of `tests/programs/export_sweep.py` with 1, 3 and
-17 rows, ONNX and SavedModel with 0 as well; results agree within 1e-5 of their size. Of {count} configurations of
-{layers} layers, {good}.
+17 rows, ONNX, SavedModel and C with 0 as well; results agree within 1e-5 of their size, in C in every bit. Of {count}
+configurations of {layers} layers, {good}.
 
 """
 
@@ -188,6 +257,7 @@ def expected() -> Found:
 
 def page(found: Found) -> str:
     """The text of the page."""
+    from pronghorn.engine.runtime.machines import MACHINES
     from pronghorn.export.onnx.files import OLDEST_OPSET, OPSET
 
     layers = sorted(found["onnx"])
@@ -195,6 +265,8 @@ def page(found: Found) -> str:
     numbers = {
         "opset": OPSET,
         "oldest": OLDEST_OPSET,
+        "targets": ", ".join(f'`"{name}"`' for name in MACHINES),
+        "sizes": SIZES.read_text(encoding="utf-8").strip(),
         "count": sum(len(errors) for errors in found["onnx"].values()),
         "layers": len(layers),
         "good": ", ".join(f"{n} work in {FORMATS[f]}" for f, n in works.items()),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from layer_cases import CASES, Case
+from native_library import NativeLibrary
 
 import pronghorn as keras
 from pronghorn import tree
@@ -17,7 +18,7 @@ from pronghorn.export.formats import FORMATS
 ROWS = (1, 3, 17)
 COMPILES_FOR_EACH = ("jax",)
 """Formats whose library compiles the program anew for each number of rows: a third number would repeat the second."""
-TAKE_NO_ROWS = ("onnx", "tf_saved_model")
+TAKE_NO_ROWS = ("onnx", "tf_saved_model", "native")
 """Formats whose programs take 0 rows; those of the others are for 1 and more."""
 
 NEED_A_ROW = ("MelSpectrogram", "StringLookup")
@@ -84,11 +85,12 @@ MORE = [
 #: What a format does not take over, and why; what is raised says what to use instead.
 NOT_THERE = {
     "TextVectorization": dict.fromkeys(
-        ("onnx", "tf_saved_model", "torch", "jax"),
+        ("onnx", "tf_saved_model", "torch", "jax", "native"),
         "texts are taken apart in Python; `StringLookup` of their tokens can be exported to ONNX and SavedModel",
     ),
     "StringLookup": dict.fromkeys(
-        ("torch", "jax"), "there are no arrays of strings; look them up in front of the model, which takes the numbers"
+        ("torch", "jax", "native"),
+        "there are no arrays of strings; look them up in front of the model, which takes the numbers",
     ),
 }
 
@@ -209,7 +211,18 @@ def _tensorflow(path: Path, structure: Any) -> Any:
     return run
 
 
-RUNTIMES: dict[str, Runtime] = {"onnx": _onnx, "tf_saved_model": _tensorflow, "torch": _torch, "jax": _jax}
+def _native(path: Path, structure: Any) -> Any:
+    library = NativeLibrary(path)
+    return lambda arrays: library.predict(*arrays)
+
+
+RUNTIMES: dict[str, Runtime] = {
+    "onnx": _onnx,
+    "tf_saved_model": _tensorflow,
+    "torch": _torch,
+    "jax": _jax,
+    "native": _native,
+}
 
 
 def structure_of(model: Any) -> Any:
@@ -248,7 +261,7 @@ def relative(mine: np.ndarray, theirs: np.ndarray) -> float:
 
 def attempt(case: Case, folder: Path, format: str = "onnx") -> str:
     """Export a layer and run it at several numbers of rows: what went wrong, or an empty text."""
-    path = folder / f"layer{FORMATS[format].endings[0]}"
+    path = folder / f"layer{next(iter(FORMATS[format].endings), '')}"
     model, like = model_of(case)
     try:
         model.export(path, format=format, verbose=False)

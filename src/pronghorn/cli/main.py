@@ -133,14 +133,18 @@ def convert(force: bool, max_shard_size: float | None, modules: tuple[str, ...],
 @main.command(short_help="Write a model for another runtime.")
 @click.option("-f", "--force", is_flag=True, help="Replace TARGET if it exists.")
 @click.option("--format", "format_", metavar="FORMAT", help="The format, where TARGET's ending does not tell it.")
-@click.option("--opset", type=int, metavar="N", help="For ONNX: the version of its operators.")
+@click.option("--opset", "opset_version", type=int, metavar="N", help="For ONNX: the version of its operators.")
+@click.option("--target", metavar="MACHINE", help="For native: the machine, such as x86-64-v3 or aarch64.")
+@click.option("--weights", metavar="WHERE", help="For native: constants of the library, or a file.")
+@click.option("--training", is_flag=True, default=None, help="For native: with the steps of training, too.")
+@click.option("--parallel", is_flag=True, default=None, help="For native: with functions that take a parallel-for.")
 @click.option(
     "--import", "modules", multiple=True, metavar="MODULE", help="Import a module that registers your classes."
 )
 @click.argument("source")
-@click.argument("target")
+@click.argument("destination", metavar="TARGET")
 def export(
-    force: bool, format_: str | None, opset: int | None, modules: tuple[str, ...], source: str, target: str
+    force: bool, format_: str | None, modules: tuple[str, ...], source: str, destination: str, **options: Any
 ) -> None:
     """Write what the model in SOURCE computes in inference into TARGET, for a runtime that knows nothing of Pronghorn.
 
@@ -149,19 +153,21 @@ def export(
       pronghorn export model.keras model             a SavedModel of TensorFlow
       pronghorn export model.keras model.pt2         a program for PyTorch
       pronghorn export model.keras model.jax         a program for JAX
+      pronghorn export model.keras model --format native --target aarch64     a C library
     """
     sys.path.insert(0, "")
     with _told():
         from pronghorn.export.formats import export_model, format_of
         from pronghorn.saving import load_model
 
-        kind = format_ or format_of(target)
-        if os.path.exists(target) and not force:
-            raise click.ClickException(f"{target} exists already; pass --force to replace it.")
+        kind = format_ or format_of(destination)
+        if os.path.exists(destination) and not force:
+            raise click.ClickException(f"{destination} exists already; pass --force to replace it.")
         for module in modules:
             importlib.import_module(module)
-        model = load_model(source, compile=False)
-        export_model(model, target, kind, verbose=True, **({} if opset is None else {"opset_version": opset}))
+        model = load_model(source, compile=bool(options["training"]))
+        given = {name: value for name, value in options.items() if value is not None}
+        export_model(model, destination, kind, verbose=True, **given)
 
 
 @main.command(short_help="Have a language model in a folder or a GGUF file write.")

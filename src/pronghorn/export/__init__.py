@@ -2,4 +2,4 @@
 
 from pronghorn._lazy import attach
 
-attach(__name__, {"ExportArchive": ".archive", "export_model": ".formats"})
+attach(__name__, {"ExportArchive": ".archive", "export_model": ".formats", "read_state": ".native.reading"})

@@ -89,7 +89,7 @@ class TableCall:
             return make()
         except Exception as error:
             node = failed_at(error)
-            what = "the model" if node is None else _where(self.graph, node)
+            what = "the model" if node is None else where(self.graph, node)
             reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
             mend = "compute it outside of the exported model, or export to another format"
             if node is None or isinstance(error, SymbolicDimError) or _has_open_extents(node):
@@ -113,7 +113,7 @@ def _problems(graph: Graph, lacks: Mapping[str, str]) -> Iterator[str]:
     for node in graph.nodes:
         for word in (node.prim.name, *(v.dtype for v in (*node.inputs, *node.outputs))):
             if word in lacks:
-                yield f"{_where(graph, node)}: {lacks[word]}"
+                yield f"{where(graph, node)}: {lacks[word]}"
     for value in graph.inputs:
         if value.dtype in lacks:
             yield f"an input of {value.dtype}: {lacks[value.dtype]}"
@@ -121,7 +121,7 @@ def _problems(graph: Graph, lacks: Mapping[str, str]) -> Iterator[str]:
         yield from _problems(inner, lacks)
 
 
-def _where(graph: Graph, node: Node) -> str:
+def where(graph: Graph, node: Node) -> str:
     where = f"layer {node.scope!r}" if node.scope else f"graph {graph.name!r}"
     return f"{where}, primitive {node.prim.name}"
 

@@ -28,11 +28,14 @@ class Format:
     engine: str | None = None
 
 
+_NATIVE = ("target", "weights", "training", "target_signature", "sample_weight", "parallel")
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("pronghorn.export.onnx", (".onnx",), ("opset_version",)),
     "tf_saved_model": Format("pronghorn.export.programs.tensorflow", (".savedmodel",), (), "tensorflow"),
     "torch": Format("pronghorn.export.programs.torch", (".pt2",), (), "torch"),
     "jax": Format("pronghorn.export.programs.jax", (".jax",), ("platforms",), "jax"),
+    "native": Format("pronghorn.export.native", (), _NATIVE),
 }
 
 #: Keras's other formats, and what to do instead.
@@ -50,12 +53,13 @@ def export_model(
 
     Args:
         model: a model that has been built: one with an `Input`, or one that has been called.
-        filepath: of the file to write; of the folder for `"tf_saved_model"`.
-        format: `"tf_saved_model"`, `"onnx"`, `"torch"` or `"jax"`.
+        filepath: of the file to write; of the folder for `"tf_saved_model"` and `"native"`.
+        format: `"tf_saved_model"`, `"onnx"`, `"torch"`, `"jax"` or `"native"`.
         verbose: whether to say what was written; None means yes.
         input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the model's inputs, whose
             shapes and types are taken in place of the model's own. None in a shape is any extent.
-        kwargs: of the format; for ONNX, `opset_version`; for JAX, `platforms`.
+        kwargs: of the format; for ONNX, `opset_version`; for JAX, `platforms`; for native, `target`, `weights`,
+            `training`, `target_signature`, `sample_weight` and `parallel`.
 
     Raises:
         ValueError: for a format that is not known, a model whose inputs are not, or a path that something else has.

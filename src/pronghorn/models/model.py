@@ -352,13 +352,17 @@ class Model(Trainer, Layer):
         """Write the model's inference into a file that another runtime runs without Pronghorn.
 
         Args:
-            filepath: of the file to write, of the folder for a SavedModel. One that is there is replaced once the new
-                one is whole.
-            format: `"tf_saved_model"` (a folder for TensorFlow), `"onnx"`, `"torch"` or `"jax"`.
+            filepath: of the file to write, of the folder for a SavedModel or a C library. One that is there is
+                replaced once the new one is whole.
+            format: `"tf_saved_model"` (a folder for TensorFlow), `"onnx"`, `"torch"`, `"jax"` or `"native"`
+                (a C library without a runtime).
             verbose: whether to say what was written; None means yes.
             input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the inputs, for other
                 shapes and types than the model's own. None in a shape is any extent.
-            kwargs: `opset_version`, for ONNX; `platforms`, for JAX.
+            kwargs: `opset_version`, for ONNX; `platforms`, for JAX; for a C library `target` (a machine, such as
+                `"aarch64"`), `weights` (`"file"` for a file of their own), `training=True` for the compiled steps of
+                training, with `target_signature` (the specs of their targets) and `sample_weight=True`, and
+                `parallel=True` for functions that take a parallel-for.
 
         Raises:
             NotImplementedError: for a format that is not there, and for what a format cannot express: layers and

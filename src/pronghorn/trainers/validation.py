@@ -186,6 +186,11 @@ def _function_of(loss: Any) -> Any:
     return loss.fn if isinstance(loss, LossFunctionWrapper) else loss
 
 
+def takes_class_numbers(loss: Any) -> bool:
+    """Whether a loss takes the numbers of classes, rather than a number for each of the output's."""
+    return _function_of(loss) is sparse_categorical_crossentropy
+
+
 def warn_of_probabilities(name: str, loss: Any, labels: np.ndarray) -> None:
     """Warn of labels that are no probabilities, where a binary cross-entropy takes them for such.
 

@@ -52,6 +52,10 @@ _COMPARED = {
 }  # fmt: skip
 
 
+_HAVE_VECTOR_LETTERS = ("x86_64", "aarch64")
+"""The architectures in whose assembly a letter stands for a vector register."""
+
+
 def _only_lane(mask: Operand) -> int | None:
     """The one lane of a mask written out as a constant in which a single lane is set."""
     text = str(mask)
@@ -471,7 +475,10 @@ class FunctionBuilder:
 
     def _opaque_mask(self, ty: str, mask: Operand) -> Operand:
         """The mask of one register's lanes, of which the optimiser knows nothing: where LLVM 20 finds out late that
-        half of a mask never holds, it drops the mask, not the load."""
+        half of a mask never holds, it drops the mask, not the load. Where no letter names vector
+        registers, the mask stays as it is."""
+        if self.module.target is not None and self.module.target.arch not in _HAVE_VECTOR_LETTERS:
+            return mask
         bits = size_of(ty) * 8 // lanes(ty)
         if str(mask).startswith("<") or self._too_wide(ty) or lanes(ty) < 2:
             return mask

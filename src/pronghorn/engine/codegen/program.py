@@ -88,14 +88,14 @@ class ProgramEmitter(StepEmitter):
         for a block of rows."""
         fb = self.fb
         count = fb.load("i64", fb.gep("i64", "%args", 3))
-        mine, self.row_bufs = (fb.let(f"alloca i64, i64 {count}, align 64") for _ in range(2))
+        mine, self.row_bufs = (fb.let(f"alloca ptr, i64 {count}, align 64") for _ in range(2))
         self._copy_table(self.state.bufs, mine)
         self.state.bufs = mine
 
     def _copy_table(self, source: str, target: str) -> None:
         fb = self.fb
         with fb.loop(0, fb.load("i64", fb.gep("i64", "%args", 3))) as i:
-            fb.store("i64", fb.load("i64", fb.gep("i64", source, i)), fb.gep("i64", target, i))
+            fb.store("ptr", fb.load("ptr", fb.gep("ptr", source, i)), fb.gep("ptr", target, i))
 
     def _adopt(self, program: Program) -> None:
         super()._adopt(program)
@@ -362,13 +362,13 @@ class ProgramEmitter(StepEmitter):
         self._touch_all(reads | writes, [*(v for launch in together for v in launch.buffers), *sliced, *stacked])
         self._record(own)
         self._write_listed()
-        table = fb.load("ptr", fb.gep("ptr", "%args", FIRST_BLOCKS + self._row_symbol(blocks.symbol)))
+        table = fb.load("ptr", fb.gep("i64", "%args", FIRST_BLOCKS + self._row_symbol(blocks.symbol)))
         rows, count = (fb.load("i64", fb.gep("i64", table, i)) for i in (4, 5))
         listed = [list(map(self._listed, launches)) for launches in (begin, body, end)]
         with taken(fb, state.next, state.done, count) as block:
             is_last = fb.cmp("eq", "i64", block, fb.sub(count, 1))
             dims, units = (
-                fb.select(is_last, "ptr", *(fb.load("ptr", fb.gep("ptr", table, i)) for i in (last, last - 1)))
+                fb.select(is_last, "ptr", *(fb.load("ptr", fb.gep("i64", table, i)) for i in (last, last - 1)))
                 for last in (1, 3)
             )
             row = fb.mul(block, rows)

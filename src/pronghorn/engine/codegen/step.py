@@ -97,13 +97,13 @@ class StepEmitter:
 
     def _initial_state(self) -> StepState:
         fb = self.fb
-        bufs, dims, units = (fb.load("ptr", fb.gep("ptr", "%args", i)) for i in range(3))
+        bufs, dims, units = (fb.load("ptr", fb.gep("i64", "%args", i)) for i in range(3))
         state = StepState(bufs, dims, units, fb.alloca("i64"), fb.alloca("i64"))
         for variable, start in ((state.next, "%first"), (state.done, "0")):
             fb.store("i64", start, variable)
         if self.profile:
             row = fb.load("i64", fb.gep("i64", "%args", 5))
-            state.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 4)), fb.mul(row, "%tid"))
+            state.ticks = fb.gep("i8", fb.load("ptr", fb.gep("i64", "%args", 4)), fb.mul(row, "%tid"))
         return state
 
     def _give_out(self, functions: Sequence[FunctionBuilder | str]) -> None:

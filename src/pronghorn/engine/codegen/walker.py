@@ -28,17 +28,17 @@ ROW_WALKERS = {False: "ph_run_all", True: "ph_run_all_timed"}
 """The functions that run all launches of a list, which this thread has to itself."""
 
 
-def walkers(linkage: str = "") -> str:
+def walkers() -> str:
     """The LLVM IR of the functions that go through a list, which call those of `runtime.native`."""
     module = ModuleBuilder()
     for profile, name in WALKERS.items():
-        _Walker(module, name, linkage, profile, PARAMETERS).write()
+        Walker(module, name, "", profile, PARAMETERS).write()
     for profile, name in ROW_WALKERS.items():
-        _Walker(module, name, linkage, profile, ROW_PARAMETERS).write_all()
+        Walker(module, name, "", profile, ROW_PARAMETERS).write_all()
     return module.text()
 
 
-class _Walker:
+class Walker:
     """Writes a function that goes through a list from ``begin`` to ``end``."""
 
     def __init__(
@@ -128,7 +128,7 @@ class _Walker:
         fb = self.fb
         function, row_of_units, row = self._launch()
         units, grain, grains = (self._column(row_of_units, column) for column in range(COLUMNS))
-        with taken(fb, "%next", "%done", grains) as number:
+        with self._grains(grains) as number:
             begin = fb.mul(number, grain)
             self._call(function, row, begin, fb.min(fb.add(begin, grain), units))
 
@@ -139,7 +139,7 @@ class _Walker:
         own = self._number()
         units, grain, grains = (self._column(own, column) for column in range(COLUMNS))
         first = fb.load("i64", self.at)
-        with taken(fb, "%next", "%done", grains) as number:
+        with self._grains(grains) as number:
             begin = fb.mul(number, grain)
             stop = fb.min(fb.add(begin, grain), units)
             fb.store("i64", first, self.at)
@@ -152,6 +152,12 @@ class _Walker:
             fb.branch_if(fb.cmp("slt", "i64", fb.load("i64", self.at), end), again, ran)
             fb.place(ran)
         fb.store("i64", end, self.at)
+
+    @contextmanager
+    def _grains(self, count: Operand) -> Iterator[Operand]:
+        """A loop over the grains that this thread is to run, of so many; yields the number of each."""
+        with taken(self.fb, "%next", "%done", count) as number:
+            yield number
 
     def _launch(self) -> tuple[str, str, str]:
         """(function, row in the table of launches, row in that of cycles) of the launch that comes next; its tables are

@@ -161,8 +161,25 @@ def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
 
 
 def _part_code(part: Part, target: Target, name: str, verify: bool) -> bytes:
+    for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
+        raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
     tools = _tools(target)
     return tools.object_of(tools.optimised(part, name, verify))
+
+
+def object_code(text: str, machine: Any, name: str) -> bytes:
+    """The object file of a module for any machine, which is neither loaded nor kept.
+
+    Args:
+        text: LLVM IR text, as `compile_ir` takes it.
+        machine: LLVM's target machine.
+        name: what the module is, for messages.
+
+    Raises:
+        CompilationError: LLVM does not accept it.
+    """
+    tools = _Tools(machine)
+    return tools.object_of(tools.optimised(Part(text), name, True))
 
 
 class Stream:
@@ -235,8 +252,8 @@ class _Tools:
     short calls to set up what is alike for every part took longer than the compiling.
     """
 
-    def __init__(self, target: Target) -> None:
-        self.machine = target_machine(target)
+    def __init__(self, machine: Any) -> None:
+        self.machine = machine
         self._head = f'target datalayout = "{self.machine.target_data}"\ntarget triple = "{self.machine.triple}"\n'
         self._builder = llvm.create_pass_builder(self.machine, llvm.create_pipeline_tuning_options(speed_level=1))
         self._passes = _passes()
@@ -250,10 +267,8 @@ class _Tools:
             verify: whether to have LLVM verify it.
 
         Raises:
-            CompilationError: LLVM does not accept it, or it calls what does not exist.
+            CompilationError: LLVM does not accept it.
         """
-        for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
-            raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
         module = None
         try:
             module = _parsed(self._head + part.text)
@@ -294,7 +309,7 @@ def _tools(target: Target) -> _Tools:
     """This thread's tools for a target."""
     made = _of_thread.tools
     if target not in made:
-        made[target] = _Tools(target)
+        made[target] = _Tools(target_machine(target))
     return made[target]
 
 

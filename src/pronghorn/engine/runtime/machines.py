@@ -1,0 +1,117 @@
+"""Machines that code is generated for ahead of time: by name, whether or not the host is one."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from pronghorn.engine.runtime.host import AVX512_BF16, LEVEL, Target, host_target, initialize_llvm, named_target
+
+NATIVE = "native"
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A machine that a library is made for.
+
+    Attributes:
+        name: what users call it.
+        triple: LLVM's name of the architecture, the system and its binary interface.
+        target: what kernels are planned for.
+        abi: LLVM's name of the calling convention, where the triple leaves it open.
+        pointer_bits: the width of a pointer.
+        levels: where a library is for several machines and chooses among them when it runs: these, by level.
+    """
+
+    name: str
+    triple: str
+    target: Target
+    abi: str = ""
+    pointer_bits: int = 64
+    levels: Mapping[int, Machine] = dataclasses.field(default_factory=dict, compare=False)
+
+    @property
+    def size_type(self) -> str:
+        """LLVM's type for `size_t`."""
+        return f"i{self.pointer_bits}"
+
+
+_X86 = "x86_64-unknown-linux-gnu"
+_ARM = Target("arm", "cortex-a7", "+neon,+vfp4", 128, 16, True)
+_RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 128, 32, True)
+_RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
+_V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)
+_LEVELS = {
+    level: Machine(f"x86-64-v{level}", _X86, target)
+    for level, target in enumerate((named_target("sse2"), _V2, named_target("avx2"), named_target("avx512")), 1)
+}
+MACHINES: dict[str, Machine] = {
+    machine.name: machine
+    for machine in (
+        Machine("x86-64", _X86, _LEVELS[1].target, levels={level: _LEVELS[level] for level in (1, 3, 4)}),
+        *_LEVELS.values(),
+        Machine("aarch64", "aarch64-unknown-linux-gnu", named_target("neon")),
+        Machine("armv7", "armv7-unknown-linux-gnueabihf", _ARM, pointer_bits=32),
+        Machine("riscv64", "riscv64-unknown-linux-gnu", _RISCV, abi="lp64d"),
+        Machine("riscv64-v", "riscv64-unknown-linux-gnu", _RISCV_V, abi="lp64d"),
+    )
+}
+"""By name, all but the host itself."""
+
+_OTHER_NAMES = {"arm64": "aarch64", "amd64": "x86-64", "x64": "x86-64", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
+"""What others call them, for errors."""
+
+
+def machine(name: str) -> Machine:
+    """A machine by its name: one of `MACHINES`, or `"native"`, this one.
+
+    Raises:
+        ValueError: there is no such name, which says the nearest; or this machine's object files are not ELF.
+
+    >>> machine("aarch64").target.vector_bits
+    128
+    """
+    if name == NATIVE:
+        return _native()
+    found = MACHINES.get(name)
+    if found is None:
+        names = (NATIVE, *MACHINES)
+        asked = str(name).lower().replace("_", "-")
+        near = [_OTHER_NAMES[asked]] if asked in _OTHER_NAMES else difflib.get_close_matches(asked, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"The target {name!r} is not known.{hint} Targets: {', '.join(map(repr, names))}.")
+    return found
+
+
+def _native() -> Machine:
+    initialize_llvm()
+    triple = llvm.get_default_triple()
+    if any(word in triple for word in ("darwin", "apple", "windows", "msvc", "mingw")):
+        raise ValueError(
+            f"The target {NATIVE!r} is {triple} here, whose object files are not written yet. Name one of Linux: "
+            f"{', '.join(map(repr, MACHINES))}."
+        )
+    target = host_target()
+    if target.pairs == "amx":  # a process has to ask the system for its tiles, which a library cannot
+        target = dataclasses.replace(target, pairs="avx512" if target.has(AVX512_BF16) else "")
+    return Machine(NATIVE, triple, target, abi="lp64d" if target.arch == "riscv64" else "")
+
+
+@functools.cache
+def _initialize_all() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+def code_generator(machine: Machine) -> Any:
+    """A new LLVM target machine (a `llvmlite.binding.TargetMachine`) whose code may lie anywhere in a program."""
+    _initialize_all()
+    target = machine.target
+    return llvm.Target.from_triple(machine.triple).create_target_machine(
+        cpu=target.cpu, features=target.features, opt=LEVEL, reloc="pic", codemodel="default", abiname=machine.abi
+    )

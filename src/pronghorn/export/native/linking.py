@@ -1,0 +1,65 @@
+"""Shared libraries: made by a linker that is at hand, which for other machines is Zig's."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pronghorn.engine.runtime.host import native_target
+from pronghorn.engine.runtime.machines import Machine
+
+_SECONDS = 120
+ADVICE = "pip install 'pronghorn[native]' brings a linker for every target, or install a C compiler"
+
+
+class LinkError(RuntimeError):
+    """There is no linker, or it failed: what to do about it."""
+
+
+def compiler(machine: Machine) -> list[str] | None:
+    """The command of a C compiler for a machine; None where none is at hand.
+
+    Args:
+        machine: what it is to make code for.
+    """
+    suffix = "eabihf" if machine.target.arch == "arm" else ""
+    if importlib.util.find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine.target.arch}-linux-musl{suffix}"]
+    names = [f"{machine.target.arch}-linux-gnu{suffix}-gcc"]
+    if machine.target.arch == native_target().arch and sys.platform == "linux":
+        names = ["cc", "gcc", "clang", *names]
+    found = next(filter(None, map(shutil.which, names)), None)
+    return None if found is None else [found]
+
+
+def shared_library(name: str, files: Mapping[str, bytes], machine: Machine) -> bytes:
+    """A shared library of object files.
+
+    Args:
+        name: the name of its file, by which programs ask for it.
+        files: object files by name.
+        machine: what they are for.
+
+    Raises:
+        LinkError: there is no linker, or it failed.
+    """
+    command = compiler(machine)
+    if command is None:
+        raise LinkError(f"there is no linker for {machine.name}; {ADVICE}")
+    with tempfile.TemporaryDirectory(prefix="linking-") as scratch:
+        folder = Path(scratch)
+        for each, content in files.items():
+            (folder / each).write_bytes(content)
+        options = ["-shared", "-nostdlib", f"-Wl,-soname,{name}", "-Wl,-s", "-o", name]
+        done = subprocess.run(
+            [*command, *options, *files], cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+        if done.returncode or not (folder / name).is_file():
+            said = (done.stderr or done.stdout).strip().splitlines()
+            raise LinkError(f"{command[0]} failed ({said[-1] if said else f'status {done.returncode}'}); {ADVICE}")
+        return (folder / name).read_bytes()
