@@ -28,13 +28,13 @@ ROW_WALKERS = {False: "ph_run_all", True: "ph_run_all_timed"}
 """The functions that run all launches of a list, which this thread has to itself."""
 
 
-def walkers() -> str:
+def walkers(linkage: str = "") -> str:
     """The LLVM IR of the functions that go through a list, which call those of `runtime.native`."""
     module = ModuleBuilder()
     for profile, name in WALKERS.items():
-        Walker(module, name, "", profile, PARAMETERS).write()
+        Walker(module, name, linkage, profile, PARAMETERS).write()
     for profile, name in ROW_WALKERS.items():
-        Walker(module, name, "", profile, ROW_PARAMETERS).write_all()
+        Walker(module, name, linkage, profile, ROW_PARAMETERS).write_all()
     return module.text()
 
 
