@@ -122,8 +122,9 @@ def _problems(graph: Graph, lacks: Mapping[str, str]) -> Iterator[str]:
 
 
 def where(graph: Graph, node: Node) -> str:
-    where = f"layer {node.scope!r}" if node.scope else f"graph {graph.name!r}"
-    return f"{where}, primitive {node.prim.name}"
+    """The layer and the primitive of a node, for messages."""
+    place = f"layer {node.scope!r}" if node.scope else f"graph {graph.name!r}"
+    return f"{place}, primitive {node.prim.name}"
 
 
 def _has_open_extents(node: Node) -> bool:

@@ -117,7 +117,16 @@ class Units:
 
     def grain(self, env: Mapping[str, int], cost: float) -> tuple[int, int, int]:
         """The number of units, how many of them (``cost`` cycles each) a thread takes at a time, and how many times."""
-        count, cost = self.evaluate(env), max(cost, 1.0)
-        least = max(1, int(LEAST_GRAIN_CYCLES / cost), -(-count // MOST_GRAINS))
-        grain = max(least, min(int(GRAIN_CYCLES / cost), -(-count // 8)))
+        count, (least, most) = self.evaluate(env), grain_limits(cost)
+        grain = max(least, -(-count // MOST_GRAINS), min(most, -(-count // 8)))
         return count, grain, -(-count // grain)
+
+
+def grain_limits(cost: float) -> tuple[int, int]:
+    """The least and the most units of a grain that `Units.grain` takes from the cost of one, in cycles.
+
+    >>> grain_limits(1e9)
+    (1, 0)
+    """
+    cost = max(cost, 1.0)
+    return max(1, int(LEAST_GRAIN_CYCLES / cost)), int(GRAIN_CYCLES / cost)

@@ -36,8 +36,7 @@ def prediction(found: Inference, name: str, machine: Machine, weights_file: bool
         NotImplementedError: for what a library cannot have, by layer and primitive.
     """
     traced = found.traced
-    library = described(found, name, machine, weights_file)
-    library.is_parallel = is_parallel
+    library = described(found, name, machine, weights_file, is_parallel)
     check_graph(traced.graph)
     check_arrays([*library.predict.inputs, *library.predict.outputs])
     data, weights = Data(f"{name}_data"), Data("") if weights_file else None
@@ -49,7 +48,7 @@ def prediction(found: Inference, name: str, machine: Machine, weights_file: bool
     return Product(library, objects, None if weights is None else weights.content(), checked)
 
 
-def described(found: Inference, name: str, machine: Machine, weights_file: bool) -> Library:
+def described(found: Inference, name: str, machine: Machine, weights_file: bool, is_parallel: bool) -> Library:
     """The library with C's names for what a model takes and gives."""
     given = [v.aval for v in found.given]
     results = [v.aval for v in found.traced.graph.outputs[: found.traced.num_results]]
@@ -59,7 +58,8 @@ def described(found: Inference, name: str, machine: Machine, weights_file: bool)
     block = "const void *weights" if weights_file else ""
     predict = Function(f"{name}_predict", DOES, block, arrays[: len(given)], arrays[len(given) :])
     sizes = {symbol: symbol for symbol in symbols}
-    return Library(name, found.traced.graph.name, machine, sizes, predict, __version__, weights_file)
+    model = found.traced.graph.name
+    return Library(name, model, machine, sizes, predict, __version__, weights_file, is_parallel=is_parallel)
 
 
 def _constant_block(variables: list[GraphVariable], data: Data) -> Block:

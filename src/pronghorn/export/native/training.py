@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn._version import __version__
 from pronghorn.calls.batch import Batch, as_batch
 from pronghorn.engine.backends.aot import Block, Data, Entry, StateFunctions, calls_outside, compile_library, limits_of
 from pronghorn.engine.graph import dtypes
@@ -23,6 +22,7 @@ from pronghorn.export.native.checks import check_arrays, check_graph, refuse_cal
 from pronghorn.export.native.description import Array, Function, Library, Structure
 from pronghorn.export.native.golden import golden_of, learn
 from pronghorn.export.native.names import identifiers
+from pronghorn.export.native.prediction import described
 from pronghorn.export.native.product import Product
 from pronghorn.export.native.states import State
 from pronghorn.export.signature import Inference, inference, to_spec
@@ -32,11 +32,8 @@ from pronghorn.trainers.validation import takes_class_numbers
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight
 
 _ROWS = 7  # of the batch that steps are traced with
-TRAINS, EVALUATES, PREDICTS = (
-    "Train on a batch, as a step of model.fit in Python.",
-    "Take a batch into the loss and the metrics, as a step of model.evaluate in Python.",
-    "What the model predicts, as model.predict in Python.",
-)
+TRAINS = "Train on a batch, as a step of model.fit in Python."
+EVALUATES = "Take a batch into the loss and the metrics, as a step of model.evaluate in Python."
 
 
 @dataclass
@@ -103,8 +100,8 @@ def training(
     traces = {"train": steps["train"].traced, "test": steps["test"].traced, "predict": found.traced}
     for traced in traces.values():
         _check(model, traced, state)
-    library = _described(found, steps, name, machine, weights_file, sample_weight)
-    library.is_parallel = is_parallel
+    library = described(found, name, machine, weights_file, is_parallel)
+    _add_steps(library, found, steps, sample_weight)
     check_arrays([a for f in library.functions for a in (*f.inputs, *f.outputs, *(f.logs.fields if f.logs else ()))])
     block = Block(state.offsets, words=state.words)
     entries = [
@@ -212,33 +209,20 @@ def _check(model: Any, traced: Traced, state: State) -> None:
 
 
 # -- the library ------------------------------------------------------------------------------------------------------
-def _described(
-    found: Inference, steps: dict[str, Step], name: str, machine: Machine, weights_file: bool, sample_weight: bool
-) -> Library:
-    avals = [v.aval for v in found.given]
-    results = [v.aval for v in found.traced.graph.outputs[: found.traced.num_results]]
-    labels = (*found.numbers, *found.outputs)
-    arrays = [Array(*each) for each in zip(identifiers(labels, (name, *found.symbols)), labels, (*avals, *results))]
-    inputs = arrays[: len(avals)]
-    targets = _targets(steps["train"].traced, found, [a.name for a in arrays], sample_weight)
+def _add_steps(library: Library, found: Inference, steps: dict[str, Step], sample_weight: bool) -> None:
+    """Have a library that predicts train, too: its functions take a state."""
+    name, predict = library.name, library.predict
+    taken = [a.name for a in (*predict.inputs, *predict.outputs)]
+    given = [*predict.inputs, *_targets(steps["train"].traced, found, taken, sample_weight)]
     structures = {kind: tuple(_fields(step)) for kind, step in steps.items()}
     logs = {kind: Structure(f"{name}_logs", fields) for kind, fields in structures.items()}
     if structures["train"] != structures["test"]:
         logs["test"] = Structure(f"{name}_evaluate_logs", structures["test"])
-    changed, looked_at = f"{name}_state *state", f"const {name}_state *state"
-    return Library(
-        name,
-        found.traced.graph.name,
-        machine,
-        {symbol: symbol for symbol in found.symbols},
-        Function(f"{name}_predict", PREDICTS, looked_at, inputs, arrays[len(avals) :]),
-        __version__,
-        weights_file,
-        [
-            Function(f"{name}_train_step", TRAINS, changed, [*inputs, *targets], [], logs["train"]),
-            Function(f"{name}_evaluate_step", EVALUATES, changed, [*inputs, *targets], [], logs["test"]),
-        ],
-    )
+    changed, predict.block = f"{name}_state *state", f"const {name}_state *state"
+    library.steps = [
+        Function(f"{name}_train_step", TRAINS, changed, given, [], logs["train"]),
+        Function(f"{name}_evaluate_step", EVALUATES, changed, given, [], logs["test"]),
+    ]
 
 
 def _targets(traced: Traced, found: Inference, taken: Sequence[str], sample_weight: bool) -> list[Array]:

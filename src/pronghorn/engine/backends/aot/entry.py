@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pronghorn.engine.backends.aot.refusals import BLOCK_ALIGNMENT, Status, demand, demand_words
-from pronghorn.engine.backends.aot.sizes import Sizes, grain_limits, most_rows
+from pronghorn.engine.backends.aot.sizes import Sizes, most_rows
 from pronghorn.engine.backends.aot.walking import CONTEXT_NUMBERS, RUN, RUN_CONTEXT
 from pronghorn.engine.backends.llvm.build import Built
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand
-from pronghorn.engine.codegen.units import COLUMNS
+from pronghorn.engine.codegen.program import ALIGNMENT, FIRST_BLOCKS
+from pronghorn.engine.codegen.units import COLUMNS, grain_limits
 from pronghorn.engine.graph import dtypes
 from pronghorn.engine.graph.dim import Dim, product
 from pronghorn.engine.graph.ir import Graph
@@ -25,8 +26,6 @@ from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.graph.variable import GraphVariable
 from pronghorn.engine.runtime.machines import Machine
 
-ALIGNMENT = 64  # of the tables and of the temporaries
-FIXED_ARGS = 6  # numbers in the step's arguments in front of the tables of blocks
 BLOCK_ARGS = 6  # numbers in the table of a block
 MOST_BYTES = {64: 1 << 46, 32: 1 << 30}
 """By the width of pointers, the most bytes that anything may take."""
@@ -121,7 +120,7 @@ class EntryWriter:
             ("bufs", self._num_buffers * word),
             ("dims", self._dims_bytes),
             ("units", self._units_bytes),
-            ("args", 8 * (FIXED_ARGS + len(plan.row_symbols))),
+            ("args", 8 * (FIRST_BLOCKS + len(plan.row_symbols))),
             *pairs,
         ]
         for name, size in tables:

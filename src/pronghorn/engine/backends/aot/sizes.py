@@ -10,9 +10,7 @@ from pronghorn.engine.codegen.units import Count, Units
 from pronghorn.engine.compiler.costs import (
     BLOCK_ROWS,
     FEW_BLOCKS,
-    GRAIN_CYCLES,
     LEAST_BLOCK_ROWS,
-    LEAST_GRAIN_CYCLES,
     MOST_BLOCKS,
     MOST_GRAINS,
 )
@@ -124,12 +122,6 @@ class Sizes:
         blocks = fb.min(fb.max(fb.ceil_div(rows, BLOCK_ROWS), few), MOST_BLOCKS)
         size = fb.max(fb.ceil_div(rows, fb.max(blocks, 1)), 1)
         return size, fb.ceil_div(rows, size)
-
-
-def grain_limits(cost: float) -> tuple[int, int]:
-    """The least and the most units of a grain that `Units.grain` takes from the cost of one."""
-    cost = max(cost, 1.0)
-    return max(1, int(LEAST_GRAIN_CYCLES / cost)), int(GRAIN_CYCLES / cost)
 
 
 def grain_function(fb: FunctionBuilder) -> None:

@@ -5,9 +5,9 @@ import ctypes
 import numpy as np
 import pytest
 
-from pronghorn.engine.backends.aot.sizes import Sizes, grain_function, grain_limits, largest
+from pronghorn.engine.backends.aot.sizes import Sizes, grain_function, largest
 from pronghorn.engine.codegen.builder import ModuleBuilder
-from pronghorn.engine.codegen.units import Count, Units, row_blocks
+from pronghorn.engine.codegen.units import Count, Units, grain_limits, row_blocks
 from pronghorn.engine.compiler.memory import Grouped, Lifetime, MemoryPlan, Placed
 from pronghorn.engine.graph.dim import Dim, evaluate
 from pronghorn.engine.runtime.compile import compile_ir
