@@ -148,6 +148,21 @@ def test_remainders_of_floats(dtype, tmp_path):
         assert (np.signbit(a) == np.signbit(b))[~np.isnan(b)].all()
 
 
+NAMES = ("bytes", "status", "wrong", "i", "malloc", "NULL", "stdin", "mixed", "names_predict", "names_logs", "run")
+
+
+@pytest.mark.parametrize("options", [{}, {"training": True}, {"weights": "file", "parallel": True}], ids=str)
+def test_names_that_c_has_a_use_for(options, tmp_path):
+    inputs = {"a*/b": keras.Input((2,)), "/*": keras.Input((2,)), "\\\n": keras.Input((0,))}
+    inputs |= {name: keras.Input((2,)) for name in NAMES}
+    x = layers.Concatenate()(list(inputs.values()))
+    outputs = {f"{name}_": layers.Dense(1)(x) for name in (*NAMES, "*/")}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", dict.fromkeys(outputs, "mse"), metrics={"bytes_": [keras.metrics.MeanSquaredError(name="*/")]})
+    library = exported(model, tmp_path / "names", **options)
+    assert "all is well" in built(library, "-Wshadow", "-Wconversion")
+
+
 # -- training ---------------------------------------------------------------------------------------------------------
 class Noted(keras.callbacks.Callback):
     """Keeps the logs of all steps."""

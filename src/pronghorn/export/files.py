@@ -48,8 +48,9 @@ def check_folder(path: Path, mark: str) -> None:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Give the path of a new folder beside ``path``, which takes its place when all went well.
 
-    Of several processes that run one script, only the first's does.
+    Of several processes that run one script, only the first's does. A link to a folder stays one.
     """
+    path = path.resolve()
     with written_by_first(path), explained(path, "export"):
         if not is_first():
             with tempfile.TemporaryDirectory(prefix="export-") as scratch:

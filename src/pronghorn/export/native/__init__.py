@@ -64,6 +64,9 @@ def write(
     chosen = _machine(target)
     if weights not in WEIGHTS:
         raise ValueError(f"export: weights={weights!r} must be one of {', '.join(map(repr, WEIGHTS))}.")
+    if not training and (sample_weight or target_signature is not None):
+        given = "sample_weight" if sample_weight else "target_signature"
+        raise ValueError(f"export: {given} is for steps of training; pass training=True, too, or leave it out.")
     check_folder(path, MARK)
     name = identifier(path.name)
     found = inference(model, input_signature)

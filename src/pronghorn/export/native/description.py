@@ -36,6 +36,16 @@ class Array:
     aval: Aval
 
     @property
+    def remark(self) -> str:
+        """The label in a comment of C, which it neither ends nor begins anew.
+
+        >>> Array("a", "a*/b", Aval((), "float32")).remark
+        'a* /b'
+        """
+        words = self.label.encode("unicode_escape").decode() if not self.label.isprintable() else self.label
+        return words.replace("*/", "* /").replace("/*", "/ *").replace("??/", "?? /")
+
+    @property
     def c_type(self) -> str:
         """The type of an element."""
         return C_TYPES[self.aval.dtype]
@@ -84,21 +94,18 @@ class Function:
         """The name of the block's parameter."""
         return self.block.rpartition("*")[2]
 
-    @property
-    def arrays(self) -> list[str]:
-        """The names of the parameters behind the sizes."""
-        return [a.name for a in (*self.inputs, *self.outputs)] + (["logs"] if self.logs else [])
-
-    def call(self, sizes: Sequence[str], arena: str = "arena", nbytes: str = "bytes") -> str:
+    def call(self, sizes: Sequence[str], arena: str = "arena", nbytes: str = "bytes", prefix: str = "") -> str:
         """C's call of it.
 
         Args:
             sizes: arguments for the open extents.
             arena: the argument for the arena.
             nbytes: the one for its size.
+            prefix: what the variables of the arrays have before their names.
         """
         block = [self.block_name] if self.block else []
-        return f"{self.name}({', '.join([*block, arena, nbytes, *sizes, *self.arrays])})"
+        arrays = [f"{prefix}{a.name}" for a in (*self.inputs, *self.outputs)] + (["&logs"] if self.logs else [])
+        return f"{self.name}({', '.join([*block, arena, nbytes, *sizes, *arrays])})"
 
 
 @dataclass

@@ -25,6 +25,7 @@ TOLERANCES = {"float32": 1e-5, "float64": 1e-12, "float16": 1e-2, "bfloat16": 1e
 
 _LOGS = 1e-4  # what the loss and metrics may differ by, as a share of what they are
 _ROWS, _TRIED = 3, (8, 16, 32, 64, 128)  # numbers for samples, and for other open extents
+_ARRAY = "array_"  # before the names of arrays, so that no other name of the program is like one of theirs
 _FEW = (0.0, 0.5, 1.0, -1.0)  # elements of 16-bit floats, whose bits C has in a table
 
 
@@ -134,7 +135,7 @@ def program(library: Library, golden: Golden) -> str:
     numbers = [str(golden.sizes[symbol]) for symbol in library.sizes]
     arrays = [*zip(predict.inputs, golden.inputs), *zip(predict.outputs, golden.outputs)]
     block = _block(library)
-    names = [*predict.arrays, *(a.name for a in _targets(library))]
+    names = [f"{_ARRAY}{a.name}" for a in (*predict.inputs, *predict.outputs, *_targets(library))]
     lines = [
         f"/* Runs {predict.name} on inputs that are made here, and compares with what the model in Python gave.",
         f" * Its status is 0 if all is well{f'; its argument is {library.file}' if library.weights_file else ''}. */",
@@ -144,7 +145,7 @@ def program(library: Library, golden: Golden) -> str:
         "#include <stdlib.h>",
         "#include <string.h>",
         "",
-        _MADE,
+        *([_MADE] if any(v.size for v in (*golden.inputs, *golden.targets)) else []),
     ]
     for array, values in zip(predict.outputs, golden.outputs):
         lines += _expected(array, values)
@@ -155,7 +156,7 @@ def program(library: Library, golden: Golden) -> str:
         *block,
         f"size_t bytes = {name}_arena_size({', '.join(numbers)});",
         "void *arena = malloc(bytes);",
-        *(f"{a.c_type} *{a.name} = malloc({max(v.nbytes, 1)});" for a, v in (*arrays, *targets)),
+        *(f"{a.c_type} *{_ARRAY}{a.name} = malloc({max(v.nbytes, 1)});" for a, v in (*arrays, *targets)),
         "int status, wrong = 0;",
         f"if (!bytes || {' || '.join(f'!{a}' for a in ('arena', *names))}) {{",
         '    fprintf(stderr, "there is too little memory\\n");',
@@ -167,12 +168,12 @@ def program(library: Library, golden: Golden) -> str:
     for seed, (array, values) in enumerate(targets, len(golden.inputs)):
         body += _made_in_c(array, values, seed)
     body += [
-        f"status = {predict.call(numbers)};",
+        f"status = {predict.call(numbers, prefix=_ARRAY)};",
         f"if (status != {status_name(name, Status.OK)}) {{",
         f'    fprintf(stderr, "{predict.name} returned %d\\n", status);',
         "    return 1;",
         "}",
-        *(f"wrong += differ_{a.name}({a.name});" for a in predict.outputs),
+        *(f"wrong += differ_{a.name}({_ARRAY}{a.name});" for a in predict.outputs),
         *_refusals(library, numbers),
         *(_training(library, golden, numbers) if library.has_state else []),
         *(f"free({a});" for a in reversed(("arena", *names))),
@@ -191,11 +192,13 @@ def _made_in_c(array: Array, values: np.ndarray, seed: int) -> list[str]:
         table = np.array(_FEW, dtypes.to_numpy(dtype)).view("uint16")
         lines.append(f"static const uint16_t few_{array.name}[4] = {{{', '.join(map(hex, table.tolist()))}}};")
         element = f"few_{array.name}[bits >> 30]"
+    if not values.size:
+        return []
     return [
         *lines,
         f"for (uint32_t i = 0; i < {values.size}u; i++) {{",
         f"    uint32_t bits = mixed(i + {seed * 7919}u);",
-        f"    {array.name}[i] = {element};",
+        f"    {_ARRAY}{array.name}[i] = {element};",
         "}",
     ]
 
@@ -213,9 +216,9 @@ def _expected(array: Array, values: np.ndarray) -> list[str]:
     texts = [f"0x{bits:x}{'u' if width <= 32 else 'ull'}" for bits in checked.view(f"uint{width}").tolist()] or ["0"]
     rows = [f"    {', '.join(texts[i : i + 8])}," for i in range(0, len(texts), 8)]
     return [
-        f"/* Every {_step(values.size)}th element of {array.label!r}, as its bits. */"
+        f"/* Every {_step(values.size)}th element of {array.remark!r}, as its bits. */"
         if _step(values.size) > 1
-        else f"/* The elements of {array.label!r}, as their bits. */",
+        else f"/* The elements of {array.remark!r}, as their bits. */",
         f"enum {{ step_{array.name} = {_step(values.size)}, count_{array.name} = {len(checked)} }};",
         f"static const uint{width}_t expected_{array.name}[] = {{",
         *rows,
@@ -322,10 +325,11 @@ def _block(library: Library) -> list[str]:
 def _refusals(library: Library, numbers: Sequence[str]) -> list[str]:
     """What is wrong is told by a number."""
     predict = library.predict
-    cases = [(Status.ARENA, predict.call(numbers, nbytes="1" if library.has_state else "bytes - 1"))]
-    cases.append((Status.NULL, predict.call(numbers, arena="NULL")))
+    few = "1" if library.has_state else "bytes - 1"
+    cases = [(Status.ARENA, predict.call(numbers, nbytes=few, prefix=_ARRAY))]
+    cases.append((Status.NULL, predict.call(numbers, arena="NULL", prefix=_ARRAY)))
     if numbers:
-        cases.append((Status.SIZE, predict.call(["-1", *numbers[1:]])))
+        cases.append((Status.SIZE, predict.call(["-1", *numbers[1:]], prefix=_ARRAY)))
     lines = []
     for status, call in cases:
         lines += [
@@ -346,7 +350,7 @@ def _training(library: Library, golden: Golden, numbers: Sequence[str]) -> list[
     """A step of training, the numbers it returns, and one with a state that is none."""
     step, name = library.steps[0], library.name
     assert step.logs is not None
-    call = step.call(numbers).replace("logs)", "&logs)")
+    call = step.call(numbers, prefix=_ARRAY)
     lines = [
         "{",
         f"    {step.logs.name} logs;",

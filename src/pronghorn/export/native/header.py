@@ -120,7 +120,7 @@ def _structure(structure: Structure, library: Library) -> list[str]:
     lines = ["/* The loss and the metrics: their means over the steps since they were reset. */", "typedef struct {"]
     for entry in structure.fields:
         count = "".join(f"[{extent}]" for extent in entry.aval.shape)
-        label = f" /* {entry.label} */" if entry.label != entry.name else ""
+        label = f" /* {entry.remark} */" if entry.label != entry.name else ""
         lines.append(f"    {entry.c_type} {entry.name}{count};{label}")
     return [*lines, f"}} {structure.name};", ""]
 
@@ -176,7 +176,7 @@ def _parallel_for(library: Library) -> list[str]:
 def _rows(arrays: Iterable[Array], direction: str, library: Library) -> list[tuple[str, str]]:
     found = []
     for array in arrays:
-        label = f" {array.label}," if array.label != array.name else ""
+        label = f" {array.remark}," if array.label != array.name else ""
         found.append((array.name, f"{direction}:{label} {array.words(library.sizes)}"))
     return found
 

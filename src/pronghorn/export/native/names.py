@@ -7,14 +7,16 @@ from collections.abc import Iterable
 
 from pronghorn.export.signature import each_once
 
-#: Words that C or C++ keeps for itself, and the parameters and types that every function has.
+#: Words that C or C++ keeps for itself, macros of its headers and of compilers, the parameters and types that every
+#: function has, and variables of the page's example.
 _WORDS = """
     alignas alignof and asm auto bitand bitor bool break case catch char class compl concept const constexpr continue
     decltype default delete do double else enum explicit export extern false final float for friend goto if inline int
     long mutable namespace new noexcept not nullptr operator or override private protected public register requires
     restrict return short signed sizeof static struct switch template this throw true try typedef typeid typename
     typeof union unsigned using virtual void volatile wchar_t while xor main errno
-    arena arena_bytes batch block state logs weights size_t
+    NULL EOF stdin stdout stderr I complex imaginary INFINITY NAN assert offsetof linux unix
+    arena arena_bytes batch block state logs weights size_t run run_context bytes status
 """
 RESERVED = frozenset(_WORDS.split())
 

@@ -101,7 +101,7 @@ def _training(library: Library, numbers: list[str]) -> list[str]:
         f"    {name}_state *state = malloc({name}_state_size());",
         f"    {library.steps[0].logs.name if library.steps[0].logs else ''} logs;",
         made,
-        f"    {step.call(numbers).replace('logs)', '&logs)')}; /* for each batch */",
+        f"    {step.call(numbers)}; /* for each batch */",
         f"    {name}_reset_metrics(state); /* after each epoch */",
         "```",
         "",

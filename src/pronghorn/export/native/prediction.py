@@ -54,7 +54,8 @@ def described(found: Inference, name: str, machine: Machine, weights_file: bool,
     results = [v.aval for v in found.traced.graph.outputs[: found.traced.num_results]]
     symbols = sorted(found.symbols, key=lambda symbol: (symbol != BATCH, symbol))
     labels = (*found.numbers, *found.outputs)
-    arrays = [Array(*each) for each in zip(identifiers(labels, (name, *symbols)), labels, (*given, *results))]
+    taken = (name, f"{name}_logs", f"{name}_state", *symbols)
+    arrays = [Array(*each) for each in zip(identifiers(labels, taken), labels, (*given, *results))]
     block = "const void *weights" if weights_file else ""
     predict = Function(f"{name}_predict", DOES, block, arrays[: len(given)], arrays[len(given) :])
     sizes = {symbol: symbol for symbol in symbols}

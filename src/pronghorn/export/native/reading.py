@@ -7,7 +7,6 @@ from typing import Any
 
 from pronghorn.export.native.states import State
 from pronghorn.export.native.training import make_variables
-from pronghorn.saving.archive import explained
 
 
 def read_state(path: Any, model: Any) -> None:
@@ -36,8 +35,7 @@ def read_state(path: Any, model: Any) -> None:
     if not getattr(model, "compiled", False):
         raise ValueError("read_state: the model has no optimizer yet; call compile() as before the export.")
     make_variables(model)
-    with explained(Path(path), "read_state"):
-        content = Path(path).read_bytes()
+    content = Path(path).read_bytes()
     try:
         State(model).give(content)
     except ValueError as error:

@@ -41,6 +41,8 @@ def test_what_is_told_wrongly(model, tmp_path):
     refused(model, path, ValueError, "weights='zip' must be one of 'constants', 'file'", weights="zip")
     refused(model, path, TypeError, "no option 'opset_version'; it takes target, weights", opset_version=3)
     refused(model, path, ValueError, "call compile", training=True)
+    refused(model, path, ValueError, "sample_weight is for steps of training", sample_weight=True)
+    refused(model, path, ValueError, "target_signature is for steps", target_signature=keras.InputSpec(shape=(None, 2)))
 
 
 def test_a_folder_of_others_is_left_alone(model, tmp_path, no_linker):
@@ -70,6 +72,13 @@ def test_a_disk_that_fills_leaves_nothing(model, tmp_path, no_linker, monkeypatc
     monkeypatch.setattr(Path, "write_bytes", full)
     refused(model, path, OSError, "no space left")
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+
+
+def test_a_link_to_a_folder_stays_one(model, tmp_path, no_linker):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    model.export(tmp_path / "link", format="native", verbose=False)
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real" / "link.h").is_file()
 
 
 def test_files(model, tmp_path, no_linker, capsys):
