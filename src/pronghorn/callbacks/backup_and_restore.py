@@ -90,6 +90,7 @@ class BackupAndRestore(Callback):
     # -- restoring --------------------------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs = None) -> None:
         self._batches = self._step = 0
+        self.model._trainer_state.run.keep_place()
         if is_first():
             for unfinished in Path(self.backup_dir).glob(".*.weights.h5-*.new"):  # of runs that were killed
                 unfinished.unlink(missing_ok=True)

@@ -217,9 +217,8 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
                 f"The targets are rows of different lengths, of shape {rows.shape}, but losses compare arrays. Pad "
                 "them to one length, with x.to_tensor(), and say by sample weights of 0 what is padding."
             )
-    targets = tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), _dtype(a)), labels)
     if not loss.built:
-        loss.build(targets, spec)
+        loss.build(tree.map_structure(_described, labels), spec)
     arrays, outputs = loss.targets(labels, spec), tree.flatten(spec)
     for term, one in zip(loss.terms, loss.losses):
         name, array, output = loss.names[term.start], arrays[term.start], outputs[term.start]
@@ -230,6 +229,10 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
         classes = validation.classes_of(output.shape, array.ndim)
         if classes is not None:
             validation.check_class_numbers(name, one, array, classes)
+
+
+def _described(rows: np.ndarray | None) -> KerasTensor | None:
+    return None if rows is None else KerasTensor((None, *rows.shape[1:]), _dtype(rows))
 
 
 def known_output_spec(model: Any, batch: Batch) -> Any:

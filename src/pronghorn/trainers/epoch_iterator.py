@@ -24,7 +24,6 @@ class EpochIterator:
         steps_per_epoch: batches an epoch; by default as many as the data has. With a number, an epoch goes on in the
             data where the one before it stopped.
         steps_per_execution: batches that are run between two calls of the callbacks.
-        resumable: whether `place` will be asked; reading the generators takes longer than predicting a sample.
 
     Raises:
         ValueError: the distribution in force cannot share batches of that size.
@@ -35,7 +34,6 @@ class EpochIterator:
         adapter: DataAdapter,
         steps_per_epoch: int | None = None,
         steps_per_execution: int = 1,
-        resumable: bool = False,
     ):
         if (found := distribution()) is not None:
             found.check_batches(adapter.batch_size)
@@ -52,7 +50,7 @@ class EpochIterator:
         self._is_open = adapter.num_batches is None or together.have_own_data()
         self._running: Iterator[Batch] | None = None
         self._exhausted = False
-        self._resumable = resumable
+        self._is_asked = False  # for its place; reading the generators takes longer than predicting a sample
         self._begun: Seeds | None = None  # the generators when the pass began
         self._in_pass = self._total = 0  # batches that were taken in the pass, and in all
         self._done = 0  # batches of the coming epoch that an earlier run has done
@@ -127,11 +125,15 @@ class EpochIterator:
         if self._running is not None and not self.steps_per_epoch:
             running, self._running = self._running, None
             return running
-        self._begun, self._in_pass = Seeds.now() if self._resumable else None, 0
+        self._begun, self._in_pass = Seeds.now() if self._is_asked else None, 0
         return iter(self.adapter.batches())
 
+    def keep_place(self) -> None:
+        """Have each pass that begins from now on note the random numbers it begins with, so that `place` tells them."""
+        self._is_asked = True
+
     def place(self) -> DataPosition:
-        """Return the place in the data, as it is between two executions, where the steps are `resumable`."""
+        """Return the place in the data, as it is between two executions; `keep_place` comes before the first pass."""
         return DataPosition(self._begun or Seeds.now(), self._in_pass, self._total)
 
     def go_to(self, place: Position) -> None:

@@ -15,8 +15,8 @@ from pronghorn.trainers.epoch_iterator import EpochIterator
 class TrainingRun:
     """What goes on in `fit`: its step, its data and its callbacks, and what an earlier run has done of it.
 
-    A callback that keeps backups asks for the `position`. In `on_train_begin` it may say, by `go_on_at`, where an
-    earlier run stood whose weights it has restored; `epochs` then goes on there.
+    A callback that keeps backups asks for the `position`. In `on_train_begin` it says so, by `keep_place`. There it may
+    also say, by `go_on_at`, where an earlier run stood whose weights it has restored; `epochs` then goes on there.
 
     Args:
         model: the model.
@@ -46,6 +46,10 @@ class TrainingRun:
         place.stopped, place.ended = bool(self.model.stop_training), ended
         place.metrics = [v.numpy() for v in self.model.metrics_variables]
         return place
+
+    def keep_place(self) -> None:
+        """Have the run note what `position` tells; who will ask for it says so before the first epoch begins."""
+        self.steps.keep_place()
 
     def go_on_at(self, place: Position) -> None:
         """Have the run go on where an earlier one stood, whose weights and seeds the model has already."""

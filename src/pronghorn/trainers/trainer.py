@@ -104,7 +104,7 @@ class Trainer(CompiledModel):
         adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight, steps=steps_per_epoch)
         if checks.is_new(self):
             adapter.skip_first()
-        steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution, resumable=True)
+        steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution)
         checks.check_data(self, adapter)
         self._trainer_state.has_met_data = True
         others = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)

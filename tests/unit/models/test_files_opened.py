@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 #: The files of each call. A change that needs one more says here why that is worth it.
-LIMITS = {"model(x), op by op": 42, "second fit": 76}
+LIMITS = {"model(x), op by op": 41, "second fit": 70}
 
 
 def test_a_call_runs_through_few_files():

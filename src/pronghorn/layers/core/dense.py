@@ -97,7 +97,8 @@ class Dense(QuantizableProduct, LoraKernel, Layer):
     def kernel(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
-        return self._with_lora(self._whole("_kernel"))
+        kernel = self._whole("_kernel")
+        return self._with_lora(kernel) if self.lora_enabled else kernel
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         return self._finished(ops.matmul(inputs, self.kernel), self.bias)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
+
+#: How data that gives whole batches is recognized, and its adapter.
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[..., DataAdapter]], ...] = (
+    (py_dataset.is_py_dataset, py_dataset.PyDatasetAdapter),
+    (frameworks.is_tf_dataset, frameworks.TFDatasetAdapter),
+    (frameworks.is_torch_loader, frameworks.TorchLoaderAdapter),
+    (generators.is_generator, generators.GeneratorAdapter),
+)
 
 
 def make_adapter(
@@ -34,16 +45,16 @@ def make_adapter(
     Raises:
         ValueError: for data that cannot be used, with the reason.
     """
-    for is_kind, make in (
-        (py_dataset.is_py_dataset, py_dataset.PyDatasetAdapter),
-        (frameworks.is_tf_dataset, frameworks.TFDatasetAdapter),
-        (frameworks.is_torch_loader, frameworks.TorchLoaderAdapter),
-        (generators.is_generator, generators.GeneratorAdapter),
-    ):
-        if is_kind(x):
-            _only_x(x, y, sample_weight, batch_size)
-            return make(x, class_weight=class_weight, shuffle=shuffle)
-    return arrays.ArrayAdapter(x, y, sample_weight, batch_size, shuffle, class_weight, check, steps)
+    make = None if isinstance(x, np.ndarray) else _giving_batches(x)
+    if make is None:
+        return arrays.ArrayAdapter(x, y, sample_weight, batch_size, shuffle, class_weight, check, steps)
+    _only_x(x, y, sample_weight, batch_size)
+    return make(x, class_weight=class_weight, shuffle=shuffle)
+
+
+def _giving_batches(x: Any) -> Any:
+    """The adapter of what gives whole batches itself; None for arrays."""
+    return next((make for is_kind, make in _KINDS if is_kind(x)), None)
 
 
 def _only_x(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> None:
