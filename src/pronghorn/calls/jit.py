@@ -18,6 +18,7 @@ from pronghorn.engine.graph.active import TraceError, active_tapes, current_trac
 from pronghorn.engine.graph.layout import has_numbers, kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.engine.runtime.signals import is_from_handler
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
 _MOST_KINDS = 32
@@ -58,6 +59,8 @@ class CompiledFunction:
         try:
             program = step.prepare(batch)
         except Exception as error:
+            if is_from_handler(error):
+                raise
             # Its own fault, or something that only works with values: running it tells, with the plainer message.
             results = self._run_as_it_is(args, kwargs)
             step._fall_back(error if isinstance(error, TraceError) else TraceError(f"{type(error).__name__}: {error}"))

@@ -26,6 +26,7 @@ from pronghorn.engine.graph.user_code import warn
 from pronghorn.engine.graph.variable import noted_assignments
 from pronghorn.engine.runtime import arena
 from pronghorn.engine.runtime.garbage import uncollected
+from pronghorn.engine.runtime.signals import is_from_handler
 from pronghorn.placement.active import Distribution, distribution
 from pronghorn.utils import activity
 
@@ -347,6 +348,8 @@ class StepFunction:
             if check is not None:
                 check(traced, numbers)
         except Exception as error:
+            if is_from_handler(error):
+                raise
             # The step asks for a symbol's number, or is wrong: a trace with numbers tells which.
             kept.failed(error)
             return None

@@ -26,6 +26,7 @@ from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import active_tapes, current_trace
 from pronghorn.engine.graph.layout import Layout, has_numbers, kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
+from pronghorn.engine.runtime.signals import is_from_handler
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.versions import Version, version_of
@@ -171,6 +172,8 @@ class CallsOfVersion:
         try:
             program = step.prepare(batch) if comes_often else step.prepare_for_any_length(batch)
         except Exception as error:  # it says more where it runs op by op
+            if is_from_handler(error):
+                raise
             failures = self._failures.keep(key, self._failures.get(key, 0) + 1)
             if isinstance(error, NotCompilable) or failures > MOST_FAILURES:
                 self.steps.keep(key, None)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import random as python_random
+import threading
 from typing import Any
 
 import numpy as np
 
 from pronghorn.engine.graph import primitives as P
 from pronghorn.engine.graph.tensor import Tensor, as_tensor
+from pronghorn.engine.runtime import forks
 from pronghorn.utils.arguments import CheckedArguments, is_integer
 from pronghorn.utils.naming import NameScope, auto_name, when_cleared
 from pronghorn.variables import Variable
+
+_ONE = np.array([0, 1], "uint32")
+_drawing = threading.RLock()  # one for all generators, which are copied and pickled; a signal's handler may draw
+
+
+@forks.in_child
+def _draw_anew() -> None:
+    global _drawing
+    _drawing = threading.RLock()
 
 
 class SeedGenerator(CheckedArguments):
@@ -59,8 +70,9 @@ class SeedGenerator(CheckedArguments):
 
     def next(self, ordered: bool = True) -> Tensor:
         """The next seed, ``uint32[2]``; ``ordered`` is accepted for compatibility."""
-        key = self.state.tensor
-        self.state.assign(P.add(key, np.array([0, 1], "uint32")))
+        with _drawing:
+            key = self.state.tensor
+            self.state.assign(P.add(key, _ONE))
         return key
 
     def get_config(self) -> dict[str, Any]:

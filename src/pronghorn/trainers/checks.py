@@ -20,6 +20,7 @@ from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.tensor import Tensor, as_tensor
 from pronghorn.engine.graph.trace import abstract_eval
 from pronghorn.engine.graph.user_code import warn
+from pronghorn.engine.runtime.signals import is_from_handler
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.trainers import compiling, indices, logits, validation
@@ -194,10 +195,10 @@ def build(model: Any, batch: Batch) -> Any:
             spec = known_output_spec(model, batch)
         except NotImplementedError:  # no call(): its step does everything
             return None
-        except Exception:
+        except Exception as error:
             # A step of its own knows what the parts of a batch are, such as the three images of a triplet, and need
             # not hand the first of them to call(). What is really wrong shows when that step runs.
-            if model._uses_built_in_step:
+            if model._uses_built_in_step or is_from_handler(error):
                 raise
             return None
     return spec

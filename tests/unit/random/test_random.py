@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random as python_random
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -146,3 +148,24 @@ def test_types_that_do_not_fit(fn, dtype):
     args = ((2,),) if fn == "uniform" else ((2,), 0, 3)
     with pytest.raises(ValueError, match="dtype"):
         getattr(random, fn)(*args, dtype=dtype)
+
+
+def test_threads_draw_different_seeds_from_one_generator():
+    generator = random.SeedGenerator(3)
+    drawn = [[] for _ in range(4)]
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [
+            threading.Thread(target=lambda own: own.extend(generator.next() for _ in range(500)), args=(own,))
+            for own in drawn
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    seeds = {tuple(seed.numpy().tolist()) for own in drawn for seed in own}
+    assert len(seeds) == 2000
+    assert generator.next().numpy().tolist() == [3, 2000]

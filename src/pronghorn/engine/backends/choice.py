@@ -14,6 +14,7 @@ from pronghorn.engine.backends import engine as engines
 from pronghorn.engine.backends.numpy.executable import NumpyExecutable
 from pronghorn.engine.graph.foreign_functions import check_functions
 from pronghorn.engine.graph.trace import Traced
+from pronghorn.engine.runtime import forks
 
 VARIABLE = "PRONGHORN_BACKEND"
 OWN = "pronghorn"
@@ -28,11 +29,20 @@ class _Choice:
     def __init__(self) -> None:
         self.name: str | None = None
         self.lock = threading.Lock()
-        self.runs: dict[object, tuple[Any, str]] = {}
+        self.runs: dict[object, tuple[Any, str, int]] = {}  # with the thread
         self.while_running: str | None = None  # what was chosen as the first run began, whatever the environment says
+
+    def renew_in_child(self) -> None:
+        """Of the models that run, those of other threads do not run in a child."""
+        self.lock = threading.Lock()
+        me = threading.get_ident()
+        self.runs = {run: kept for run, kept in self.runs.items() if kept[2] == me}
+        if not self.runs:
+            self.while_running = None
 
 
 _choice = _Choice()
+forks.renew(_choice)
 
 
 class _OfThread(threading.local):
@@ -134,7 +144,7 @@ def running(model: Any, engine: str | None) -> Iterator[None]:
     run = object()
     with _choice.lock:
         _choice.while_running = _choice.while_running or _of_process()
-        _choice.runs[run] = (model, engine or chosen())
+        _choice.runs[run] = (model, engine or chosen(), threading.get_ident())
     try:
         yield
     finally:
@@ -147,7 +157,7 @@ def running(model: Any, engine: str | None) -> Iterator[None]:
 def check_may_change(model: Any, engine: str | None, what: str) -> None:
     """Raise a `RuntimeError` if a model runs, and on another engine than it is to have: None for the chosen one."""
     wanted = engine or chosen()
-    now = next((name for other, name in [*_choice.runs.values()] if other is model and name != wanted), None)
+    now = next((name for other, name, _ in [*_choice.runs.values()] if other is model and name != wanted), None)
     if now is not None:
         raise RuntimeError(
             f"{what}: the engine of a model cannot change from {_shown(now)} to {_shown(wanted)} while its fit(), "

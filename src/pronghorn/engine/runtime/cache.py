@@ -11,12 +11,12 @@ what is read from it will be executed. Whatever goes wrong with the cache, the r
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import tempfile
 from pathlib import Path
 
+from pronghorn.engine.runtime.signals import without_file_errors
 from pronghorn.engine.runtime.system import user_cache_dir
 
 DIRECTORY_VARIABLE = "PRONGHORN_CACHE_DIR"
@@ -75,17 +75,17 @@ def load(name: str) -> bytes | None:
     if folder is None:
         return None
     path = folder / (name + _SUFFIX)
-    try:
-        if not _is_private(folder):
-            return None
-        data = path.read_bytes()
-    except OSError:
+    data = None
+    with without_file_errors():
+        if _is_private(folder):
+            data = path.read_bytes()
+    if data is None:
         return None
     body = data[_HEADER:]
     if data[:_HEADER] != _header(name, body):
         discard(name)
         return None
-    with contextlib.suppress(OSError):
+    with without_file_errors():
         os.utime(path)  # the time of last use, for `_make_room`
     return body
 
@@ -103,15 +103,15 @@ def store(name: str, code: bytes) -> bool:
     folder = directory()
     if folder is None:
         return False
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with without_file_errors():
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not _is_private(folder):
             return False
         _write_whole(folder / (name + _SUFFIX), _header(name, code) + code)
         _make_room(folder, _HEADER + len(code))
-    except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _header(name: str, code: bytes) -> bytes:
@@ -122,7 +122,7 @@ def discard(name: str) -> None:
     """Delete an entry, if it is there and may be deleted."""
     folder = directory()
     if folder is not None:
-        with contextlib.suppress(OSError):
+        with without_file_errors():
             (folder / (name + _SUFFIX)).unlink()
 
 
@@ -133,7 +133,7 @@ def _write_whole(path: Path, data: bytes) -> None:
             file.write(data)
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):
+        with without_file_errors():
             os.unlink(temporary)
         raise
 
@@ -148,7 +148,7 @@ def clear() -> tuple[int, int]:
     """Delete all entries; return how many there were, and their bytes. Programs that run keep what they loaded."""
     deleted = []
     for path, info in _entries():
-        with contextlib.suppress(OSError):
+        with without_file_errors():
             os.unlink(path)
             deleted.append(info.st_size)
     _known_bytes.clear()
@@ -161,7 +161,7 @@ def _entries() -> list[tuple[str, os.stat_result]]:
     if folder is not None and folder.is_dir():
         with os.scandir(folder) as files:
             for entry in files:
-                with contextlib.suppress(OSError):  # another process may delete files meanwhile
+                with without_file_errors():  # another process may delete files meanwhile
                     found.append((entry.path, entry.stat()))
     return found
 
@@ -176,7 +176,7 @@ def _make_room(folder: Path, added: int) -> None:
     total = sum(size for _, size, _ in entries)
     if total > LIMIT_BYTES:
         for _, size, path in sorted(entries):
-            with contextlib.suppress(OSError):
+            with without_file_errors():
                 os.unlink(path)
             total -= size
             if total <= LIMIT_BYTES * 3 // 4:

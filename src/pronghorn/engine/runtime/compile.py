@@ -24,9 +24,10 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
-from pronghorn.engine.runtime import cache, debug, parts
+from pronghorn.engine.runtime import cache, debug, forks, parts
 from pronghorn.engine.runtime.host import LEVEL, Target, host_target, initialize_llvm, target_machine
 from pronghorn.engine.runtime.parts import Part
+from pronghorn.engine.runtime.signals import is_from_handler
 from pronghorn.engine.runtime.threads import get_num_threads
 
 _PIPELINE = "always-inline,sroa,simplifycfg,globaldce"
@@ -163,8 +164,7 @@ def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
 def _part_code(part: Part, target: Target, name: str, verify: bool) -> bytes:
     for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
         raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
-    tools = _tools(target)
-    return tools.object_of(tools.optimised(part, name, verify))
+    return _tools(target).object_code(part, name, verify)
 
 
 def object_code(text: str, machine: Any, name: str) -> bytes:
@@ -178,8 +178,7 @@ def object_code(text: str, machine: Any, name: str) -> bytes:
     Raises:
         CompilationError: LLVM does not accept it.
     """
-    tools = _Tools(machine)
-    return tools.object_of(tools.optimised(Part(text), name, True))
+    return _Tools(machine).object_code(Part(text), name, True)
 
 
 class Stream:
@@ -269,13 +268,13 @@ class _Tools:
         Raises:
             CompilationError: LLVM does not accept it.
         """
-        module = None
         try:
-            module = _parsed(self._head + part.text)
+            module = _Module(self._head + part.text)
             if verify:
                 module.verify()
         except RuntimeError as error:
-            module = None  # whoever holds the error may end modules after their contexts, which ends the process
+            if is_from_handler(error):
+                raise
             raise CompilationError(
                 f"LLVM does not accept the code generated for {name!r}: {error}\n"
                 "This is a defect of Pronghorn; please report it with the output of PRONGHORN_DEBUG=kernels,llvm"
@@ -283,8 +282,12 @@ class _Tools:
         _unlocked(ffi.lib.LLVMPY_RunNewModulePassManager)(self._passes, module, self._builder)
         return module
 
-    def object_of(self, module: Any) -> bytes:
-        """The machine code of a module, an object file."""
+    def object_code(self, part: Part, name: str, verify: bool) -> bytes:
+        """The machine code of a part, an object file; see `optimised`."""
+        with self.optimised(part, name, verify) as module:  # ended here: `__del__` would drop a Ctrl-C
+            return self._emitted(module)
+
+    def _emitted(self, module: Any) -> bytes:
         with ffi.OutputString() as problem:
             buffer = _unlocked(ffi.lib.LLVMPY_TargetMachineEmitToMemory)(self.machine, module, 1, problem)
             if not buffer:
@@ -313,16 +316,35 @@ def _tools(target: Target) -> _Tools:
     return made[target]
 
 
-def _parsed(text: str) -> Any:
-    """LLVM IR as a module in a context of its own."""
-    context = llvm.create_context()
-    with ffi.OutputString() as problem:
-        parse = _unlocked(ffi.lib.LLVMPY_ParseAssembly)
-        module = llvm.ModuleRef(parse(context, ctypes.c_char_p(text.encode()), problem), context)
-        if problem:
-            module.close()
-            raise RuntimeError(str(problem))
-    return module
+class _Module(llvm.ModuleRef):  # type: ignore[misc]
+    """LLVM IR as a module in a context of its own, which ends after it.
+
+    An object for each of the two would not do: where an exception holds both, in a cycle, Python's collector ends them
+    in any order, and a context that ends first takes the module with it.
+
+    Raises:
+        RuntimeError: LLVM does not accept the text.
+    """
+
+    _ptr = _home = None  # what one has that was interrupted
+
+    def __init__(self, text: str) -> None:
+        self._home = ffi.lib.LLVMPY_ContextCreate()
+        with ffi.OutputString() as problem:
+            parse = _unlocked(ffi.lib.LLVMPY_ParseAssembly)
+            super().__init__(parse(self._home, ctypes.c_char_p(text.encode()), problem), None)
+            if problem:
+                raise RuntimeError(str(problem))
+
+    def close(self) -> None:
+        module, self._ptr = self._ptr, None
+        home, self._home = self._home, None
+        self._closed = True
+        self.__dict__.pop("_as_parameter_", None)
+        if module:
+            ffi.lib.LLVMPY_DisposeModule(module)
+        if home:
+            ffi.lib.LLVMPY_ContextDispose(home)
 
 
 def _unlocked(function: Any) -> Any:
@@ -331,7 +353,7 @@ def _unlocked(function: Any) -> Any:
     LLVM itself asks for no more than a context and a machine for each thread. Where llvmlite has it otherwise, threads
     wait for one another.
     """
-    return getattr(function, "_cfn", function)
+    return functools.partial(forks.undisturbed, getattr(function, "_cfn", function))
 
 
 @functools.cache

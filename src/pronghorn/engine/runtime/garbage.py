@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pronghorn.engine.runtime import forks
+
 _lock = threading.Lock()
 _resting = 0  # blocks that are running, in all threads
 _was_enabled = True  # before the first of them
@@ -15,6 +17,15 @@ _alive = 0  # pieces of memory that Python's objects had when all was last looke
 _looked_through = -1  # how often all was, by anybody, when that was counted
 
 SHARE = 4  # what is new is as much as a quarter of the old: the interpreter's rule for looking through all
+
+
+class _OfThread(threading.local):
+    """The blocks that one thread runs."""
+
+    resting = 0
+
+
+_of_thread = _OfThread()
 
 
 @contextmanager
@@ -35,13 +46,25 @@ def uncollected() -> Iterator[None]:
             _was_enabled = gc.isenabled()
             gc.disable()
         _resting += 1
+        _of_thread.resting += 1
     try:
         yield
     finally:
         with _lock:
             _resting -= 1
+            _of_thread.resting -= 1
             if not _resting and _was_enabled:
                 gc.enable()
+
+
+@forks.in_child
+def _rest_no_longer() -> None:
+    """Blocks of other threads have no end in a child."""
+    global _lock, _resting
+    _lock, others = threading.Lock(), _resting - _of_thread.resting
+    _resting = _of_thread.resting
+    if others and not _resting and _was_enabled:
+        gc.enable()
 
 
 def collect_meanwhile() -> None:

@@ -17,14 +17,13 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from pronghorn.engine.runtime import context, native, threads
+from pronghorn.engine.runtime import context, forks, native, threads
 from pronghorn.engine.runtime.arena import aligned_zeros
 from pronghorn.engine.runtime.compile import CompiledModule, compile_ir
 
@@ -273,12 +272,11 @@ def _at_exit() -> None:
             pool.stop_workers()
 
 
-def _after_fork_in_child() -> None:
+@forks.in_child
+def _begin_anew() -> None:
     # Threads do not survive a fork, and the lock may have been held by one of them.
     global _state
     _state = _State()
 
 
 atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

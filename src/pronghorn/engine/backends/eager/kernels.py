@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -21,6 +20,7 @@ from pronghorn.engine.graph.primitives.registry import Primitive
 from pronghorn.engine.graph.primitives.structure import broadcast_in_dim
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import Traced, trace
+from pronghorn.engine.runtime import forks
 
 if TYPE_CHECKING:
     from pronghorn.engine.backends.llvm import Executable
@@ -34,6 +34,10 @@ class _Kernels:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.known: OrderedDict[Hashable, Executable | None] = OrderedDict()
+        forks.renew(self)
+
+    def renew_in_child(self) -> None:
+        self.lock = threading.RLock()
 
     def get(self, key: Hashable, make: Callable[[], Traced]) -> Executable | None:
         with self.lock:
@@ -47,16 +51,6 @@ class _Kernels:
 
 
 _kernels = _Kernels()
-
-
-def _after_fork_in_child() -> None:
-    # A lock, the table's or a kernel's, may have been held by a thread that the child does not have.
-    global _kernels
-    _kernels = _Kernels()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _compiled(make: Callable[[], Traced]) -> Executable | None:

@@ -25,12 +25,13 @@ from pronghorn.engine.graph.dim import BATCH, Dim, SymbolicDimError
 from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import Traced
-from pronghorn.engine.runtime import arena, debug, pool
+from pronghorn.engine.runtime import arena, debug, forks, pool
 from pronghorn.engine.runtime.arena import aligned_copy
 from pronghorn.engine.runtime.compile import CompilationError, CompiledModule, Stream, compile_ir
 from pronghorn.engine.runtime.garbage import collect_meanwhile, uncollected
 from pronghorn.engine.runtime.guard import guarded, guarded_copy, guarded_empty
 from pronghorn.engine.runtime.host import Target, host_target
+from pronghorn.engine.runtime.signals import is_from_handler
 from pronghorn.engine.runtime.threads import get_num_threads
 
 if TYPE_CHECKING:  # the compiler, which a step that was kept does without
@@ -73,6 +74,7 @@ class Executable:
         self._target = host_target()
         self.gathered = frozenset(gathered)
         self._lock = threading.Lock()
+        forks.renew(self)
         self._layouts: dict[tuple, Layout] = {}
         self._given = gathered_avals(traced.graph.inputs[: traced.num_args], self.gathered)
         self._result_avals = [v.aval for v in traced.graph.outputs[: traced.num_results]]
@@ -86,6 +88,8 @@ class Executable:
         except (SymbolicDimError, CompilationError):
             raise
         except Exception as error:
+            if is_from_handler(error):
+                raise
             raise CompilationError(
                 f"{self.name} could not be compiled ({type(error).__name__}: {error}). This is a defect of Pronghorn, "
                 "not of your program: please report it with the output of PRONGHORN_DEBUG=graph. Until it is mended, "
@@ -96,6 +100,7 @@ class Executable:
         weakref.finalize(self, pool.outlive, (self.module, self._layouts)).atexit = False
         self._is_guarded = debug.enabled("poison")
         self._calls = 0
+        self._rows_at_once: int | None = 0  # not known yet
         keep = guarded_copy if self._is_guarded else aligned_copy
         self._constants = {slot: keep(a) for slot, a in self.plan.constants.items()}
         self._step = self.module.address("step")
@@ -145,12 +150,22 @@ class Executable:
             if self._shows_profile:
                 atexit.register(self.profile.show_at_end)
 
-    @functools.cached_property
+    def renew_in_child(self) -> None:
+        if self._lock.locked():  # whoever has it may have been about to change a layout
+            self._layouts.clear()
+        self._lock = threading.Lock()
+
+    @property
     def rows_at_once(self) -> int | None:
         """How many rows of a batch are best computed at a time: those whose intermediate results the caches hold.
 
         None where rows meet, so that a batch has to be computed as a whole, or their own length may be any.
         """
+        if self._rows_at_once == 0:  # no `cached_property`: the lock that Python 3.11 gives it, forks copy as it is
+            self._rows_at_once = self._find_rows_at_once()
+        return self._rows_at_once
+
+    def _find_rows_at_once(self) -> int | None:
         symbols = {BATCH, *(f"rows{i}" for i in self.gathered)}
         extents = [extent for aval in self._given for extent in aval.shape if isinstance(extent, Dim)]
         if self.traced.updated or any(extent.symbols - symbols for extent in extents):

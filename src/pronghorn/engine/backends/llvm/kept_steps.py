@@ -19,6 +19,7 @@ from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.runtime import cache
 from pronghorn.engine.runtime.compile import cache_key
 from pronghorn.engine.runtime.host import Target
+from pronghorn.engine.runtime.signals import is_from_handler
 
 MOST_CONSTANT_BYTES = 16 << 20  # a step with larger ones is not kept
 
@@ -42,7 +43,9 @@ def load(name: str) -> tuple[StepPlan, bytes] | None:
         return None
     try:
         return from_bytes(data)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError) as error:
+        if is_from_handler(error):
+            raise
         return None
 
 
