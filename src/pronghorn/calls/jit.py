@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pronghorn.calls.layout import take_call_apart
 from pronghorn.calls.step import StepFunction, runs_eagerly
 from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import TraceError, active_tapes, current_trace
-from pronghorn.engine.graph.layout import has_numbers, kinds
+from pronghorn.engine.graph.layout import Layout, has_numbers, kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
 from pronghorn.engine.graph.user_code import warn
 from pronghorn.engine.runtime.signals import is_from_handler
@@ -36,10 +36,17 @@ class _Step(StepFunction):
 
 
 class CompiledFunction:
-    """What `jit` returns. `python_function` is the function that was given."""
+    """What `jit` returns. `python_function` is the function that was given.
 
-    def __init__(self, function: Callable[..., Any]):
+    Args:
+        function: the function.
+        donated: the places of positional arguments that callers give up: results of the same shapes and types, in their
+            order, are written into the memory of their arrays, and whoever still has these finds the results there.
+    """
+
+    def __init__(self, function: Callable[..., Any], donated: Collection[int] = ()):
         self.python_function = function
+        self._donated = donated
         self._steps: Kept[StepFunction] = Kept(_MOST_KINDS)
         functools.update_wrapper(self, function)
 
@@ -52,7 +59,7 @@ class CompiledFunction:
             return self._run_as_it_is(args, kwargs)
         layout, given = take_call_apart(args, kwargs, _is_array)
         arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given]
-        step = self._step(layout.key) if all(map(has_numbers, arrays)) else None
+        step = self._step(layout) if all(map(has_numbers, arrays)) else None
         if step is None or step.run_eagerly:
             return self._run_as_it_is(args, kwargs)
         batch = Batch(layout, arrays, key=kinds(arrays))
@@ -75,8 +82,9 @@ class CompiledFunction:
         args, kwargs = tree.map_structure(lambda x: tensor_of(np.asarray(x)) if has_numbers(x) else x, (args, kwargs))
         return self.python_function(*args, **kwargs)
 
-    def _step(self, key: Hashable) -> StepFunction | None:
-        """The compiled functions for arguments of a layout, by its key."""
+    def _step(self, layout: Layout) -> StepFunction | None:
+        """The compiled functions for arguments of a layout."""
+        key = layout.key
         step = self._steps.get(key)
         if step is None and not self._steps.is_full:
 
@@ -85,7 +93,14 @@ class CompiledFunction:
                 return self.python_function(*args, **kwargs)
 
             step = self._steps.keep(key, self._new_step(run))
+            if self._donated:
+                step.given_up = self._leaves_given_up(layout)
         return step
+
+    def _leaves_given_up(self, layout: Layout) -> list[int]:
+        """The numbers of the arrays in the arguments that are given up."""
+        arguments = [argument for i, argument in enumerate(layout.structure[0]) if i in self._donated]
+        return [leaf for leaf in tree.flatten(arguments) if type(leaf) is int]
 
     def _new_step(self, run: Callable[[Any], Any]) -> StepFunction:
         return _Step(run, getattr(self.python_function, "__name__", "function"))

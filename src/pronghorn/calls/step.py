@@ -158,6 +158,7 @@ class StepFunction:
         self._engine, self._jit = engine, jit
         self._is_shared = is_shared
         self._fewest_shapes = fewest_shapes
+        self.given_up: Sequence[int] = ()  # the numbers of a batch's arrays whose memory results may take
         self._distribution: Distribution | None = None
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
@@ -406,7 +407,9 @@ class StepFunction:
             layout, results = take_apart(self._step(batch.layout.pack(leaves)), lambda leaf: isinstance(leaf, str))
             return [as_tensor(result) for result in results]
 
-        return trace(flat, avals, self.name, numbers), layout
+        traced = trace(flat, avals, self.name, numbers)
+        traced.donated = _places_given_up(traced, [batch.numbers.index(i) for i in self.given_up])
+        return traced, layout
 
     def _run_eagerly(self, batch: Batch) -> Any:
         tensors = [tensor_of(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
@@ -433,6 +436,18 @@ class StepFunction:
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True
         warn(f"{self.name} cannot be compiled, so it runs eagerly, primitive by primitive: {error}")
+
+
+def _places_given_up(traced: Traced, arguments: Sequence[int]) -> dict[int, int]:
+    """For results, in their order, the arguments among those that are given up whose memory they take."""
+    places: dict[int, int] = {}
+    left = list(arguments)
+    for i, result in enumerate(traced.graph.outputs[: traced.num_results]):
+        found = next((a for a in left if traced.graph.inputs[a].aval == result.aval), None)
+        if found is not None:
+            left.remove(found)
+            places[i] = found
+    return places
 
 
 def _as_numpy(x: Any) -> Any:

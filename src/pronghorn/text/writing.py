@@ -53,7 +53,7 @@ class Writing(Iterator[list[int | None]]):
         self._model, self._prompts, self._sampler, self._clock = model, prompts, sampler, clock
         self._longest = max(map(len, prompts))
         self._left = [min(most, model.settings.positions - len(tokens)) for tokens in prompts]
-        self._position = self._longest
+        self._position = self._longest  # of the tokens that come next
         self._next: np.ndarray | None = None  # what the model has not seen yet, (texts, 1); None before the prompts
         self._cache: Sequence[Any] = ()
         self.has_ended = [False] * len(prompts)
@@ -65,21 +65,23 @@ class Writing(Iterator[list[int | None]]):
     def __next__(self) -> list[int | None]:
         if all(self.has_ended):
             raise StopIteration
-        scores = self._start() if self._next is None else self._step()
+        is_first = self._next is None
+        scores = self._start() if is_first else self._run(self._next, self._position, 0)
         rows = [row for row, has_ended in enumerate(self.has_ended) if not has_ended]
         found: list[int | None] = [None] * len(self._prompts)
-        self._next = np.zeros((len(found), 1), "int32")
+        following = np.zeros((len(found), 1), "int32")
         for row, token in zip(rows, self._sampler.choose(scores[rows], rows).tolist(), strict=True):
             if token in self._model.end_tokens:
                 self.end(row)
                 continue
-            found[row] = self._next[row, 0] = token
+            found[row] = following[row, 0] = token
             self._left[row] -= 1
             if not self._left[row]:
                 self.end(row)
         count = len(found) - found.count(None)
         if not count:
             raise StopIteration
+        self._next, self._position = following, self._position if is_first else self._position + 1
         self._clock.tick(count)
         return found
 
@@ -101,10 +103,6 @@ class Writing(Iterator[list[int | None]]):
             scores = self._run(filled[:, start : start + part], start, min(part, longest - start) - 1)
             start += part
         return scores
-
-    def _step(self) -> np.ndarray:
-        self._position += 1
-        return self._run(self._next, self._position - 1, 0)
 
     def _run(self, tokens: Any, position: int, last: int) -> np.ndarray:
         scores, *self._cache = self._model.compiled_step(tokens, np.int32(position), np.int32(last), *self._cache)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pronghorn import text
+from pronghorn.text.sampling import Sampler
 from pronghorn.text.tokenizers import TextStream
-from pronghorn.text.writing import TextWriter
+from pronghorn.text.writing import Clock, TextWriter, Writing
 
 PROMPT = [3, 1, 4, 1, 5]
 
@@ -80,6 +81,29 @@ def test_draws_go_by_the_seed(model):
 
 def test_the_best_token_alone_is_greedy(model):
     assert text.generate(model, PROMPT, max_tokens=8, temperature=1.0, top_k=1) == greedy(model, PROMPT, 8)
+
+
+def test_keys_and_values_stay_where_they_are(model):
+    cache = [np.array(x) for x in model.make_cache(1, 64)]
+    _, *found = model.compiled_step(np.int32([[3]]), np.int32(0), np.int32(0), *cache)
+    assert all(x.data is given for x, given in zip(found[1:], cache[1:]))
+
+
+def test_writing_goes_on_after_an_interruption(model, monkeypatch):
+    """Even where it came when a token was in the cache, but what follows it not yet chosen."""
+    plain, step = text.generate(model, PROMPT, max_tokens=6), model.compiled_step
+    writing = Writing(model, [PROMPT], 6, Sampler(), Clock())
+    found = [next(writing), next(writing)]
+
+    def interrupted(*args):
+        step(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(vars(model), "compiled_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(writing)
+    monkeypatch.setitem(vars(model), "compiled_step", step)
+    assert [token for (token,) in [*found, *writing]] == plain
 
 
 def test_threads_write_the_same(model):

@@ -1,7 +1,8 @@
 """Stage *place outputs*: where a program's results lie, and how variables get their new values.
 
 A variable is updated in place where the kernel that makes its new value is the last to look at the old one; otherwise
-the new value is copied over it at the end. Results that are inputs, constants or variables' memory are copied out.
+the new value is copied over it at the end. An argument that is given up gets the result that takes its place alike.
+Results that are inputs, constants or variables' memory are copied out.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from pronghorn.engine.compiler.virtual import linear
 from pronghorn.engine.graph.ir import Value
 
 
-def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> tuple[Program, list[Value]]:
+def place_outputs(program: Program, places: Sequence[Value | None]) -> tuple[Program, list[Value]]:
     """The program with the copies that its outputs need.
 
     Args:
-        program: its graph's outputs are ``num_results`` results and then the new values of ``variables``.
-        num_results: how many outputs are results.
-        variables: the inputs that hold the variables, in the order of the new values.
+        program: it.
+        places: for each output of its graph, the input that it is to lie in, such as a variable whose new value it is;
+            None for results with memory of their own. Each input is given once.
 
     Returns:
-        The program, and for each result a stored value of its own, for which the caller provides the memory.
+        The program, and for each of those results a stored value of its own, for which the caller provides the memory.
     """
     graph = program.graph
     roots = [program.aliases.get(v, v) for v in graph.outputs]
@@ -37,12 +38,14 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
         where.append(copy_kernel(value, fresh))
         return fresh
 
-    results = [r if r in made_by else copied(r, first) for r in roots[:num_results]]
-    olds = set(variables)
-    updates = [(r, v) for r, v in zip(roots[num_results:], variables) if r is not v]
+    results = [r if r in made_by else copied(r, first) for r, v in zip(roots, places) if v is None]
+    olds = {v for v in places if v is not None}
+    updates = [(r, v) for r, v in zip(roots, places) if v is not None and r is not v]
     updates = [(copied(r, first) if r in olds else r, v) for r, v in updates]
     kernels = [*first, *program.kernels]
-    in_place = overwriting(Program(graph, kernels, program.aliases), updates)
+    in_place = _rows_in_place(program, updates)
+    left = [(r, v) for r, v in updates if r not in in_place]
+    in_place |= overwriting(Program(graph, kernels, program.aliases), left)
     last += [copy_kernel(root, variable) for root, variable in updates if in_place.get(root) is not variable]
     taken: set[Value] = set(in_place)
     for i, result in enumerate(results):
@@ -52,6 +55,19 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     # what is copied out of a variable's memory must be there before another copy changes it: none does, as each
     # variable is written once
     return Program(graph, [*kernels, *last], {**program.aliases, **in_place}), results
+
+
+def _rows_in_place(program: Program, updates: Sequence[tuple[Value, Value]]) -> dict[Value, Value]:
+    """The values, each with other rows than the one before, that lead from old values to new ones, with the old."""
+    over = change_rows_in_place(program, {v for _, v in updates})
+    found: dict[Value, Value] = {}
+    for new, old in updates:
+        chain = [new]
+        while chain[-1] in over:
+            chain.append(over[chain[-1]])
+        if chain.pop() is old and not found.keys() & chain:
+            found.update(dict.fromkeys(chain, old))
+    return found
 
 
 def overwriting(program: Program, updates: Sequence[tuple[Value, Value]]) -> dict[Value, Value]:
@@ -87,13 +103,13 @@ def may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
 
 
 def change_rows_in_place(program: Program, carried: Collection[Value]) -> dict[Value, Value]:
-    """Which arrays in a loop's body lie where those do of which they have other rows.
+    """Which arrays in a loop's body, or in a step, lie where those do of which they have other rows.
 
     The first of such a chain is what the loop carries; each is the last to look at the one before.
 
     Args:
-        program: the body's.
-        carried: its inputs that the loop carries.
+        program: the body's, or the step's.
+        carried: its inputs that the loop carries, or whose new values are outputs.
     """
     kept = {program.aliases.get(v, v) for v in program.graph.outputs}
     last_read = {v: at for at, kernel in enumerate(program.kernels) for v in kernel.reads}

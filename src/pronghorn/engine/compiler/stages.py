@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -32,7 +32,7 @@ from pronghorn.engine.compiler.repeats import share_repeats
 from pronghorn.engine.compiler.schedule import fuse
 from pronghorn.engine.compiler.simplify import eliminate_dead, simplify
 from pronghorn.engine.compiler.sparse import sparse_sums
-from pronghorn.engine.compiler.updates import update_in_place
+from pronghorn.engine.compiler.updates import update_in_place, update_inputs_in_place
 from pronghorn.engine.compiler.verify import verify_program
 from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.joining import join_loops
@@ -131,8 +131,11 @@ def _parse(text: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
-    """The graph after all stages that are graph to graph. With ``check`` it is verified after each."""
+def rewrite(graph: Graph, target: Target, check: bool = False, places: Sequence[int | None] = ()) -> Graph:
+    """The graph after all stages that are graph to graph. With ``check`` it is verified after each.
+
+    ``places``: for each output, the number of the input whose memory it takes, if any; see `outputs.place_outputs`.
+    """
     debug.emit("graph", f"{graph.name}: traced", graph.__str__)
     check = check or debug.enabled("verify")
     left_out = skipped()
@@ -142,6 +145,8 @@ def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
             continue
         if made.get(stage.name) is not graph:  # one that comes again finds nothing more in what it has made
             graph = made[stage.name] = stage.run(graph, target)
+        if stage.name == "updates":
+            graph = update_inputs_in_place(graph, places)
         debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
         if check:
             verify(graph, is_separated)

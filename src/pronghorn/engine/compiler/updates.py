@@ -15,6 +15,8 @@ a scatter of its rows into the whole, and what reads a part reads it from there:
 The scatters then write where the carried array lies (`outputs.change_rows_in_place`). That is done where every reader
 finds the same numbers there: no update that comes before it in the body touches the part that it reads, but those that
 it is to see.
+
+A step that gives a variable, or an array that its caller gives up, a new value is like a body that carries it.
 """
 
 from __future__ import annotations
@@ -70,6 +72,21 @@ class _Part:
 def update_in_place(graph: Graph) -> Graph:
     """``graph`` with loops whose updates are scatters; the graph itself where no loop has an update."""
     return Rewriter(graph, {"while_loop": _loop, "scan": _loop}).run() if _may_have(graph) else graph
+
+
+def update_inputs_in_place(graph: Graph, places: Sequence[int | None]) -> Graph:
+    """``graph`` with scatters for the updates of inputs whose new values are outputs; itself where there are none.
+
+    Args:
+        graph: that of a step.
+        places: for each output, the number of the input whose new value it is; None for others.
+    """
+    if not any(node.prim is P.dynamic_update_slice for node in graph.nodes):
+        return graph
+    for number, place in enumerate(places):
+        if place is not None:
+            graph = _Updates(graph, graph.inputs[place], graph.outputs[number]).rewritten()
+    return graph
 
 
 def _may_have(graph: Graph, is_body: bool = False) -> bool:

@@ -101,7 +101,8 @@ class Trace:
 class Traced:
     """A traced function: ``graph`` takes the arguments, what ``host`` makes of a batch's strings, and then
     ``variables``; it returns the results and then the new values of ``updated``. It is the function that was traced
-    for those extents for which ``guards`` hold."""
+    for those extents for which ``guards`` hold. ``donated`` has, for the numbers of some results, those of arguments of
+    the same type, whose arrays the caller gives up: an engine may write these results there, or leave it."""
 
     graph: Graph
     num_args: int
@@ -110,6 +111,7 @@ class Traced:
     num_results: int = 0
     host: list[Callable[..., np.ndarray]] = field(default_factory=list)
     guards: Guards = field(default_factory=lambda: Guards({}))
+    donated: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass

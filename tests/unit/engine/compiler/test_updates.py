@@ -6,7 +6,8 @@ import pytest
 from pronghorn import ops
 from pronghorn.engine.backends.llvm import Executable
 from pronghorn.engine.backends.numpy import run
-from pronghorn.engine.compiler.outputs import change_rows_in_place
+from pronghorn.engine.compiler.kernels import root_of
+from pronghorn.engine.compiler.outputs import change_rows_in_place, place_outputs
 from pronghorn.engine.compiler.stages import lower, rewrite
 from pronghorn.engine.compiler.updates import update_in_place
 from pronghorn.engine.graph.dim import Dim
@@ -14,6 +15,7 @@ from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.trace import trace
 from pronghorn.engine.graph.verify import verify
 from pronghorn.engine.runtime.host import host_target
+from pronghorn.variables import Variable
 
 BATCH = Dim.symbol("batch")
 SHAPE = (2, 2, 6, 3)  # layers, keys and values, positions, numbers
@@ -213,3 +215,43 @@ def test_the_stage_can_be_left_out(monkeypatch):
     monkeypatch.setenv("PRONGHORN_SKIP", "updates")
     graph = check(while_of(layers), counts=(4,))
     assert large_writes(graph)
+
+
+def steps_of(change):
+    """A step that changes what it is given, which its caller gives up, and one that changes a variable."""
+    avals = [Aval((BATCH, *SHAPE), "float32"), Aval((), "int32")]
+    given = trace(lambda c, i: [ops.convert_to_tensor(change(c, i))], avals, hints={"batch": 3})
+    given.donated = {0: 0}
+    variable = Variable(np.zeros((3, *SHAPE), "float32"))
+
+    def assigns(i):
+        variable.assign(change(variable.value, i))
+        return [i + 1]
+
+    return given, trace(assigns, avals[1:]), variable
+
+
+@pytest.mark.parametrize("change", [*IN_PLACE, *OTHERS])
+def test_a_step_updates_what_it_is_given_and_its_variables(change):
+    given, assigned, variable = steps_of(change)
+    compiled = Executable(given), Executable(assigned)
+    for i in (0, 1, 3):
+        cache = np.random.default_rng(i).normal(size=(3, *SHAPE)).astype("float32")
+        expected = run(given.graph, [cache, np.int32(i)])[0]
+        variable.assign(cache)
+        compiled[1](np.int32(i))
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=2e-6, atol=1e-6)
+        np.testing.assert_allclose(compiled[0](cache, np.int32(i))[0], expected, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", IN_PLACE)
+def test_a_step_writes_the_new_rows_alone(change):
+    for found in steps_of(change)[:2]:
+        places = [0] if found.donated else [None, 1]
+        graph = rewrite(found.graph, host_target(), places=places)
+        assert not any(n.prim.name == "dynamic_update_slice" for n in graph.nodes)
+        program = lower(graph, host_target())
+        olds = [None if place is None else graph.inputs[place] for place in places]
+        placed, _ = place_outputs(program, olds)
+        assert len(placed.kernels) == len(program.kernels)  # nothing is copied
+        assert root_of(placed.graph.outputs[-1], placed.aliases) is olds[-1]

@@ -50,14 +50,15 @@ def build(
     name = traced.graph.name
     with debug.timed(f"kernels of {name}"):
         try:
-            graph = rewrite(gather_rows(traced.graph, gathered) if gathered else traced.graph, target)
+            graph = gather_rows(traced.graph, gathered) if gathered else traced.graph
+            places = _places(traced, len(graph.inputs))
+            graph = rewrite(graph, target, places=places)
         except ComplexError as error:
             raise CompilationError(f"{name}: {error}") from None
         program = lower(graph, target)
         count = len(graph.inputs) - len(traced.variables)
         arguments, variables = graph.inputs[:count], graph.inputs[count:]
-        by_variable = dict(zip(traced.variables, variables))
-        program, results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
+        program, results = place_outputs(program, [None if i is None else graph.inputs[i] for i in places])
         emitted = emit_program(program, target, {*graph.inputs, *results}, profile, stream)
         memory = plan_memory(emitted.lifetimes)
         if debug.enabled("verify"):
@@ -76,6 +77,13 @@ def build(
         row_symbols=emitted.row_symbols,
     )
     return Built(plan, emitted)
+
+
+def _places(traced: Traced, inputs: int) -> list[int | None]:
+    """For each output, the number of the input that it is to lie in: of so many, the variables are the last."""
+    numbers = {v: inputs - len(traced.variables) + i for i, v in enumerate(traced.variables)}
+    results = [traced.donated.get(i) for i in range(traced.num_results)]
+    return [*results, *(numbers[v] for v in traced.updated)]
 
 
 def _by_slot(memory: MemoryPlan, emitted: Emitted) -> MemoryPlan:

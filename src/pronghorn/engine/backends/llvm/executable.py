@@ -7,7 +7,8 @@ import functools
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +49,8 @@ class Executable:
 
     Args:
         traced: the function. Variables that it read are read from their storage at each call, those that it assigned
-            are updated in place.
+            are updated in place. So are arguments that are given up: the results that take their places are these very
+            arrays, or copies of those that are read-only or given twice.
         gathered: arguments that are given as a pair (array, int64 row numbers), whose rows are gathered natively.
         profile: whether to count what each kernel takes, in the attribute `profile`; by default with
             `PRONGHORN_DEBUG=time`, and then the table is printed when the process ends.
@@ -77,7 +79,9 @@ class Executable:
         forks.renew(self)
         self._layouts: dict[tuple, Layout] = {}
         self._given = gathered_avals(traced.graph.inputs[: traced.num_args], self.gathered)
-        self._result_avals = [v.aval for v in traced.graph.outputs[: traced.num_results]]
+        self._donated = traced.donated
+        results = enumerate(traced.graph.outputs[: traced.num_results])
+        self._result_avals = [v.aval for i, v in results if i not in self._donated]
         self._dtypes = [dtypes.to_numpy(aval.dtype) for aval in self._given]
         self._host_calls: HostCalls | None = None
         self.profile: Profile | None = None
@@ -168,7 +172,7 @@ class Executable:
     def _find_rows_at_once(self) -> int | None:
         symbols = {BATCH, *(f"rows{i}" for i in self.gathered)}
         extents = [extent for aval in self._given for extent in aval.shape if isinstance(extent, Dim)]
-        if self.traced.updated or any(extent.symbols - symbols for extent in extents):
+        if self.traced.updated or self._donated or any(extent.symbols - symbols for extent in extents):
             return None
         if not rows_apart(self.traced.graph):
             return None
@@ -207,10 +211,11 @@ class Executable:
             args = [a for i, arg in enumerate(args) for a in (arg if i in self.gathered else (arg,))]
         if len(args) != len(self._dtypes):
             raise TypeError(f"{self.name} takes {counted(len(self._dtypes), 'array')}, got {len(args)}.")
-        return [
+        arrays = [
             a if type(a) is np.ndarray and a.dtype == dtype and a.flags.c_contiguous else _as_array(a, dtype)
             for a, dtype in zip(args, self._dtypes)
         ]
+        return _apart(arrays, self._donated.values()) if self._donated else arrays
 
     def _run(
         self, layout: Layout, arrays: list[np.ndarray], into: Sequence[np.ndarray | None] = ()
@@ -231,7 +236,14 @@ class Executable:
         self._call(layout)
         for i in moved:
             self.traced.variables[i].stored(held[i])
-        return results
+        return self._with_donated(results, arrays)
+
+    def _with_donated(self, results: list[np.ndarray], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """All results, of which those lie in arguments that were given up for them."""
+        if not self._donated:
+            return results
+        rest = iter(results)
+        return [arrays[self._donated[i]] if i in self._donated else next(rest) for i in range(self.traced.num_results)]
 
     def _run_guarded(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The same on copies of all arrays, every other time against the forbidden page before them."""
@@ -250,7 +262,9 @@ class Executable:
             np.copyto(storage, copy)
         for variable, storage in zip(self.traced.variables, storages):
             variable.stored(storage)
-        return [array.copy() for array in results]
+        for i in self._donated.values():
+            np.copyto(arrays[i], copies[i])
+        return self._with_donated([array.copy() for array in results], arrays)
 
     def _call(self, layout: Layout) -> None:
         """Runs the step with the tables of ``layout``."""
@@ -304,6 +318,15 @@ class Executable:
 def _made(layout: Layout, into: Sequence[np.ndarray | None]) -> list[np.ndarray]:
     """The arrays for results: those that are given, and new ones."""
     return [np.empty(shape, dtype) if a is None else a for a, (shape, dtype) in zip(into, layout.results, strict=True)]
+
+
+def _apart(arrays: list[np.ndarray], written: Collection[int]) -> list[np.ndarray]:
+    """The arrays, where those that are written over may be, and no other one lies in their memory."""
+    count = Counter(map(address, arrays))
+    return [
+        a.copy() if i in written and (count[address(a)] > 1 or not a.flags.writeable) else a
+        for i, a in enumerate(arrays)
+    ]
 
 
 def _text(executable: weakref.ref[Executable], target: Target) -> str:

@@ -33,6 +33,7 @@ def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None
     numbers = {v: i for i, v in enumerate(traced.variables)}
     updated = [numbers[v] for v in traced.updated]
     kind = f"{len(numbers)} {updated} {traced.num_results} {sorted(gathered)} {sorted(skipped())} {target!r}"
+    kind += f" {sorted(traced.donated.items())}"
     return cache_key(f"step {compiler()}\n{kind}\n{graph}", target)
 
 
