@@ -25,6 +25,8 @@ class Machine:
         target: what kernels are planned for.
         abi: LLVM's name of the calling convention, where the triple leaves it open.
         pointer_bits: the width of a pointer.
+        has_system: whether there is an operating system, which loads shared libraries; else, as in a microcontroller,
+            code lies where it is linked to.
         levels: where a library is for several machines and chooses among them when it runs: these, by level.
     """
 
@@ -33,6 +35,7 @@ class Machine:
     target: Target
     abi: str = ""
     pointer_bits: int = 64
+    has_system: bool = True
     levels: Mapping[int, Machine] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
@@ -45,6 +48,12 @@ _X86 = "x86_64-unknown-linux-gnu"
 _ARM = Target("arm", "cortex-a7", "+neon,+vfp4", 128, 16, True)
 _RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 128, 32, True)
 _RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
+_NO_SYSTEM = "unknown-none-gnueabihf"
+# As a Cortex-M4F has neither vectors nor doubles, a pair of its 32 registers stands for a vector of two.
+_M4 = Target(
+    "thumb", "cortex-m4", "+vfp4d16sp", 64, 16, True, l1_bytes=16 << 10, l2_bytes=64 << 10, cache_bytes=64 << 10
+)
+_M55 = dataclasses.replace(_M4, cpu="cortex-m55", features="+mve.fp", vector_bits=128, registers=8)
 _V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)
 _LEVELS = {
     level: Machine(f"x86-64-v{level}", _X86, target)
@@ -58,12 +67,16 @@ MACHINES: dict[str, Machine] = {
         Machine("aarch64", "aarch64-unknown-linux-gnu", named_target("neon")),
         Machine("armv7", "armv7-unknown-linux-gnueabihf", _ARM, pointer_bits=32),
         Machine("riscv64", "riscv64-unknown-linux-gnu", _RISCV, abi="lp64d"),
+        Machine("thumbv7em", f"thumbv7em-{_NO_SYSTEM}", _M4, pointer_bits=32, has_system=False),
+        Machine("thumbv8.1m.main", f"thumbv8.1m.main-{_NO_SYSTEM}", _M55, pointer_bits=32, has_system=False),
         Machine("riscv64-v", "riscv64-unknown-linux-gnu", _RISCV_V, abi="lp64d"),
     )
 }
 """By name, all but the host itself."""
 
 _OTHER_NAMES = {"arm64": "aarch64", "amd64": "x86-64", "x64": "x86-64", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
+_OTHER_NAMES |= dict.fromkeys(("cortex-m4", "cortex-m4f", "cortex-m7", "thumbv7em-none-eabihf", "thumb"), "thumbv7em")
+_OTHER_NAMES |= dict.fromkeys(("cortex-m55", "cortex-m85", "thumbv8.1m.main-none-eabihf"), "thumbv8.1m.main")
 """What others call them, for errors."""
 
 
@@ -106,12 +119,22 @@ def _native() -> Machine:
 def _initialize_all() -> None:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    # LLVM 20 stops the process at some gathers for the vectors of Cortex-M; lane by lane it writes them well.
+    llvm.set_option("pronghorn", "-enable-arm-maskedgatscat=false")
 
 
 def code_generator(machine: Machine) -> Any:
-    """A new LLVM target machine (a `llvmlite.binding.TargetMachine`) whose code may lie anywhere in a program."""
+    """A new LLVM target machine (a `llvmlite.binding.TargetMachine`) whose code may lie anywhere in a program.
+
+    Without a system it lies where it is linked to.
+    """
     _initialize_all()
     target = machine.target
     return llvm.Target.from_triple(machine.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=LEVEL, reloc="pic", codemodel="default", abiname=machine.abi
+        cpu=target.cpu,
+        features=target.features,
+        opt=LEVEL,
+        reloc="pic" if machine.has_system else "static",
+        codemodel="default",
+        abiname=machine.abi,
     )

@@ -105,7 +105,8 @@ def _files(made: Product) -> tuple[dict[str, bytes], str]:
         f"lib{name}.a": archive(made.objects, {file: elf.defined(content) for file, content in made.objects.items()}),
     }
     try:
-        files[f"lib{name}.so"] = linking.shared_library(f"lib{name}.so", made.objects, library.machine)
+        if library.machine.has_system:
+            files[f"lib{name}.so"] = linking.shared_library(f"lib{name}.so", made.objects, library.machine)
     except linking.LinkError as error:
         problem = str(error)
     if made.block is not None:

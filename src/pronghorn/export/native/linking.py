@@ -15,6 +15,11 @@ from pronghorn.engine.runtime.machines import Machine
 
 _SECONDS = 120
 ADVICE = "pip install 'pronghorn[native]' brings a linker for every target, or install a C compiler"
+_MICROCONTROLLERS = {
+    "thumbv7em": ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
+    "thumbv8.1m.main": ("-mcpu=cortex-m55", "-mfloat-abi=hard"),
+}
+"""What GCC calls them."""
 
 
 class LinkError(RuntimeError):
@@ -27,6 +32,9 @@ def compiler(machine: Machine) -> list[str] | None:
     Args:
         machine: what it is to make code for.
     """
+    if not machine.has_system:
+        found = shutil.which("arm-none-eabi-gcc")
+        return None if found is None else [found, *_MICROCONTROLLERS[machine.name]]
     suffix = "eabihf" if machine.target.arch == "arm" else ""
     if importlib.util.find_spec("ziglang") is not None:
         return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine.target.arch}-linux-musl{suffix}"]

@@ -29,7 +29,14 @@ def test_this_machine():
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("x86_64_v3", "x86-64-v3"), ("arm64", "aarch64"), ("risc-v64", "riscv64"), ("X86-64", "x86-64")],
+    [
+        ("x86_64_v3", "x86-64-v3"),
+        ("arm64", "aarch64"),
+        ("risc-v64", "riscv64"),
+        ("Cortex-M4F", "thumbv7em"),
+        ("cortex-m55", "thumbv8.1m.main"),
+        ("X86-64", "x86-64"),
+    ],
 )
 def test_an_unknown_name_says_the_nearest(name, nearest):
     with pytest.raises(ValueError, match=f"Did you mean '{nearest}'"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pronghorn.engine.backends.aot import divisions, elf, remainders
+from pronghorn.engine.backends.aot import divisions, elf, remainders, soft_floats
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.codegen.real_math import RealMath
 from pronghorn.engine.codegen.rounding import emit_rounding
@@ -19,30 +19,6 @@ from pronghorn.engine.runtime.machines import Machine, code_generator
 
 _ROUNDINGS = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "roundeven": "round"}  # C's names, and ours
 _DECLARED = re.compile(r"^declare [^@\n]*@([-\w.$]+)\(", re.MULTILINE)
-_FROM_INTEGER = "__aeabi_l2f"
-# The integer is rounded to odd at 53 digits, so that rounding it to a float, in the end, is as if it came from all.
-_FROM_INTEGER_IR = """
-define internal arm_aapcscc float @__aeabi_l2f(i64 %x) noinline nounwind {
-  %size = call i64 @llvm.abs.i64(i64 %x, i1 false)
-  %large = icmp ugt i64 %size, 9007199254740992
-  %low = and i64 %x, 2047
-  %some = icmp ne i64 %low, 0
-  %odd = select i1 %some, i64 2048, i64 0
-  %high = and i64 %x, -2048
-  %sticky = or i64 %high, %odd
-  %y = select i1 %large, i64 %sticky, i64 %x
-  %top = ashr i64 %y, 32
-  %top.32 = trunc i64 %top to i32
-  %top.d = sitofp i32 %top.32 to double
-  %scaled = fmul double %top.d, 0x41F0000000000000
-  %bottom = trunc i64 %y to i32
-  %bottom.d = uitofp i32 %bottom to double
-  %sum = fadd double %scaled, %bottom.d
-  %r = fptrunc double %sum to float
-  ret float %r
-}
-declare i64 @llvm.abs.i64(i64, i1)
-"""
 
 
 def compiled(text: str, machine: Machine, name: str) -> bytes:
@@ -53,12 +29,12 @@ def compiled(text: str, machine: Machine, name: str) -> bytes:
         machine: the machine.
         name: the library's, for messages.
     """
-    code = object_code(text, code_generator(machine), name)
-    known = {*divisions.NAMES, *remainders.NAMES, _FROM_INTEGER, *_rounding_names()}
-    wanted = [each for each in elf.undefined(code) if each in known]
-    if not wanted:
-        return code
-    return object_code(text + _undeclared(_definitions(wanted), text), code_generator(machine), name)
+    known = {*divisions.NAMES, *remainders.NAMES, *soft_floats.NAMES, *_rounding_names()}
+    code, wanted = object_code(text, code_generator(machine), name), []
+    while more := [each for each in elf.undefined(code) if each in known]:  # what stands in may call others
+        wanted += more
+        code = object_code(text + _undeclared(_definitions(wanted), text), code_generator(machine), name)
+    return code
 
 
 def _rounding_names() -> list[str]:
@@ -74,9 +50,9 @@ def _definitions(wanted: Sequence[str]) -> str:
         ours = _ROUNDINGS.get(name.removesuffix("f"))
         if ours is not None:
             _write_rounding(module, name, ours)
-    text = module.text() + divisions.definitions([name for name in wanted if name in divisions.NAMES])
-    if _FROM_INTEGER in wanted:
-        text += _FROM_INTEGER_IR
+    text = module.text()
+    for kind in (divisions, soft_floats):
+        text += kind.definitions([name for name in wanted if name in kind.NAMES])
     kept = ", ".join(f"ptr @{name}" for name in wanted)  # code refers to them only once it is machine code
     used = f'@llvm.used = appending global [{len(wanted)} x ptr] [{kept}], section "llvm.metadata"\n'
     return text + used
