@@ -12,6 +12,7 @@ from pronghorn import tree
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.layout import take_apart
 from pronghorn.calls.lengths import Lengths
+from pronghorn.calls.plans import Plans
 from pronghorn.calls.variants import Variants
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.backends import choice
@@ -48,7 +49,7 @@ def runs_eagerly() -> bool:
 class Program:
     """A traced step, compiled, with the layout of its results."""
 
-    __slots__ = ("_flat", "executable", "host_kinds", "layout", "takes_shares", "traced")
+    __slots__ = ("_flat", "executable", "host_kinds", "is_single", "layout", "takes_shares", "traced")
 
     def __init__(self, traced: Traced, layout: Layout, executable: Any):
         self.traced = traced
@@ -56,6 +57,8 @@ class Program:
         is_flat = type(layout.structure) is dict and all(type(i) is int for i in layout.structure.values())
         self._flat: dict[Any, int] | None = layout.structure if is_flat else None
         self.executable = executable
+        #: Whether what it gives is one array.
+        self.is_single = type(layout.structure) is int
         self.takes_shares = getattr(executable, "takes_shares", False) and not traced.host
         place = traced.num_args - len(traced.host)
         self.host_kinds = [(v.dtype, v.shape) for v in traced.graph.inputs[place : traced.num_args]]
@@ -77,7 +80,7 @@ class Program:
         arguments = batch.arguments()
         if self.traced.host:
             arguments = [*arguments, *(self.host_arrays(batch) if host_arrays is None else host_arrays)]
-        return self._structured(self.executable(*arguments))
+        return self.structured(self.executable(*arguments))
 
     def in_pieces(self, pieces: Sequence[Batch]) -> Any:
         """The results for pieces of a batch, whose rows do not meet, one behind another.
@@ -95,9 +98,10 @@ class Program:
             stop = start + piece.size
             self.executable(*piece.arguments(), into=[array[start:stop] for array in results])
             start = stop
-        return self._structured(results)
+        return self.structured(results)
 
-    def _structured(self, results: Sequence[np.ndarray]) -> Any:
+    def structured(self, results: Sequence[np.ndarray]) -> Any:
+        """Flat results in the structure that the step gives them in."""
         if self._flat is not None:  # a step's logs, which are read in every step
             return {k: results[i] for k, i in self._flat.items()}
         return self.layout.pack(results)
@@ -161,6 +165,7 @@ class StepFunction:
         self.given_up: Sequence[int] = ()  # the numbers of a batch's arrays whose memory results may take
         self._distribution: Distribution | None = None
         self._state: Hashable = None
+        self.plans = Plans(self)
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
         self._lengths: dict[Hashable, Lengths] = {}  # by kinds of batches, but for extents
 
@@ -170,9 +175,14 @@ class StepFunction:
         return self._engine or choice.chosen()
 
     @property
-    def _way(self) -> tuple[Hashable, ...]:
+    def way(self) -> tuple[Hashable, ...]:
         """What programs depend on beside the batch: the model's state, the engine and settings of the compiler."""
         return self._state, self.engine, exactness.in_force()
+
+    @property
+    def is_library_program(self) -> bool:
+        """Whether it is a program of an engine's library."""
+        return self._own is not None
 
     def refresh(self) -> None:
         """Look again at the model's state and at the engine; called at the start of a run."""
@@ -210,9 +220,13 @@ class StepFunction:
         assert program is not None, "there is one where rows_at_once gives a number"
         return program.in_pieces(pieces)
 
+    def found(self, batch: Batch) -> Program | None:
+        """The program that has been compiled for such a batch, or None."""
+        variants = self._variants.get((*self.way, batch.key))
+        return None if variants is None else variants.find(batch.extents, None)
+
     def _program(self, batch: Batch) -> Program | None:
-        variants = self._variants.get((*self._way, batch.key))
-        program = None if variants is None else variants.find(batch.extents, None)
+        program = self.found(batch)
         return self.prepare(batch) if program is None else program
 
     def _run(self, batch: Batch) -> Any:
@@ -248,7 +262,7 @@ class StepFunction:
         if self._own is not None:
             self._own.build(batch)
             return None
-        key: Hashable = (*self._way, batch.key)
+        key: Hashable = (*self.way, batch.key)
         if host_kinds is not None:
             key = (*key, host_kinds)
         variants = self._variants.get(key)
@@ -304,7 +318,7 @@ class StepFunction:
         """What knows batches that differ in extents alone; None where each needs a program of its own."""
         if self._distribution is not None or batch.texts or not batch.common_size:
             return None
-        return self._lengths.setdefault((*self._way, batch.kind), Lengths(self._fewest_shapes))
+        return self._lengths.setdefault((*self.way, batch.kind), Lengths(self._fewest_shapes))
 
     def _compile(self, batch: Batch, variants: Variants) -> Program | None:
         """Compile the step for a batch: for any number of samples, if that is possible, or for that of the batch."""

@@ -20,12 +20,14 @@ from pronghorn import tree
 from pronghorn.calls.batch import Batch
 from pronghorn.calls.grouping import in_pieces
 from pronghorn.calls.layout import known_arrays
+from pronghorn.calls.plans import Plans
 from pronghorn.calls.step import StepFunction, runs_eagerly
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
 from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import active_tapes, current_trace
 from pronghorn.engine.graph.layout import Layout, has_numbers, kinds
 from pronghorn.engine.graph.tensor import Tensor, tensor_of
+from pronghorn.engine.graph.variable import overlays
 from pronghorn.engine.runtime.signals import is_from_handler
 from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
@@ -86,12 +88,23 @@ class CompiledCalls:
 
     def run(self, inputs: Any, training: bool | None) -> Any:
         """The outputs of ``model(inputs, training=training)`` as nested tensors, or an `OpByOp`."""
-        if current_trace() is not None or calls.current_call_context() is not None or active_tapes():
+        if _is_watched():
             return OpByOp()
         found = _arrays_of(inputs)
         if found is None or runs_eagerly() or self._model.run_eagerly:
             return OpByOp()
         return self.of_now().run(*found, training)
+
+    def again(self, inputs: Any, training: bool | None) -> Any:
+        """What `run` gives for a call with one array for which there is a plan (`calls.plans`); else None."""
+        array = inputs.data if isinstance(inputs, Tensor) else inputs
+        if type(array) is not np.ndarray or self._now is None:
+            return None
+        if _is_watched():
+            return None
+        if runs_eagerly() or self._model.run_eagerly or calls.get_mask(inputs) is not None:
+            return None
+        return self.of_now().again(array, training)
 
     def of_now(self) -> CallsOfVersion:
         """The calls of the model as it is now; where layers have changed, what was compiled may no longer hold."""
@@ -113,6 +126,7 @@ class CallsOfVersion:
         self._failures: Kept[int] = Kept(MOST_REMEMBERED)
         self.steps: Kept[_Family | None] = Kept(MOST_REMEMBERED)  # of those that come often
         self._families: dict[Hashable, _Family] = {}
+        self._plans: dict[Hashable, Plans] = {}  # of steps that take one array, by its type, axes and the training flag
         self._looks_up = False  # whether values are checked before a call
 
     def run(self, layout: Layout, arrays: list[np.ndarray], training: bool | None) -> Any:
@@ -135,6 +149,16 @@ class CallsOfVersion:
         if self._looks_up:
             check_indices(self._model, layout.pack(arrays))
         return self._outputs(key, family, batch, comes_often)
+
+    def again(self, array: np.ndarray, training: bool | None) -> Any:
+        """The outputs for an array for which there is a plan; else None."""
+        plans = self._plans.get((array.dtype, array.ndim, training))
+        plan = None if plans is None else plans.find(array)
+        if plan is None or not array.flags.c_contiguous:
+            return None
+        if self._looks_up:
+            check_indices(self._model, array)
+        return _as_tensors(plan.run(array))
 
     def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family, bool]:
         """Count a call; what compiles such calls, and whether there were enough of them with these extents."""
@@ -167,7 +191,7 @@ class CallsOfVersion:
 
         return StepFunction(call, f"{model.name}.call", engine=model._engine)
 
-    def _outputs(self, key: Hashable, family: _Family, batch: Batch, comes_often: bool) -> Any:
+    def _outputs(self, key: tuple[Any, ...], family: _Family, batch: Batch, comes_often: bool) -> Any:
         step = family.step
         try:
             program = step.prepare(batch) if comes_often else step.prepare_for_any_length(batch)
@@ -183,7 +207,22 @@ class CallsOfVersion:
                 self.steps.keep(key, None)
             return OpByOp()
         outputs = in_pieces(step, batch)
-        return tensor_of(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(tensor_of, outputs)
+        if batch.layout is _ONE_ARRAY and comes_often:
+            array = batch.arrays[0]
+            self._plans[array.dtype, array.ndim, key[-1]] = step.plans
+            step.plans.note(batch)
+        return _as_tensors(outputs)
+
+
+def _is_watched() -> bool:
+    """Whether something has to see each op of a call, or gives the variables other values for a while."""
+    if current_trace() is not None or calls.current_call_context() is not None:
+        return True
+    return bool(active_tapes() or overlays.stack)
+
+
+def _as_tensors(outputs: Any) -> Any:
+    return tensor_of(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(tensor_of, outputs)
 
 
 _ONE_ARRAY = Layout(0)

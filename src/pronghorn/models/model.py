@@ -92,7 +92,15 @@ class Model(Trainer, Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, as_function(self, name, value) if isinstance(value, types.MethodType) else value)
 
+    def _again(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+        """The outputs of a call with one positional argument, if it is like an earlier one; else None."""
+        if self._compiled_calls is None or (kwargs and (len(kwargs) > 1 or kwargs.get("training", True))):
+            return None
+        return self._compiled_calls.again(inputs, kwargs.get("training"))
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and (outputs := self._again(args[0], kwargs)) is not None:
+            return outputs
         if self.compiled and (engine := self._engine or choice.named()) is not None:
             args, kwargs = brought_to(engine, (args, kwargs), f"The model {self.name!r}")
         if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and kwargs.get("training", True) in (False, None))):

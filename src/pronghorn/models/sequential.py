@@ -135,6 +135,7 @@ class Sequential(Model):
     def _append(self, layer: Layer) -> None:
         note_nesting(self, [layer])
         self._tracker.locked = False
+        self._trainer_state.forget_functions()
         self._sequence.append(layer)
         self._named.pop(layer.name, None)  # of one that was renamed; this one comes last
         self._named[layer.name] = layer
@@ -150,6 +151,7 @@ class Sequential(Model):
         """
         if not self.layers:
             raise TypeError(f"Sequential {self.name!r} has no layers to pop.")
+        self._trainer_state.forget_functions()
         layer = self._sequence.pop()
         if self._named and next(reversed(self._named.values())) is layer:
             self._named.popitem()
@@ -278,6 +280,8 @@ class Sequential(Model):
         return super()._run_call(*args, **kwargs)
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if not args and (outputs := self._again(inputs, kwargs)) is not None:
+            return outputs
         if not self.layers:
             raise ValueError(f"Sequential {self.name!r} has no layers; add some before it is called.")
         if strings.holds_text(inputs):

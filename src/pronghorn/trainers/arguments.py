@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from pronghorn._lazy import nearest_clause
 from pronghorn.utils.arguments import VERBOSITY, check, is_integer
 
+BATCH_SIZE = 32  # samples of a batch, where nothing else is said
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -44,8 +44,7 @@ def warn_of_lost_batch(model: Any) -> None:
 
     It is no error: a sum over the samples may be meant. Only models that know their outputs' shapes are looked at.
     """
-    outputs = tree.flatten(getattr(model, "outputs", None) or [])
-    if not any(_has_fixed_rows(x) for x in outputs) or any(map(_has_fixed_rows, tree.flatten(model.inputs))):
+    if not loses_rows(model):
         return
     for layer in model.layers:
         for node in layer._inbound_nodes:
@@ -59,6 +58,12 @@ def warn_of_lost_batch(model: Any) -> None:
                     "first: ops.matmul(inputs, weight)."
                 )
                 return
+
+
+def loses_rows(model: Any) -> bool:
+    """Whether a functional model's output is known not to have one row for each sample."""
+    outputs = tree.flatten(getattr(model, "outputs", None) or [])
+    return any(map(_has_fixed_rows, outputs)) and not any(map(_has_fixed_rows, tree.flatten(model.inputs)))
 
 
 def _has_fixed_rows(x: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.calls.batch import Batch, as_batch
@@ -10,7 +11,7 @@ from pronghorn.calls.grouping import in_pieces
 from pronghorn.calls.step import StepFunction
 from pronghorn.distribution import together
 from pronghorn.engine.backends.choice import keeps_engine
-from pronghorn.trainers import checks, compiling, missing
+from pronghorn.trainers import checks, compiling, missing, predictions
 from pronghorn.trainers.arguments import check_run, check_validation, known_arguments
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.compiled import CompiledModel
@@ -208,7 +209,6 @@ class Trainer(CompiledModel):
 
     # -- predict ----------------------------------------------------------------------------------------------------
     @known_arguments
-    @keeps_engine
     def predict(
         self,
         x: Any,
@@ -238,6 +238,16 @@ class Trainer(CompiledModel):
         >>> model.predict(np.ones((8, 3)), verbose=0).shape
         (8, 1)
         """
+        is_plain = verbose == 0 and isinstance(verbose, int) and steps is None and callbacks is None
+        if is_plain and (outputs := predictions.again(self, x, batch_size)) is not None:
+            return outputs
+        outputs = self._predict(x, batch_size, verbose, steps, callbacks)
+        if is_plain:
+            predictions.note(self, x)
+        return outputs
+
+    @keeps_engine
+    def _predict(self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         check_run("predict", verbose, steps=steps)
         checks.warn_of_lost_batch(self)
         adapter = make_adapter(x, batch_size=batch_size, check=False, steps=steps)
@@ -373,7 +383,11 @@ class Trainer(CompiledModel):
         >>> model.predict_on_batch(np.ones((8, 3))).shape
         (8, 1)
         """
-        return in_pieces(self._function("predict"), self._one_batch(x))
+        outputs = predictions.again(self, x, sys.maxsize)
+        if outputs is None:
+            outputs = in_pieces(self._function("predict"), self._one_batch(x))
+            predictions.note(self, x)
+        return outputs
 
     def state_sync(self) -> None:
         """Bring the model's variables up to date with what was trained: they are, after every step, so nothing is done.

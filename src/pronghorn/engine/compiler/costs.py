@@ -18,6 +18,7 @@ TYPICAL = 64  # what a symbol of an extent, usually the batch, is taken to be
 SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
 MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what it has in its cache
 JOINING_CYCLES = 30_000  # of a second thread that joins a step
+BRIEF_CYCLES = 30_000  # of a step for which letting other threads have Python's lock costs more than it lasts
 GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of work should at least come near to
 LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
 RUN_CYCLES = 8_000  # of small kernels in a row: from here on another thread takes what has no need of them

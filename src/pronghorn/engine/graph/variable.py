@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -42,6 +43,25 @@ class _Reshaped:
 def times_reshaped() -> int:
     """How often variables have got another shape."""
     return _Reshaped.count
+
+
+class _Moves:
+    """When the value of some variable last got another place: whoever keeps addresses looks at them again then.
+
+    Attributes:
+        last: another number each time. It is set after the place, so who finds the number finds the place.
+    """
+
+    last = 0
+    _numbers = itertools.count(1)
+
+    @classmethod
+    def note(cls) -> None:
+        """Some value has got another place."""
+        cls.last = next(cls._numbers)
+
+
+moves = _Moves
 
 
 class GraphVariable(Operators):
@@ -86,6 +106,7 @@ class GraphVariable(Operators):
             with engine.computing():
                 self._host = aligned_copy(engine.to_numpy(value))
             self._shared = False
+            moves.note()
         return self._host
 
     @_array.setter
@@ -95,6 +116,7 @@ class GraphVariable(Operators):
             engine.overwrite(value, engine.borrowed(array))
             return
         self._host, self._away, self._copy = array, None, None
+        moves.note()
 
     def on(self, engine: ArrayLibrary) -> Any:
         """The value as an array of an engine, which stays there until the value changes."""
@@ -118,6 +140,7 @@ class GraphVariable(Operators):
         if self._layout is not None:
             value = engine.relaid(value, self._layout)
         self._away, self._copy = (engine, value), None
+        moves.note()
 
     def lay_out(self, layout: Any) -> None:
         """Have the value lie on an engine's devices as a layout says, from the next time that it goes there."""
@@ -128,16 +151,19 @@ class GraphVariable(Operators):
     def lend(self, engine: ArrayLibrary, value: Any) -> None:
         """Have a library's array, which its own code may change, be the value: it has the value now."""
         self._lent, self._away, self._copy, self._shared = (engine, value), None, None, False
+        moves.note()
 
     def substitute(self, engine: ArrayLibrary, value: Any) -> tuple[Any, ...]:
         """Have an engine's array be the value for a while; gives what `restore` takes."""
         before = (self._host, self._away, self._copy, self._lent, self._shared, self.is_substituted)
         self._away, self._copy, self._lent, self.is_substituted = (engine, value), None, None, True
+        moves.note()
         return before
 
     def restore(self, before: tuple[Any, ...]) -> None:
         """Have the value that there was when `substitute` gave ``before``."""
         self._host, self._away, self._copy, self._lent, self._shared, self.is_substituted = before
+        moves.note()
 
     def lent_to(self, engine: ArrayLibrary) -> Any:
         """The library's array that is the value; None where it is not lent to this library."""
@@ -268,6 +294,15 @@ class GraphVariable(Operators):
             self._array = aligned_copy(array) if self._shared else array
             self._shared = False
         return self._host
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether the value is a library's array, which that library may change or replace at any time."""
+        return self._lent is not None
+
+    def readable(self) -> np.ndarray:
+        """The array that compiled code reads, but does not write to: eager Tensors may look at it, too."""
+        return self._array if self._lent is None else self.storage()
 
     def stored(self, array: np.ndarray) -> None:
         """Called when ``array``, which `storage` gave, has a new value: a library may hold the value elsewhere."""

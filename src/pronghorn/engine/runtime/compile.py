@@ -73,15 +73,17 @@ class CompiledModule:
             raise KeyError(f"The compiled module {self.name!r} has no function {name!r}")
         return found
 
-    def function(self, name: str, result: Any, *arguments: Any) -> Any:
+    def function(self, name: str, result: Any, *arguments: Any, keeps_lock: bool = False) -> Any:
         """An external function of the module as a ctypes function, which releases the GIL while it runs.
 
         Args:
             name: the function.
             result: its ctypes result type, or None.
             *arguments: its ctypes argument types.
+            keeps_lock: whether it keeps the GIL instead: it is over before another thread would have it.
         """
-        return ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+        kind = ctypes.PYFUNCTYPE if keeps_lock else ctypes.CFUNCTYPE
+        return kind(result, *arguments)(self.address(name))
 
     def ir(self) -> str:
         """The LLVM IR text that the module was made from."""

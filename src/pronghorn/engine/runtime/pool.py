@@ -47,6 +47,7 @@ class _Natives:
 
     module: CompiledModule
     run: Callable[[int, int, int], int]
+    run_briefly: Callable[[int, int, int], int]
     work: Callable[[int, int, int], None]
     acquire: Callable[[int], int]
     stop: Callable[[int], None]
@@ -62,6 +63,7 @@ def _natives(kind: str | None = None) -> _Natives:
     return _Natives(
         module,
         module.function("ph_run", word, pointer, pointer, pointer),
+        module.function("ph_run", word, pointer, pointer, pointer, keeps_lock=True),
         module.function("ph_work", None, pointer, word, word),
         module.function("ph_acquire", word, pointer),
         module.function("ph_stop", None, pointer),
@@ -143,6 +145,14 @@ class Pool:
             job or closed, in which case the job did not run.
         """
         return self._natives.run(self._address, job, args)
+
+    def run_briefly(self, job: int, args: int) -> int:
+        """`run` that keeps Python's lock: for a job without Python in it that takes some microseconds.
+
+        A thread that gives the lock away may get it back after another's turn only, which lasts a thousand times as
+        long. The pool has to have one thread: workers would need the lock to begin.
+        """
+        return self._natives.run_briefly(self._address, job, args)
 
     def is_joined(self) -> bool:
         """Whether a worker is in some job, which may have ended."""
@@ -229,6 +239,15 @@ def _renew_pool() -> Pool:
         pool = Pool(1 if _state.exiting else wanted)
         _state.pool = pool
         return pool
+
+
+def run_briefly(job: int, args: int) -> int:
+    """Run a job on this thread only, and keep Python's lock: for jobs of some microseconds that call no Python."""
+    for solo in _state.solos:
+        status = solo.run_briefly(job, args)
+        if status != native.STATUS_BUSY:
+            return status
+    return run_alone(job, args)
 
 
 def run_alone(job: int, args: int) -> int:

@@ -15,7 +15,7 @@ from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.engine.graph.user_code import defined_in
 from pronghorn.trainers import validation
-from pronghorn.trainers.arguments import check_batch_size
+from pronghorn.trainers.arguments import BATCH_SIZE, check_batch_size
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight
 
@@ -234,7 +234,7 @@ def epoch_order(total: int, chunk: int | None = None) -> np.ndarray:
 def _checked_batch_size(batch_size: Any, samples: int, steps: int | None) -> int:
     """The samples of a batch: 32 by default, or as many as make all samples one epoch of that many steps."""
     if batch_size is None:
-        return -(-samples // steps) if steps else 32
+        return -(-samples // steps) if steps else BATCH_SIZE
     check_batch_size("batch_size", batch_size)
     return int(batch_size)
 

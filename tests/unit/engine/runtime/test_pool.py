@@ -45,6 +45,15 @@ def test_barriers_order_what_threads_see(jobs, n, kind):
     assert jobs.slots(args, jobs.GRAINS) == jobs.rounds_total(3 * rounds)
 
 
+def test_a_brief_job_keeps_pythons_lock(jobs):
+    """No other thread has a turn before it is over, and its results are those of other ways."""
+    args = jobs.arguments(1000)
+    for times in (1, 2):
+        assert pool.run_briefly(jobs.job("mark"), args.ctypes.data) == 0
+        assert sum(jobs.slots(args, 2)) == times * 1000
+    assert pool.run_briefly(jobs.job("fail"), jobs.arguments(code=7).ctypes.data) == 7 + jobs.GRAINS - 1
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_the_largest_failure_code_is_returned_and_forgotten(jobs, n):
     with Pool(n) as p:

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from pronghorn.engine.graph.dim import BATCH, Dim, SymbolicDimError
 from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.tensor import Tensor
 from pronghorn.engine.graph.trace import Traced
+from pronghorn.engine.graph.variable import moves
 from pronghorn.engine.runtime import arena, debug, forks, pool
 from pronghorn.engine.runtime.arena import aligned_copy
 from pronghorn.engine.runtime.compile import CompilationError, CompiledModule, Stream, compile_ir
@@ -77,7 +78,7 @@ class Executable:
         self.gathered = frozenset(gathered)
         self._lock = threading.Lock()
         forks.renew(self)
-        self._layouts: dict[tuple, Layout] = {}
+        self._layouts: dict[tuple, list[Layout]] = {}  # those that no call is using, by the arguments' shapes
         self._given = gathered_avals(traced.graph.inputs[: traced.num_args], self.gathered)
         self._donated = traced.donated
         results = enumerate(traced.graph.outputs[: traced.num_results])
@@ -103,6 +104,9 @@ class Executable:
         # the code while a worker is in it: `outlive`, called by one thing in the cycle, comes too late for another.
         weakref.finalize(self, pool.outlive, (self.module, self._layouts)).atexit = False
         self._is_guarded = debug.enabled("poison")
+        is_plain = self._host_calls is None and self.profile is None and not self._is_guarded
+        #: Whether calls have nothing in common but the variables' values, which they leave as they are.
+        self.only_reads = is_plain and not traced.updated and not traced.donated
         self._calls = 0
         self._rows_at_once: int | None = 0  # not known yet
         keep = guarded_copy if self._is_guarded else aligned_copy
@@ -190,21 +194,35 @@ class Executable:
         """
         arrays = self._arrays(args)
         shapes = tuple([a.shape for a in arrays])
+        idle = self._layouts.get(shapes)
+        if idle is None:
+            idle = self._room_for(shapes)
+        try:
+            layout = idle.pop()
+        except IndexError:  # the first call, or others are running
+            layout = self._layout(arrays)
         memory = arena.borrow()
         try:
+            if layout.is_small and self.only_reads:  # each thread runs it alone, side by side
+                layout.move(memory.reserve(layout.nbytes))
+                return self._run(layout, arrays, into)
             with self._lock:
-                layout = self._layouts.get(shapes)
-                if layout is None:
-                    if len(self._layouts) >= MOST_LAYOUTS:
-                        pool.outlive(self._layouts.copy())
-                        self._layouts.clear()  # the finalizer holds this one
-                    layout = self._layouts[shapes] = self._layout(arrays)
                 if self._is_guarded:
                     return copied_into(into, self._run_guarded(layout, arrays))
                 layout.move(memory.reserve(layout.nbytes))
                 return self._run(layout, arrays, into)
         finally:
             arena.give_back(memory)
+            idle.append(layout)
+            if self._layouts.get(shapes) is not idle:
+                pool.outlive(layout)  # these shapes have been forgotten meanwhile
+
+    def _room_for(self, shapes: tuple) -> list[Layout]:
+        """The layouts for new shapes of arguments."""
+        if len(self._layouts) >= MOST_LAYOUTS:
+            pool.outlive(self._layouts.copy())
+            self._layouts.clear()  # the finalizer holds this one
+        return self._layouts.setdefault(shapes, [])
 
     def _arrays(self, args: Sequence[Any]) -> list[np.ndarray]:
         if self.gathered:
@@ -220,22 +238,16 @@ class Executable:
     def _run(
         self, layout: Layout, arrays: list[np.ndarray], into: Sequence[np.ndarray | None] = ()
     ) -> list[np.ndarray]:
-        bufs, held = layout.bufs, layout.held
+        bufs = layout.bufs
         for slot, array in zip(self.plan.arguments, arrays):
-            bufs[slot] = array.__array_interface__["data"][0]
-        moved: list[int] = []
-        for i, variable in enumerate(self.traced.variables):
-            storage = variable.storage()
-            if storage is not held[i]:
-                moved.append(i)
-                held[i] = storage
-                bufs[self.plan.variables[i]] = address(storage)
+            bufs[slot] = address(array)
+        moved = self._find_variables(layout) if layout.seen is None or layout.seen != moves.last else ()
         results = [np.empty(shape, dtype) for shape, dtype in layout.results] if not into else _made(layout, into)
         for slot, array in zip(self.plan.results, results):
-            bufs[slot] = array.__array_interface__["data"][0]
+            bufs[slot] = address(array)
         self._call(layout)
         for i in moved:
-            self.traced.variables[i].stored(held[i])
+            self.traced.variables[i].stored(layout.held[i])
         return self._with_donated(results, arrays)
 
     def _with_donated(self, results: list[np.ndarray], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -244,6 +256,21 @@ class Executable:
             return results
         rest = iter(results)
         return [arrays[self._donated[i]] if i in self._donated else next(rest) for i in range(self.traced.num_results)]
+
+    def _find_variables(self, layout: Layout) -> list[int]:
+        """Have the tables say where the variables' values are now; returns the numbers of those that have moved."""
+        seen = moves.last  # before looking: what moves meanwhile is seen the next time
+        is_settled = self.only_reads
+        moved: list[int] = []
+        for i, variable in enumerate(self.traced.variables):
+            storage = variable.readable() if self.only_reads else variable.storage()
+            is_settled = is_settled and not variable.is_lent
+            if storage is not layout.held[i]:
+                moved.append(i)
+                layout.held[i] = storage
+                layout.bufs[self.plan.variables[i]] = address(storage)
+        layout.seen = seen if is_settled else None
+        return moved
 
     def _run_guarded(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The same on copies of all arrays, every other time against the forbidden page before them."""
@@ -271,13 +298,18 @@ class Executable:
         if self._host_calls is not None:
             self._host_calls.env = layout.env
         if self.profile is None:
-            status = (pool.run_alone if layout.is_small else pool.run)(self._step, layout.args_address)
+            run = pool.run if not layout.is_small else self._alone(layout)
+            status = run(self._step, layout.args_address)
         else:
             status = self._run_profiled(self.profile, layout)
         if self._host_calls is not None:
             self._host_calls.raise_error()
         if status:
             raise RuntimeError(f"{self.name}: the compiled step reported failure {status}.")
+
+    def _alone(self, layout: Layout) -> Callable[[int, int], int]:
+        """How a step runs that is too small for a second thread; NumPy may take any time."""
+        return pool.run_briefly if layout.is_brief and self._host_calls is None else pool.run_alone
 
     def measuring(self) -> Executable:
         """The same function, compiled with a clock around each kernel, whose `profile` says what they take."""
