@@ -163,6 +163,15 @@ def test_names_that_c_has_a_use_for(options, tmp_path):
     assert "all is well" in built(library, "-Wshadow", "-Wconversion")
 
 
+def test_angles(tmp_path):
+    x = keras.Input((5,), name="x")
+    library = exported(keras.Model(x, [ops.sin(x), ops.cos(x), ops.tan(x)]), tmp_path / "angles")
+    batch = (np.random.default_rng(0).normal(size=(90, 5)) * 1e5).astype("float32")
+    exact = [f(batch.astype("float64")) for f in (np.sin, np.cos, np.tan)]
+    for a, b in zip(exact, library.predict(batch), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-7)
+
+
 # -- training ---------------------------------------------------------------------------------------------------------
 class Noted(keras.callbacks.Callback):
     """Keeps the logs of all steps."""

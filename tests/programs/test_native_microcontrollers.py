@@ -88,6 +88,6 @@ def test_training(target, tmp_path):
             layers.Dense(3, activation="softmax", name="y"),
         ]
     )
-    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.5)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, 100)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     assert "all is well" in runs_right(model, tmp_path / "trained", target, training=True)

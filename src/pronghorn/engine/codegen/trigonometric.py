@@ -6,13 +6,11 @@ arguments, which the C library takes over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pronghorn.engine.codegen.builder import vec
 from pronghorn.engine.codegen.libm import emit_libm
 from pronghorn.engine.codegen.real_math import RealMath
 
-__all__ = ["emit_cos", "emit_sin", "emit_tan"]
+__all__ = ["emit_cos", "emit_is_enormous", "emit_reduced", "emit_sin", "emit_tan", "emit_usual"]
 
 # pi/2 in two parts, the first of 33 bits, so that its product with a count below 2**20 is exact.
 _QUARTER = (1.5707963267341256, 6.077100506506192e-11)
@@ -25,22 +23,43 @@ _COS = (0.04166666662295043, -0.0013888883771701454, 2.4799525865311746e-05, -2.
 
 def emit_sin(m: RealMath, x: str) -> str:
     """The sine of an angle in radians"""
-    return _guarded(m, x, "sin", lambda d, sine, cosine, count: _turned(d, sine, cosine, count))
+    return _guarded(m, x, "sin")
 
 
 def emit_cos(m: RealMath, x: str) -> str:
     """The cosine"""
-    return _guarded(m, x, "cos", lambda d, sine, cosine, count: _turned(d, sine, cosine, d.bit_op("add", count, 1)))
+    return _guarded(m, x, "cos")
 
 
 def emit_tan(m: RealMath, x: str) -> str:
     """The tangent"""
+    return _guarded(m, x, "tan")
 
-    def quotient(d: RealMath, sine: str, cosine: str, count: str) -> str:
+
+def emit_reduced(d: RealMath, name: str, r: str, count: str) -> str:
+    """The function of r, up to an eighth of a turn, plus a number of quarter turns, all in double."""
+    square = d.mul(r, r)
+    sine = d.fma(d.mul(square, r), d.polynomial(square, _SIN), r)
+    cosine = d.fma(d.mul(square, square), d.polynomial(square, _COS), d.fma(square, -0.5, 1.0))
+    if name == "tan":
         odd = _bit(d, count, 1)
         return d.div(d.select(odd, d.neg(cosine), sine), d.select(odd, sine, cosine))
+    return _turned(d, sine, cosine, d.bit_op("add", count, 1) if name == "cos" else count)
 
-    return _guarded(m, x, "tan", quotient)
+
+def emit_usual(m: RealMath, x: str, name: str) -> str:
+    """The function of arguments that are not enormous."""
+    d = RealMath(m.fb, "double", m.lanes)
+    wide = m.fb.cast("fpext", x, m.ty, d.ty)
+    turns, count = d.nearest(d.mul(wide, 0.6366197723675814))
+    r = d.fma(turns, -_QUARTER[1], d.fma(turns, -_QUARTER[0], wide))
+    usual = m.fb.cast("fptrunc", emit_reduced(d, name, r, count), d.ty, m.ty)
+    return m.select(m.cmp("oeq", x, 0.0), x if name != "cos" else 1.0, usual)  # keeps the sign of zero
+
+
+def emit_is_enormous(m: RealMath, x: str) -> str:
+    """Whether they are."""
+    return m.cmp("ogt", m.abs(x), _LIMIT)
 
 
 def _bit(d: RealMath, count: str, bit: int) -> str:
@@ -53,19 +72,10 @@ def _turned(d: RealMath, sine: str, cosine: str, count: str) -> str:
     return d.select(_bit(d, count, 2), d.neg(value), value)
 
 
-def _guarded(m: RealMath, x: str, name: str, finish: Callable[[RealMath, str, str, str], str]) -> str:
+def _guarded(m: RealMath, x: str, name: str) -> str:
     """The result in the common case, and the C library's if any argument is too large for it."""
     fb = m.fb
-    d = RealMath(fb, "double", m.lanes)
-    wide = fb.cast("fpext", x, m.ty, d.ty)
-    turns, count = d.nearest(d.mul(wide, 0.6366197723675814))
-    r = d.fma(turns, -_QUARTER[1], d.fma(turns, -_QUARTER[0], wide))
-    square = d.mul(r, r)
-    sine = d.fma(d.mul(square, r), d.polynomial(square, _SIN), r)
-    cosine = d.fma(d.mul(square, square), d.polynomial(square, _COS), d.fma(square, -0.5, 1.0))
-    usual = fb.cast("fptrunc", finish(d, sine, cosine, count), d.ty, m.ty)
-    usual = m.select(m.cmp("oeq", x, 0.0), x if name != "cos" else 1.0, usual)  # keeps the sign of zero
-    huge = m.cmp("ogt", m.abs(x), _LIMIT)
+    usual, huge = emit_usual(m, x, name), emit_is_enormous(m, x)
     if m.lanes > 1:
         huge = fb.call(f"llvm.vector.reduce.or.v{m.lanes}i1", "i1", [(vec("i1", m.lanes), huge)])
     rare, done, before = fb.label("huge"), fb.label("done"), fb.block

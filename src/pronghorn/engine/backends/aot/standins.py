@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pronghorn.engine.backends.aot import divisions, elf, remainders, soft_floats
+from pronghorn.engine.backends.aot import angles, divisions, elf, remainders, soft_floats
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.codegen.real_math import RealMath
 from pronghorn.engine.codegen.rounding import emit_rounding
@@ -29,12 +29,19 @@ def compiled(text: str, machine: Machine, name: str) -> bytes:
         machine: the machine.
         name: the library's, for messages.
     """
-    known = {*divisions.NAMES, *remainders.NAMES, *soft_floats.NAMES, *_rounding_names()}
-    code, wanted = object_code(text, code_generator(machine), name), []
+    known = {*divisions.NAMES, *remainders.NAMES, *angles.NAMES, *soft_floats.NAMES, *_rounding_names()}
+    code = object_code(text, code_generator(machine), name)
+    wanted: list[str] = []
     while more := [each for each in elf.undefined(code) if each in known]:  # what stands in may call others
         wanted += more
-        code = object_code(text + _undeclared(_definitions(wanted), text), code_generator(machine), name)
+        code = object_code(_with(wanted, text), code_generator(machine), name)
     return code
+
+
+def _with(wanted: Sequence[str], text: str) -> str:
+    """A module with stand-ins, in place of declarations where there are some."""
+    own = _DECLARED.sub(lambda match: f"; {match[0]}" if match[1] in wanted else match[0], text)
+    return own + _undeclared(_definitions(wanted), own)
 
 
 def _rounding_names() -> list[str]:
@@ -45,14 +52,15 @@ def _definitions(wanted: Sequence[str]) -> str:
     module = ModuleBuilder()
     module.target = named_target("sse2")  # which rounds by additions that every machine has
     for name in wanted:
-        if name in remainders.NAMES:
-            remainders.write(module, name)
+        for kind in (remainders, angles):
+            if name in kind.NAMES:
+                kind.write(module, name)
         ours = _ROUNDINGS.get(name.removesuffix("f"))
         if ours is not None:
             _write_rounding(module, name, ours)
     text = module.text()
-    for kind in (divisions, soft_floats):
-        text += kind.definitions([name for name in wanted if name in kind.NAMES])
+    for parts in (divisions, soft_floats):
+        text += parts.definitions([name for name in wanted if name in parts.NAMES])
     kept = ", ".join(f"ptr @{name}" for name in wanted)  # code refers to them only once it is machine code
     used = f'@llvm.used = appending global [{len(wanted)} x ptr] [{kept}], section "llvm.metadata"\n'
     return text + used
