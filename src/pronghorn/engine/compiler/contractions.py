@@ -45,13 +45,13 @@ def strided_view(value: Value, stored: Storage) -> View | None:
 def narrower(value: Value, stored: Storage) -> Value:
     """The array of integers that ``value`` was widened from, if it was: contractions widen what they load."""
     node = value.node
-    while node is not None and node.prim.name == "cast" and value not in stored and _widens(node.inputs[0], value):
+    while node is not None and node.prim.name == "cast" and value not in stored and widens(node.inputs[0], value):
         value = node.inputs[0]
         node = value.node
     return value
 
 
-def _widens(source: Value, value: Value) -> bool:
+def widens(source: Value, value: Value) -> bool:
     """Whether all numbers of a type are also those of a wider one, both of integers."""
     if not all("int" in kind for kind in (source.dtype, value.dtype)):
         return False

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.engine.compiler.contractions import widens
 from pronghorn.engine.compiler.costs import MOST_PIECES
 from pronghorn.engine.compiler.pooled import prepare_input_gradient
 from pronghorn.engine.graph import dtypes
@@ -105,9 +106,11 @@ class _Decomposer(Rewriter):
 
 
 def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
-    """``x`` padded with zeros (cropped where negative)."""
+    """``x`` padded with zeros (cropped where negative); integers before they are widened, as contractions widen them."""
     if not any(low) and not any(high):
         return x
+    if x.node is not None and x.node.prim is P.cast and widens(x.node.inputs[0], x):
+        return rw.add(P.cast, [_pad(rw, x.node.inputs[0], low, high)], x.node.params)[0]
     (zero,) = rw.add(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(x.dtype))})
     rank = len(x.shape)
     return rw.add(P.pad, [x, zero], {"low": low, "high": high, "interior": (0,) * rank})[0]

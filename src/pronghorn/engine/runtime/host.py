@@ -30,6 +30,7 @@ LEVEL = 1
 AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 AVX2 = ("avx2", "fma")
 AVX512_BF16 = "avx512bf16"
+VNNI, AMX_INT8 = "avx512vnni", "amx-int8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,19 @@ class Target:
     cache_bytes: int = 12 << 20
     emulated_on: int = 0
     pairs: str = ""
+
+    @property
+    def quads(self) -> str:
+        """What multiplies fours of int8: `"amx"`, `"avx512"` (VNNI), one with `"-emulated"` behind it, or nothing.
+
+        >>> named_target("amx").quads, named_target("avx512").quads
+        ('amx', '')
+        """
+        if self.pairs.endswith(_EMULATED):
+            return self.pairs
+        if self.pairs == "amx" and self.has(AMX_INT8):
+            return "amx"
+        return "avx512" if self.vector_bits == 512 and not self.emulated_on and self.has(VNNI) else ""
 
     @property
     def register_bits(self) -> int:
@@ -136,13 +150,14 @@ def _pairs(flags: set[str]) -> str:
 # LLVM's generic CPUs of the x86-64 levels; their features are spelled out for `Target.has`.
 _AVX2_FEATURES = "+avx,+avx2,+fma,+f16c"
 _AVX512_FEATURES = f"{_AVX2_FEATURES},+{',+'.join(AVX512)},-prefer-256-bit"
-_AMX_FEATURES = f"{_AVX512_FEATURES},+{',+'.join(tiles.FEATURES)}"
+_BF16_FEATURES = f"{_AVX512_FEATURES},+{VNNI},+{AVX512_BF16}"
+_AMX_FEATURES = f"{_AVX512_FEATURES},+{VNNI},+{AMX_INT8},+{',+'.join(tiles.FEATURES)}"
 _NAMED = {
     "sse2": Target("x86_64", "x86-64", "+sse2", 128, 16, False),
     "avx2": Target("x86_64", "x86-64-v3", _AVX2_FEATURES, 256, 16, True),
     "avx512": Target("x86_64", "x86-64-v4", _AVX512_FEATURES, 512, 32, True),
     "amx": Target("x86_64", "sapphirerapids", _AMX_FEATURES, 512, 32, True, pairs="amx"),
-    "avx512-bf16": Target("x86_64", "cooperlake", f"{_AVX512_FEATURES},+{AVX512_BF16}", 512, 32, True, pairs="avx512"),
+    "avx512-bf16": Target("x86_64", "cooperlake", _BF16_FEATURES, 512, 32, True, pairs="avx512"),
     "neon": Target("aarch64", "generic", "+neon,+fp-armv8", 128, 32, True),
     "neon-bf16": Target("aarch64", "generic", "+neon,+fp-armv8,+fullfp16,+dotprod,+i8mm,+bf16", 128, 32, True),
 }

@@ -1,20 +1,21 @@
-"""What stands in for instructions on bfloat16 pairs: the same numbers, bit by bit, in doubles.
+"""What stands in for instructions on bfloat16 pairs and on bytes: the same numbers, bit by bit.
 
-A product of bfloat16 is exact in a double, and a sum of that and a float32, rounded to 53 bits and then to 24, is what
-rounding once would give (where bits are lost the first time, the smaller number is too small to make a tie of the
-second). Denormals, going in or coming out, are zeros with their sign; rounding is to the nearest even; MXCSR plays no
-part. So it is in Intel's "64 and IA-32 Architectures Software Developer's Manual", volume 2, under TDPBF16PS and
-VDPBF16PS.
+Bytes are widened to 32 bits. Pairs of bfloat16 are widened to doubles. A product of bfloat16 is exact in a double, and
+a sum of that and a float32, rounded to 53 bits and then to 24, is what rounding once would give (where bits are lost
+the first time, the smaller number is too small to make a tie of the second). Denormals, going in or coming out, are
+zeros with their sign; rounding is to the nearest even; MXCSR plays no part. So it is in Intel's "64 and IA-32
+Architectures Software Developer's Manual", volume 2, under TDPBF16PS and VDPBF16PS.
 """
 
 from __future__ import annotations
 
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, literal, vec
-from pronghorn.engine.codegen.contraction.pairs.unit import LINES, PAIRS, ROW_BYTES
+from pronghorn.engine.codegen.contraction.pairs.unit import LINES, ROW_BYTES, WORDS
 
-__all__ = ["write_dot", "write_move", "write_multiply", "write_zero"]
+__all__ = ["write_dot", "write_dot_bytes", "write_move", "write_multiply", "write_multiply_bytes", "write_zero"]
 
 _FLOATS, _DOUBLES, _LINE = vec("float", LINES), vec("double", LINES), vec("i16", 2 * LINES)
+_INTEGERS, _BYTES = vec("i32", LINES), vec("i8", 4 * LINES)
 
 
 def write_zero(fb: FunctionBuilder) -> None:
@@ -37,7 +38,7 @@ def write_multiply(fb: FunctionBuilder) -> None:
     with fb.loop(0, LINES) as row:
         a_row = fb.gep("i8", "%a", fb.mul(row, ROW_BYTES))
         zeros: list[tuple[str, Operand]] = [(_FLOATS, "zeroinitializer"), (_FLOATS, "zeroinitializer")]
-        with fb.loop_carry(0, PAIRS, zeros) as loop:
+        with fb.loop_carry(0, WORDS, zeros) as loop:
             b_row = fb.load(_LINE, fb.gep("i8", "%b", fb.mul(loop.index, ROW_BYTES)))
             for half, total in enumerate(loop.carried):
                 x = fb.load("i16", fb.gep("i16", a_row, fb.add(fb.mul(loop.index, 2), half)))
@@ -59,6 +60,35 @@ def write_dot(fb: FunctionBuilder) -> None:
         factors = (_wide(fb, fb.shuffle(_LINE, value, "poison", lanes)) for value in (x, y))
         total = _sum(fb, _double(fb, total), fb.op("fmul", _DOUBLES, *factors))
     fb.ret(_FLOATS, total)
+
+
+def write_multiply_bytes(fb: FunctionBuilder) -> None:
+    """TDPBSSD: four signed bytes of a row by four signed bytes of each column, word after word."""
+    with fb.loop(0, LINES) as row:
+        a_row = fb.gep("i8", "%a", fb.mul(row, ROW_BYTES))
+        place = fb.gep("i8", "%total", fb.mul(row, ROW_BYTES))
+        with fb.loop_carry(0, WORDS, [(_INTEGERS, fb.load(_INTEGERS, place))]) as loop:
+            word = fb.splat(fb.load("i32", fb.gep("i32", a_row, loop.index)), "i32", LINES)
+            b_row = fb.load(_BYTES, fb.gep("i8", "%b", fb.mul(loop.index, ROW_BYTES)))
+            (total,) = loop.carried
+            loop.following.append(_dot(fb, total, fb.cast("bitcast", word, _INTEGERS, _BYTES), b_row, "sext"))
+        fb.store(_INTEGERS, loop.results[0], place)
+
+
+def write_dot_bytes(fb: FunctionBuilder) -> None:
+    """VPDPBUSD of whole vectors: unsigned bytes by signed ones."""
+    fb.ret(_INTEGERS, _dot(fb, "%total", "%x", "%y", "zext"))
+
+
+def _dot(fb: FunctionBuilder, total: str, x: str, y: str, widening: str) -> str:
+    """Sums with the products of the four bytes of each word added; ``widening`` says whether those of x are signed."""
+    for byte in range(4):
+        lanes = range(byte, 4 * LINES, 4)
+        short = vec("i8", LINES)
+        left = fb.cast(widening, fb.shuffle(_BYTES, x, "poison", lanes), short, _INTEGERS)
+        right = fb.cast("sext", fb.shuffle(_BYTES, y, "poison", lanes), short, _INTEGERS)
+        total = fb.op("add", _INTEGERS, total, fb.op("mul", _INTEGERS, left, right))
+    return total
 
 
 def _double(fb: FunctionBuilder, total: str) -> str:

@@ -1,8 +1,9 @@
-"""The instructions of AMX and of AVX-512 BF16, and calls of functions that do the same on machines that lack them.
+"""The instructions of AMX, AVX-512 BF16 and VNNI, and calls of functions that do the same on machines without them.
 
 AMX's tiles are registers of 16 rows of 64 bytes. What they are for is in Intel's "64 and IA-32 Architectures Software
-Developer's Manual", volume 2, under LDTILECFG, TILELOADD, TILESTORED, TILEZERO, TILERELEASE and TDPBF16PS; where there
-are none, eight tiles lie in the kernel's own memory. VDPBF16PS multiplies the pairs of two vectors, lane by lane.
+Developer's Manual", volume 2, under LDTILECFG, TILELOADD, TILESTORED, TILEZERO, TILERELEASE, TDPBF16PS and TDPBSSD;
+where there are none, eight tiles lie in the kernel's own memory. VDPBF16PS multiplies the pairs of two vectors, lane by
+lane, VPDPBUSD four unsigned bytes by four signed ones.
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ import struct
 from collections.abc import Callable
 
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
-from pronghorn.engine.codegen.contraction.pairs.emulation import write_dot, write_move, write_multiply, write_zero
+from pronghorn.engine.codegen.contraction.pairs.emulation import (
+    write_dot,
+    write_dot_bytes,
+    write_move,
+    write_multiply,
+    write_multiply_bytes,
+    write_zero,
+)
 from pronghorn.engine.codegen.contraction.pairs.unit import LINES, ROW_BYTES, TILE_BYTES, PairUnit
 
 __all__ = ["EmulatedTiles", "Tiles", "dot", "tiles_for"]
 
 TILES = 8
-_FLOATS, _PAIRS = vec("float", LINES), vec("i16", 2 * LINES)
 
 _Arguments = list[tuple[str, Operand]]
 
@@ -28,8 +35,8 @@ class Tiles:
     A thread that goes on with tiles in use has 8 KB more to save whenever it loses its core, hence the end.
     """
 
-    def __init__(self, fb: FunctionBuilder) -> None:
-        self.fb = fb
+    def __init__(self, fb: FunctionBuilder, unit: PairUnit) -> None:
+        self.fb, self.unit = fb, unit
 
     def begin(self) -> None:
         """All tiles whole: 16 rows of 64 bytes, palette 1."""
@@ -52,8 +59,8 @@ class Tiles:
         self._call("tilestored64", [("i8", tile), ("ptr", pointer), ("i64", stride)])
 
     def multiply(self, total: int, a: int, b: int) -> None:
-        """Adds to the floats of ``total`` the products of pairs of ``a``'s rows and ``b``'s columns."""
-        self._call("tdpbf16ps", [("i8", total), ("i8", a), ("i8", b)])
+        """Adds to the sums in ``total`` the products of words of ``a``'s rows and ``b``'s columns."""
+        self._call("tdpbf16ps" if self.unit.dtype == "bfloat16" else "tdpbssd", [("i8", total), ("i8", a), ("i8", b)])
 
     def _call(self, name: str, arguments: _Arguments) -> None:
         self.fb.call(f"llvm.x86.{name}", "void", arguments)
@@ -62,8 +69,8 @@ class Tiles:
 class EmulatedTiles(Tiles):
     """The same by functions; every tile has all of its rows."""
 
-    def __init__(self, fb: FunctionBuilder) -> None:
-        super().__init__(fb)
+    def __init__(self, fb: FunctionBuilder, unit: PairUnit) -> None:
+        super().__init__(fb, unit)
         self._memory = fb.alloca("i8", TILES * TILE_BYTES, align=ROW_BYTES)
 
     def begin(self) -> None:
@@ -86,7 +93,11 @@ class EmulatedTiles(Tiles):
 
     def multiply(self, total: int, a: int, b: int) -> None:
         tiles: _Arguments = [("ptr", self._tile(tile)) for tile in (total, a, b)]
-        self._function("tile.multiply", ["total", "a", "b"], write_multiply, tiles)
+        names = ["total", "a", "b"]
+        if self.unit.dtype == "bfloat16":
+            self._function("tile.multiply", names, write_multiply, tiles)
+        else:
+            self._function("tile.multiply.bytes", names, write_multiply_bytes, tiles)
 
     def _move(self, arguments: _Arguments) -> None:
         self._function("tile.move", ["from", "from_stride", "to", "to_stride"], write_move, arguments)
@@ -106,17 +117,19 @@ class EmulatedTiles(Tiles):
 
 def tiles_for(fb: FunctionBuilder, unit: PairUnit) -> Tiles:
     """AMX's instructions, or those that stand in for them."""
-    return EmulatedTiles(fb) if unit.is_emulated else Tiles(fb)
+    return EmulatedTiles(fb, unit) if unit.is_emulated else Tiles(fb, unit)
 
 
 def dot(fb: FunctionBuilder, unit: PairUnit, total: str, x: str, y: str) -> str:
-    """VDPBF16PS: the products of both elements of each pair (32 lanes of ``i16``), added to 16 floats."""
+    """Sums with the products of all elements of each word added: VDPBF16PS, or VPDPBUSD with ``x`` unsigned."""
+    given: _Arguments = [(unit.sums, total), (unit.line, x), (unit.line, y)]
+    is_pairs = unit.dtype == "bfloat16"
     if unit.is_emulated:
-        given: _Arguments = [(_FLOATS, total), (_PAIRS, x), (_PAIRS, y)]
-        return _call(fb, "pairs.dot", _FLOATS, ["total", "x", "y"], write_dot, given)
-    real = vec("bfloat", 2 * LINES)
-    pairs: _Arguments = [(real, fb.cast("bitcast", value, _PAIRS, real)) for value in (x, y)]
-    return fb.call("llvm.x86.avx512bf16.dpbf16ps.512", _FLOATS, [(_FLOATS, total), *pairs])
+        name, write = ("pairs.dot", write_dot) if is_pairs else ("bytes.dot", write_dot_bytes)
+        return _call(fb, name, unit.sums, ["total", "x", "y"], write, given)
+    name, real = ("avx512bf16.dpbf16ps", vec("bfloat", unit.steps)) if is_pairs else ("avx512.vpdpbusd", unit.sums)
+    words: _Arguments = [(real, fb.cast("bitcast", value, unit.line, real)) for value in (x, y)]
+    return fb.call(f"llvm.x86.{name}.512", unit.sums, [(unit.sums, total), *words])
 
 
 def _call(

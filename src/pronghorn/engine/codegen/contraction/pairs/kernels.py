@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
-from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
+from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.engine.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.engine.codegen.contraction.nest import Coordinates, Place, linear, split_unit, store_elements
 from pronghorn.engine.codegen.contraction.pairs.packing import (
@@ -28,7 +28,6 @@ from pronghorn.engine.codegen.slots import Slots, Tables
 
 __all__ = ["emit_pairs"]
 
-_SUMS = vec("float", LINES)
 Epilogue = Callable[[FunctionBuilder, str, str, Place], None]
 
 
@@ -168,7 +167,7 @@ class _Main:
     def _filler(self, outer: Sequence[Operand], row: Operand) -> Callable[[Operand, Operand, Operand], None]:
         """What fills tiles of A of a unit: of some blocks of rows, from some tile of steps on, so many."""
         fb, plan = self.fb, self.plan
-        origin = origin_of(fb, self.slots, plan.spec.a, "a", plan.outer, outer)
+        origin = origin_of(fb, self.slots, plan, "a", plan.outer, outer)
         write_offsets(fb, self.slots, plan, row, plan.blocks * plan.block_rows, self.row_table)
         return lambda blocks, first, count: self._fill(origin, row, blocks, first, count)
 
@@ -187,13 +186,13 @@ class _Main:
             block, number, inside = split_unit(fb, line, (plan.blocks, plan.unit.rows, LINES))
             place = fb.add(fb.mul(number, TILE_BYTES), fb.mul(inside, ROW_BYTES))
             place = fb.add(place, fb.mul(block, self.panel_bytes)) if plan.blocks > 1 else place
-            source = fb.gep("i16", origin, fb.load("i64", fb.gep("i64", self.row_table, line)))
+            source = fb.gep(plan.unit.element, origin, fb.load("i64", fb.gep("i64", self.row_table, line)))
             self.run.fill(fb.gep("i8", self.a_panels, place), plan.unit.rows * TILE_BYTES, source, count)
 
     def _columns(self, outer: Sequence[Operand], block: Operand, first: Operand, count: Operand) -> str:
         """Fills the tiles of a block of columns at some tiles of steps; their address."""
         fb, plan = self.fb, self.plan
-        origin = origin_of(fb, self.slots, plan.spec.b, "b", plan.packed("b").outer, outer)
+        origin = origin_of(fb, self.slots, plan, "b", plan.packed("b").outer, outer)
         strides = strides_of(self.slots, plan.depth, "b")
         with fb.loop(0, count) as tile:
             steps = self.depth.tile(fb.add(first, tile), strides, "b")
@@ -257,10 +256,10 @@ class _Main:
         tile = fb.div(start, LINES)
         block, j = fb.div(tile, unit.columns), fb.rem(tile, unit.columns)
         behind = fb.add(fb.mul(block, unit.rows * unit.columns * TILE_BYTES), fb.mul(j, TILE_BYTES))
-        total = fb.load(_SUMS, fb.gep("i8", line.sums, behind), ROW_BYTES)
+        total = fb.load(unit.sums, fb.gep("i8", line.sums, behind), ROW_BYTES)
         place = self._place(line, fb.add(column, start), valid)
         if self.epilogue:
-            self.epilogue(fb, total, _SUMS, place)
+            self.epilogue(fb, total, unit.sums, place)
         else:
             place.store(total)
 

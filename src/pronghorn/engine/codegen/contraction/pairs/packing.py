@@ -23,12 +23,13 @@ def split_units(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -
 
 
 def origin_of(
-    fb: FunctionBuilder, slots: Slots, array: Array, which: str, axes: Sequence[Axis], indices: Sequence[Operand]
+    fb: FunctionBuilder, slots: Slots, plan: PairPlan, which: str, axes: Sequence[Axis], indices: Sequence[Operand]
 ) -> str:
     """The address of an operand's first element at some coordinates."""
     offset = linear(fb, zip(indices, strides_of(slots, axes, which), strict=True))
-    start = fb.gep("i16", base_pointer(fb, array.slot), slots.extent(array.offset))
-    return fb.gep("i16", start, offset)
+    array: Array = plan.spec.a if which == "a" else plan.spec.b
+    start = fb.gep(plan.unit.element, base_pointer(fb, array.slot), slots.extent(array.offset))
+    return fb.gep(plan.unit.element, start, offset)
 
 
 def write_offsets(fb: FunctionBuilder, slots: Slots, plan: PairPlan, row: Operand, count: int, table: str) -> None:
@@ -51,7 +52,7 @@ def fill_rows(
             return fb.load("i64", fb.gep("i64", table, fb.add(first, line)))
 
         lines = Lines(origin, fb.min(fb.max(fb.sub(left, first), 0), LINES), offset)
-        fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_a, True)
+        fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_a, True, plan.unit)
 
 
 def fill_columns(
@@ -66,7 +67,7 @@ def fill_columns(
             return fb.mul(fb.min(fb.add(first, line), fb.sub(columns, 1)), stride)
 
         lines = Lines(origin, fb.min(fb.max(fb.sub(columns, first), 0), LINES), offset)
-        fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_b, False)
+        fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_b, False, plan.unit)
 
 
 class Panels:
@@ -115,8 +116,7 @@ class _Packer:
             outer, block, tiles = indices[: len(axes)], indices[len(axes)], indices[len(axes) + 1 :]
             first = fb.mul(tiles[-1], PACK_TILES)
             stop = fb.min(fb.add(first, PACK_TILES), self.depth.counts[-1])
-            array = plan.spec.a if which == "a" else plan.spec.b
-            origin = origin_of(fb, self.slots, array, which, axes, outer)
+            origin = origin_of(fb, self.slots, plan, which, axes, outer)
             self.begin(block)
             with fb.loop(first, stop) as last:
                 tile: Operand = 0

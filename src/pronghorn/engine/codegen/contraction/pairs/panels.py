@@ -1,8 +1,8 @@
-"""Filling tiles: 16 rows of A, or columns of B, by 32 steps of the sum.
+"""Filling tiles: 16 rows of A, or columns of B, by 16 words of steps of the sum.
 
-A tile of A has a row's 32 elements in a line of 64 bytes; one of B has a line for each of 16 pairs of steps, with the
-pair's elements of 16 columns. What there is no step for is zero in both. For rows and columns beyond the last, whose
-sums nobody reads, some that exist stand in.
+A tile of A has a row's 16 words in a line of 64 bytes; one of B has a line for each word, with that of 16 columns. What
+there is no step for is zero in both. For rows and columns beyond the last, whose sums nobody reads, some that exist
+stand in.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
+from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.engine.codegen.contraction.nest import linear, split_unit
 from pronghorn.engine.codegen.contraction.pack import transposed
 from pronghorn.engine.codegen.contraction.pairs.plan import LINEWISE, STEPWISE, PairPlan
-from pronghorn.engine.codegen.contraction.pairs.unit import LINES, PAIRS, STEPS
+from pronghorn.engine.codegen.contraction.pairs.unit import LINES, ROW_BYTES, WORDS, PairUnit
 from pronghorn.engine.codegen.contraction.spec import Axis
 from pronghorn.engine.codegen.slots import Slots
 from pronghorn.engine.graph.dim import product
 
 __all__ = ["Depth", "Lines", "Run", "Steps", "fill_tile", "strides_of"]
 
-_WORDS, _LINE = vec("i32", LINES), vec("i16", STEPS)
-_HALF = vec("i16", LINES)
+_WORDS = vec("i32", LINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,42 +76,53 @@ class Depth:
     def _in_run(self, number: Operand, strides: Sequence[Operand]) -> Steps:
         fb = self.fb
         *others, block = split_unit(fb, number, self.counts)
-        first = fb.mul(block, STEPS)
-        valid = fb.min(fb.sub(self.extents[-1], first), STEPS)
+        first = fb.mul(block, self.plan.unit.steps)
+        valid = fb.min(fb.sub(self.extents[-1], first), self.plan.unit.steps)
         origin = linear(fb, [*zip(others, strides, strict=False), (first, strides[-1])])
         return Steps(valid, lambda step: fb.add(origin, fb.mul(fb.min(step, fb.sub(valid, 1)), strides[-1])))
 
     def _listed(self, number: Operand, strides: Sequence[Operand], table: str) -> Steps:
-        fb = self.fb
+        fb, most = self.fb, self.plan.unit.steps
         if table not in self._tables:
-            self._tables[table] = fb.alloca("i64", STEPS, align=64)
+            self._tables[table] = fb.alloca("i64", most, align=64)
         places = self._tables[table]
-        first = fb.mul(number, STEPS)
-        valid = fb.min(fb.sub(self.steps, first), STEPS)
-        with fb.loop(0, STEPS) as step:
+        first = fb.mul(number, most)
+        valid = fb.min(fb.sub(self.steps, first), most)
+        with fb.loop(0, most) as step:
             at = split_unit(fb, fb.min(fb.add(first, step), fb.sub(self.steps, 1)), self.extents)
             fb.store("i64", linear(fb, zip(at, strides, strict=True)), fb.gep("i64", places, step))
         return Steps(valid, lambda step: fb.load("i64", fb.gep("i64", places, step)))
 
 
-def fill_tile(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, how: str, is_a: bool) -> None:
+def fill_tile(
+    fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, how: str, is_a: bool, unit: PairUnit
+) -> None:
     """Fills the tile at ``target`` in a way of :mod:`.plan`; rows of A along the steps are filled by a :class:`Run`."""
     if how == STEPWISE:
-        _fill_stepwise(fb, target, lines, steps)
+        _fill_stepwise(fb, target, lines, steps, unit)
     elif how == LINEWISE:
-        _fill_linewise(fb, target, lines, steps, is_a)
+        _fill_linewise(fb, target, lines, steps, is_a, unit)
     else:
-        _fill_scattered(fb, target, lines, steps, is_a)
+        _fill_scattered(fb, target, lines, steps, is_a, unit)
 
 
-def _fill_stepwise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps) -> None:
-    """A column's steps are adjacent: they are transposed, pair by pair."""
-    mask = fb.mask_first(steps.valid, STEPS)
+def _biased(fb: FunctionBuilder, unit: PairUnit, ty: str, value: str) -> str:
+    """Elements of A as their instruction takes them: bytes with 128 added to each, if they are to be unsigned."""
+    if not unit.is_biased:
+        return value
+    if ty == _WORDS:
+        return fb.op("xor", ty, value, literal(-0x7F7F7F80, ty))
+    return fb.op("xor", ty, value, literal(-128, ty))
+
+
+def _fill_stepwise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, unit: PairUnit) -> None:
+    """A column's steps are adjacent: they are transposed, word by word."""
+    mask = fb.mask_first(steps.valid, unit.steps)
     first = steps.offset(0)
     rows = []
     for number in range(LINES):
-        place = fb.gep("i16", lines.origin, fb.add(lines.offset(number), first))
-        rows.append(fb.cast("bitcast", fb.masked_load(_LINE, place, mask), _LINE, _WORDS))
+        place = fb.gep(unit.element, lines.origin, fb.add(lines.offset(number), first))
+        rows.append(fb.cast("bitcast", fb.masked_load(unit.line, place, mask), unit.line, _WORDS))
     _store_transposed(fb, target, rows)
 
 
@@ -123,7 +133,7 @@ class Run:
         self.fb, self.depth = fb, depth
         self.offsets, self.valid = (fb.alloca("i64", most, align=64) for _ in range(2))
         run = depth.extents[-1]
-        self.are_whole = isinstance(run, int) and run % STEPS == 0
+        self.are_whole = isinstance(run, int) and run % depth.plan.unit.steps == 0
 
     def find(self, first: Operand, count: Operand, strides: Sequence[Operand]) -> None:
         """Those from the tile ``first`` on."""
@@ -135,38 +145,50 @@ class Run:
 
     def fill(self, target: str, between: int, row: str, count: Operand) -> None:
         """Fills a row of tiles that are ``between`` bytes apart: one after the other, as memory likes it."""
-        fb = self.fb
+        fb, unit = self.fb, self.depth.plan.unit
+        line = unit.line
         with fb.loop(0, count) as number:
-            place = fb.gep("i16", row, fb.load("i64", fb.gep("i64", self.offsets, number)))
+            place = fb.gep(unit.element, row, fb.load("i64", fb.gep("i64", self.offsets, number)))
             if self.are_whole:
-                value = fb.load(_LINE, place)
+                value = fb.load(line, place)
             else:
-                mask = fb.mask_first(fb.load("i64", fb.gep("i64", self.valid, number)), STEPS)
-                value = fb.masked_load(_LINE, place, mask)
-            fb.store(_LINE, value, fb.gep("i8", target, fb.mul(number, between)), 64)
+                mask = fb.mask_first(fb.load("i64", fb.gep("i64", self.valid, number)), unit.steps)
+                value = fb.masked_load(line, place, mask)
+            fb.store(line, _biased(fb, unit, line, value), fb.gep("i8", target, fb.mul(number, between)), 64)
 
 
-def _fill_linewise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool) -> None:
-    """A step's lines are adjacent: for B two steps at a time, for A the same, transposed."""
+def _fill_linewise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool, unit: PairUnit) -> None:
+    """A step's lines are adjacent: for B a word's steps at a time, for A the same, transposed."""
     whole = fb.mask_first(lines.valid, LINES)
     first = lines.offset(0)
 
     def load(step: Operand) -> str:
-        place = fb.gep("i16", lines.origin, fb.add(steps.offset(step), first))
+        place = fb.gep(unit.element, lines.origin, fb.add(steps.offset(step), first))
         is_there = fb.cmp("slt", "i64", step, steps.valid)
         mask = fb.let(f"select i1 {is_there}, {vec('i1', LINES)} {whole}, {vec('i1', LINES)} zeroinitializer")
-        return fb.masked_load(_HALF, place, mask)
+        return fb.masked_load(vec(unit.element, LINES), place, mask)
 
-    def pair(number: Operand) -> str:
-        even, odd = (load(fb.add(fb.mul(number, 2), half)) for half in (0, 1))
-        mixed = [lane + half * LINES for lane in range(LINES) for half in (0, 1)]
-        return fb.shuffle(_HALF, even, odd, mixed)
+    def word(number: Operand) -> str:
+        first = fb.mul(number, unit.group)
+        parts, together = [load(fb.add(first, step)) for step in range(unit.group)], 1
+        while len(parts) > 1:  # ones become twos, twos become fours
+            parts = [_interleaved(fb, unit, x, y, together) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+            together *= 2
+        return parts[0]
 
     if not is_a:
-        with fb.loop(0, PAIRS) as number:
-            fb.store(_LINE, pair(number), fb.gep("i16", target, fb.mul(number, 2 * LINES)), 64)
+        with fb.loop(0, WORDS) as number:
+            fb.store(unit.line, word(number), fb.gep("i8", target, fb.mul(number, ROW_BYTES)), 64)
         return
-    _store_transposed(fb, target, [fb.cast("bitcast", pair(number), _LINE, _WORDS) for number in range(PAIRS)])
+    words = [fb.cast("bitcast", word(number), unit.line, _WORDS) for number in range(WORDS)]
+    _store_transposed(fb, target, [_biased(fb, unit, _WORDS, row) for row in words])
+
+
+def _interleaved(fb: FunctionBuilder, unit: PairUnit, x: str, y: str, together: int) -> str:
+    """So many elements of a vector, as many of another, and so on."""
+    lanes = LINES * together
+    mixed = [at + i for first in range(0, lanes, together) for at in (first, first + lanes) for i in range(together)]
+    return fb.shuffle(vec(unit.element, lanes), x, y, mixed)
 
 
 def _store_transposed(fb: FunctionBuilder, target: str, rows: list[str]) -> None:
@@ -174,19 +196,22 @@ def _store_transposed(fb: FunctionBuilder, target: str, rows: list[str]) -> None
         fb.store(_WORDS, row, fb.gep("i32", target, number * LINES), 64)
 
 
-def _fill_scattered(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool) -> None:
+def _fill_scattered(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool, unit: PairUnit) -> None:
     """Element by element."""
-    with fb.loop(0, STEPS) as step:
+    element, group = unit.element, unit.group
+    with fb.loop(0, unit.steps) as step:
         along = steps.offset(step)
         is_there = fb.cmp("slt", "i64", step, steps.valid)
         with fb.loop(0, LINES) as line:
-            value = fb.load("i16", fb.gep("i16", lines.origin, fb.add(lines.offset(line), along)))
+            value = fb.load(element, fb.gep(element, lines.origin, fb.add(lines.offset(line), along)))
+            value = fb.select(is_there, element, value, 0)
             if is_a:
-                place = fb.add(fb.mul(line, STEPS), step)
+                value = _biased(fb, unit, element, value)
+                place = fb.add(fb.mul(line, unit.steps), step)
             else:
-                pair, half = fb.div(step, 2), fb.rem(step, 2)
-                place = fb.add(fb.add(fb.mul(pair, 2 * LINES), fb.mul(line, 2)), half)
-            fb.store("i16", fb.select(is_there, "i16", value, 0), fb.gep("i16", target, place))
+                word, inside = fb.div(step, group), fb.rem(step, group)
+                place = fb.add(fb.add(fb.mul(word, group * LINES), fb.mul(line, group)), inside)
+            fb.store(element, value, fb.gep(element, target, place))
 
 
 def strides_of(slots: Slots, axes: Sequence[Axis], which: str) -> list[Operand]:

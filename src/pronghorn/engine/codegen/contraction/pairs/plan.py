@@ -1,4 +1,4 @@
-"""Planning products of bfloat16 pairs: which axes are rows, columns and steps, and how their tiles are filled."""
+"""Planning products of bfloat16 pairs and of fours of int8: rows, columns and steps, and how their tiles are filled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from pronghorn.engine.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasPairs, PairUnit, pair_unit
+from pronghorn.engine.codegen.contraction.pairs.unit import LINES, TILE_BYTES, HasPairs, PairUnit, pair_unit
 from pronghorn.engine.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums, span_of
 from pronghorn.engine.codegen.contraction.spec import Axis, Contraction, far
 from pronghorn.engine.codegen.contraction.tiling import Tile
@@ -125,9 +125,9 @@ class PairPlan:
     def step_tiles(self) -> tuple[Count, ...]:
         """How many tiles the steps make, as a product."""
         if not self.in_runs:
-            return (Count(product(tuple(axis.extent for axis in self.depth)), STEPS),)
+            return (Count(product(tuple(axis.extent for axis in self.depth)), self.unit.steps),)
         *others, run = self.depth
-        return (*(Count(axis.extent) for axis in others), Count(run.extent, STEPS))
+        return (*(Count(axis.extent) for axis in others), Count(run.extent, self.unit.steps))
 
     def unit_counts(self) -> tuple[Count, ...]:
         """The loops that make the units of the main kernel."""
@@ -152,13 +152,12 @@ class PairPlan:
 
 
 def multiplies_pairs(spec: Contraction, machine: HasPairs) -> bool:
-    """Whether a machine can compute a contraction so: A and B are bfloat16, summed in float32."""
-    types = (spec.a.dtype, spec.b.dtype, spec.sum_dtype)
-    return (
-        pair_unit(machine) is not None
-        and types == ("bfloat16", "bfloat16", "float32")
-        and all(axis.extent != 0 for axis in spec.axes)
-    )
+    """Whether a machine can compute a contraction so: of bfloat16 summed in float32, or of int8 summed in int32."""
+    return _unit(spec, machine) is not None and all(axis.extent != 0 for axis in spec.axes)
+
+
+def _unit(spec: Contraction, machine: HasPairs) -> PairUnit | None:
+    return pair_unit(machine, (spec.a.dtype, spec.b.dtype, spec.sum_dtype))
 
 
 def plan_pairs(
@@ -167,9 +166,9 @@ def plan_pairs(
     """Plans a contraction so, if the machine multiplies pairs and the estimate is less than that of ``usual``.
 
     Without ``usual``, whatever the estimate. ``apart`` names axes that are not merged with others. None where A and B
-    are not both bfloat16, or nothing is summed.
+    have no such instructions, or nothing is summed.
     """
-    unit = pair_unit(machine)
+    unit = _unit(spec, machine)
     if unit is None or not multiplies_pairs(spec, machine):
         return None
     spec = spec.simplified(keep=apart)
@@ -194,7 +193,7 @@ def _candidates(spec: Contraction, unit: PairUnit, machine: HasPairs) -> Iterato
             continue
         inner = {vector.name, *(row.name for row in rows)}
         outer = tuple(axis for axis in spec.axes if not axis.reduced and axis.name not in inner)
-        in_runs = _in_runs(depth)
+        in_runs = _in_runs(depth, unit)
         run = depth[-1]
         made = PairPlan(
             spec=spec,
@@ -226,12 +225,12 @@ def _depth(spec: Contraction) -> tuple[Axis, ...]:
     return tuple(axis for axis in reduced if axis is not (last or reduced)[-1]) + tuple((last or reduced)[-1:])
 
 
-def _in_runs(depth: tuple[Axis, ...]) -> bool:
+def _in_runs(depth: tuple[Axis, ...], unit: PairUnit) -> bool:
     if len(depth) == 1:
         return True
     run = depth[-1]
     steps = typical(run.extent)
-    return 1 in (run.a, run.b) and -(-steps // STEPS) * STEPS <= MOST_PADDING * steps
+    return 1 in (run.a, run.b) and -(-steps // unit.steps) * unit.steps <= MOST_PADDING * steps
 
 
 def _adjacent(rows: list[Axis]) -> bool:
@@ -278,10 +277,11 @@ def _in_cache(made: PairPlan, machine: HasPairs) -> PairPlan:
 
     A part of B that fits the first-level cache then meets all those rows.
     """
-    steps = STEPS * prod(count.typical for count in made.step_tiles())
+    unit = made.unit
+    steps = unit.steps * prod(count.typical for count in made.step_tiles())
     steps = min(steps, -(-steps // made.chunks.count.typical) if made.chunks else steps)
     blocks = 1
-    if 2 * steps * made.columns > machine.l2_bytes // 2:
+    if unit.bytes * steps * made.columns > machine.l2_bytes // 2:
         while blocks < MOST_BLOCKS and _units(made) >= 2 * blocks * 2 * FEW_UNITS:
             blocks *= 2
         columns = min(made.columns, MOST_SUMS // (blocks * made.block_rows))
@@ -330,9 +330,9 @@ def _with_kernels(made: PairPlan) -> PairPlan:
         if not is_packed:
             continue
         packed = made.packed(which)
-        sizes = (packed.tiles * TILE_BYTES // 2, *(axis.extent for axis in packed.outer))
+        sizes = (packed.tiles * TILE_BYTES // made.unit.bytes, *(axis.extent for axis in packed.outer))
         counts = (packed.blocks, *made.step_tiles())
-        scratch.append(Scratch(PACKED[role], "bfloat16", product((*sizes, *(count.most for count in counts)))))
+        scratch.append(Scratch(PACKED[role], made.unit.dtype, product((*sizes, *(count.most for count in counts)))))
         fill = PACK_TILES * packed.tiles * ways[which] / MULTIPLY_ADDS
         kernels.append(Kernel(role, Units.of(*made.pack_counts(which)), fill))
     main = made.cycles / max(_units(made), 1) / MULTIPLY_ADDS

@@ -1,4 +1,4 @@
-"""Products of a block of tiles, by each kind of instruction: two tiles of rows by two of columns, step after step."""
+"""Products of a block of tiles, by each kind of instruction: two tiles of rows by two of columns, word after word."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
+from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.engine.codegen.contraction.pairs.instructions import dot, tiles_for
-from pronghorn.engine.codegen.contraction.pairs.unit import LINES, PAIRS, ROW_BYTES, STEPS, TILE_BYTES, PairUnit
+from pronghorn.engine.codegen.contraction.pairs.unit import LINES, ROW_BYTES, TILE_BYTES, WORDS, PairUnit
 
 __all__ = ["Block", "Products", "products_for"]
 
-MOST_ROWS = 11  # of pairs in vector registers: by two vectors of columns 22 sums, with two of B and some of A
-_SUMS, _PAIRS = vec("float", LINES), vec("i16", STEPS)
+MOST_ROWS = 11  # of words in vector registers: by two vectors of columns 22 sums, with two of B and some of A
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class _TileProducts:
 
 
 class _VectorProducts:
-    """By AVX-512 BF16: some rows at a time, whose sums are in registers; a pair of A meets 16 columns at once."""
+    """By vectors: some rows at a time, whose sums are in registers; a word of A meets 16 columns at once."""
 
     def __init__(self, fb: FunctionBuilder, unit: PairUnit) -> None:
         self.fb, self.unit = fb, unit
@@ -117,31 +116,42 @@ class _VectorProducts:
             for row in rows
             for j in columns
         ]
+        ty = unit.sums
         sums = [self._before(block, place) for place in places]
-        carried = [("ptr", block.a), ("ptr", block.b), *((_SUMS, value) for value in sums)]
+        sums += ["zeroinitializer"] * (unit.columns if unit.is_biased else 0)  # what is too much, for each column
+        carried = [("ptr", block.a), ("ptr", block.b), *((ty, value) for value in sums)]
         with fb.loop_carry(0, block.count, carried) as loop:
             a, b = loop.carried[:2]
-            with fb.loop_carry(0, PAIRS, [("ptr", b), *((_SUMS, value) for value in loop.carried[2:])]) as pair:
-                pair.following.append(fb.gep("i8", pair.carried[0], ROW_BYTES))
-                pair.following += self._pair(fb.gep("i32", a, pair.index), pair.carried[0], rows, pair.carried[1:])
+            with fb.loop_carry(0, WORDS, [("ptr", b), *((ty, value) for value in loop.carried[2:])]) as word:
+                word.following.append(fb.gep("i8", word.carried[0], ROW_BYTES))
+                word.following += self._word(fb.gep("i32", a, word.index), word.carried[0], rows, word.carried[1:])
             loop.following += [fb.gep("i8", a, unit.rows * TILE_BYTES), fb.gep("i8", b, unit.columns * TILE_BYTES)]
-            loop.following += pair.results[1:]
-        for place, value in zip(places, loop.results[2:], strict=True):
-            fb.store(_SUMS, value, place, ROW_BYTES)
+            loop.following += word.results[1:]
+        results = loop.results[2:]
+        for number, place in enumerate(places):
+            value = results[number]
+            if unit.is_biased:
+                value = fb.op("sub", ty, value, results[len(places) + number % unit.columns])
+            fb.store(ty, value, place, ROW_BYTES)
 
     def _before(self, block: Block, place: str) -> str:
-        fb = self.fb
-        return fb.let(f"select i1 {block.first}, {_SUMS} zeroinitializer, {_SUMS} {fb.load(_SUMS, place, ROW_BYTES)}")
+        fb, ty = self.fb, self.unit.sums
+        return fb.let(f"select i1 {block.first}, {ty} zeroinitializer, {ty} {fb.load(ty, place, ROW_BYTES)}")
 
-    def _pair(self, a: str, b: str, rows: range, sums: list[str]) -> list[str]:
-        """The sums after one more pair of steps, from those of the first row of A and the first column of B on."""
+    def _word(self, a: str, b: str, rows: range, sums: list[str]) -> list[str]:
+        """The sums after one more word, from those of the first row of A and the first column of B on.
+
+        Behind them, if A is biased: what a row of zeros, which are 128 then, adds to each vector of columns.
+        """
         fb, unit = self.fb, self.unit
-        vectors = [fb.load(_PAIRS, fb.gep("i8", b, j * TILE_BYTES), ROW_BYTES) for j in range(unit.columns)]
+        vectors = [fb.load(unit.line, fb.gep("i8", b, j * TILE_BYTES), ROW_BYTES) for j in range(unit.columns)]
         result = []
         for number, row in enumerate(rows):
             place = fb.gep("i8", a, row // LINES * TILE_BYTES + row % LINES * ROW_BYTES)
             whole = fb.splat(fb.load("i32", place), "i32", LINES)
-            both = fb.cast("bitcast", whole, vec("i32", LINES), _PAIRS)
+            both = fb.cast("bitcast", whole, vec("i32", LINES), unit.line)
             for j, vector in enumerate(vectors):
                 result.append(dot(fb, unit, sums[number * unit.columns + j], both, vector))
-        return result
+        too_much = sums[len(rows) * unit.columns :]
+        zeros = literal(-128, unit.line) if too_much else ""
+        return result + [dot(fb, unit, total, zeros, v) for total, v in zip(too_much, vectors if too_much else ())]
