@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pronghorn.engine.codegen.builder import FunctionBuilder, element, literal, mangle, vec
+from pronghorn.engine.codegen.builder import FunctionBuilder, element, literal, vec
 from pronghorn.engine.codegen.values import decode, encode, is_real, is_signed, round_to, value_type
 from pronghorn.engine.graph.dtypes import LOW_PRECISION
 
@@ -20,12 +20,37 @@ def emit_cast(fb: FunctionBuilder, value: str, source: str, target: str, lanes: 
     if is_real(source) and is_real(target):
         return _real_to_real(fb, value, source, target, lanes)
     if is_real(source):
-        opcode = "llvm.fptosi.sat" if is_signed(target) else "llvm.fptoui.sat"
-        return fb.call(f"{opcode}.{mangle(after)}.{mangle(before)}", after, [(before, value)])
+        return _real_to_integer(fb, value, before, after, is_signed(target), lanes)
     if is_real(target):
         opcode = "sitofp" if is_signed(source) else "uitofp"
         return round_to(fb, target, fb.cast(opcode, value, before, after), lanes)
     return _integer_to_integer(fb, value, source, target, lanes)
+
+
+def _real_to_integer(fb: FunctionBuilder, value: str, before: str, after: str, signed: bool, lanes: int) -> str:
+    """Towards zero and saturating, NaN gives 0: LLVM takes vectors apart for its own ``llvm.fptosi.sat``."""
+    bits = int(element(after)[1:])
+    least, above = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+    convert = "fptosi" if signed or bits <= 16 else "fptoui"
+    if bits <= 16:  # the limits are floats, too
+        number = fb.select(fb.cmp("ord", before, value, value), before, value, literal(0.0, before))
+        for predicate, limit in (("olt", float(least)), ("ogt", float(above - 1))):
+            edge = literal(limit, before)
+            number = fb.select(fb.cmp(predicate, before, number, edge), before, edge, number)
+        wide = vec("i32", lanes)
+        return fb.cast("trunc", fb.cast(convert, number, before, wide), wide, after)
+    zero, none = literal(0.0, before), literal(0, after)
+    fits = fb.op(
+        "and",
+        vec("i1", lanes),
+        fb.cmp("oge" if signed else "ogt", before, value, literal(float(least) if signed else -1.0, before)),
+        fb.cmp("olt", before, value, literal(float(above), before)),
+    )
+    number = fb.cast(convert, fb.select(fits, before, value, zero), before, after)
+    last = fb.select(fb.cmp("olt", before, value, zero), after, literal(least, after), none)
+    most = literal(above - 1 if signed else -1, after)
+    last = fb.select(fb.cmp("ogt", before, value, zero), after, most, last)
+    return fb.select(fits, after, number, last)
 
 
 def _integer_to_integer(fb: FunctionBuilder, value: str, source: str, target: str, lanes: int) -> str:

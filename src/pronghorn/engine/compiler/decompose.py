@@ -106,7 +106,7 @@ class _Decomposer(Rewriter):
 
 
 def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
-    """``x`` padded with zeros (cropped where negative); integers before they are widened, as contractions widen them."""
+    """``x`` padded with zeros (cropped where negative); integers before they are widened, as contractions do that."""
     if not any(low) and not any(high):
         return x
     if x.node is not None and x.node.prim is P.cast and widens(x.node.inputs[0], x):
