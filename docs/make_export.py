@@ -15,8 +15,8 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 PAGE = _FOLDER / "export.md"
-SIZES = _FOLDER / "native_sizes.txt"
-"""What `make_native.py` has written."""
+TABLES = {"sizes": _FOLDER / "native_sizes.txt", "microcontrollers": _FOLDER / "microcontroller_sizes.txt"}
+"""What `make_native.py` and `make_microcontrollers.py` have written, by its name in the text."""
 
 sys.path[:0] = [str(_FOLDER), str(_FOLDER.parent / "tests" / "programs")]
 
@@ -189,10 +189,13 @@ int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or
 - **Threads** may call a library at the same time, each with an arena of its own. `parallel=True` adds functions such as
   `digits_predict_parallel`, which take a parallel-for of the caller's and share the work of one call out.
 - **Targets** are {targets}. The default is `"native"`, the machine at hand. A library for `"x86-64"` has the code for
-  the levels 1, 3 and 4, and chooses when it runs. `"armv7"` is with NEON, which takes denormal numbers for zero. All
-  are for Linux (ELF files).
+  the levels 1, 3 and 4, and chooses when it runs. `"armv7"` is with NEON, which takes denormal numbers for zero.
+  `"thumbv7em"` is for microcontrollers without a system, Cortex-M4F and M7, and computes in single precision;
+  `"thumbv8.1m.main"` is for M55 and M85 with their vectors (MVE). With numbers in `input_signature`, the header has
+  `DIGITS_ARENA_BYTES`, for an arena that is an array. All others are for Linux. All files are ELF files.
 - **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any
-  number of threads, bfloat16 on processors with AMX apart. On other machines sums are added in another order.
+  number of threads, bfloat16 on processors with AMX apart, and the last bit of `sin`, `cos` and `tan` of angles beyond
+  2^20. On other machines sums are added in another order.
 - **Weights** are constants of the library. `weights="file"` writes them into `digits.weights`, which a program maps
   into memory and passes to `digits_predict`.
 - **Not there**: strings, matrix factorisations, inputs and outputs that are complex, states that are kept between
@@ -224,6 +227,19 @@ and for the models of `bench/workloads.py`. Weights come on top of them; a state
 variables and the metrics.
 
 {sizes}
+
+Made by `python docs/make_microcontrollers.py`: the four networks of
+[MLPerf Tiny](https://github.com/mlcommons/tiny) in float32, for one sample, on a Cortex-M4F (`"thumbv7em"`) and an M55
+(`"thumbv8.1m.main"`). Weights are counted, all else are bytes. `qemu-system-arm` runs the libraries and counts their
+instructions; how many cycles these take depends on the processor. Its board for the M55 has no room for the last two.
+
+{microcontrollers}
+
+For comparison: quantized to integers of 8 bits, the networks of MLPerf Tiny are files of 53,936, 98,496, 333,288 and
+276,976 bytes. TensorFlow Lite Micro
+[takes](https://www.tensorflow.org/lite/microcontrollers/overview) 16 KB for its core, and 22 KB with what keyword
+spotting needs. STM32Cube.AI takes
+[68 KiB of code](https://huggingface.co/STMicroelectronics/mobilenetv1) for a MobileNet with a quarter of the channels.
 
 ## Layers
 
@@ -266,7 +282,7 @@ def page(found: Found) -> str:
         "opset": OPSET,
         "oldest": OLDEST_OPSET,
         "targets": ", ".join(f'`"{name}"`' for name in MACHINES),
-        "sizes": SIZES.read_text(encoding="utf-8").strip(),
+        **{name: file.read_text(encoding="utf-8").strip() for name, file in TABLES.items()},
         "count": sum(len(errors) for errors in found["onnx"].values()),
         "layers": len(layers),
         "good": ", ".join(f"{n} work in {FORMATS[f]}" for f, n in works.items()),

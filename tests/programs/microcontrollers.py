@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pronghorn.engine.runtime.machines import MACHINES
@@ -50,3 +50,13 @@ def run(program: Path, target: str, counted: bool = False) -> tuple[int, str]:
     command += ["-icount", "shift=0"] if counted else []
     done = subprocess.run(command, cwd=program.parent, capture_output=True, text=True, timeout=_SECONDS, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def objects(archive: bytes) -> Iterator[bytes]:
+    """The object files of a static library."""
+    at = 8
+    while at < len(archive):
+        head, size = archive[at : at + 60], int(archive[at + 48 : at + 58])
+        if head[:1] != b"/" or head[1:2].isdigit():
+            yield archive[at + 60 : at + 60 + size]
+        at += 60 + size + size % 2

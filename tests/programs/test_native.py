@@ -274,6 +274,7 @@ def test_a_fixed_number_of_samples(tmp_path):
     signature = [keras.InputSpec(shape=(6, 4), dtype="float32")]
     library = exported(model, tmp_path / "fixed", training=True, sample_weight=True, input_signature=signature)
     assert library.about["sizes"] == []
+    assert f"#define FIXED_ARENA_BYTES {library.arena_size()}\n" in (library.folder / "fixed.h").read_text()
     assert "all is well" in built(library)
     rng = np.random.default_rng(0)
     x, y, weight = (rng.random(shape, "float32") for shape in ((6, 4), (6, 3), (6,)))

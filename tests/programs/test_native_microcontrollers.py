@@ -26,23 +26,12 @@ def runs_right(model, folder, target, **options):
     """What the test program of a model's library prints on a board."""
     model.export(folder, format="native", target=target, verbose=False, **options)
     name = folder.name
-    for part in _objects((folder / f"lib{name}.a").read_bytes()):
+    for part in microcontrollers.objects((folder / f"lib{name}.a").read_bytes()):
         assert not {each for each in elf.undefined(part) if not each.startswith(name)} - ALLOWED
     program = microcontrollers.build(folder, target, [f"{name}_test.c", f"lib{name}.a"])
     status, told = microcontrollers.run(program, target)
     assert status == 0, told
     return told
-
-
-def _objects(archive):
-    """The object files of a library."""
-    at = 8
-    while at < len(archive):
-        head, size = archive[at : at + 60], int(archive[at + 48 : at + 58])
-        content = archive[at + 60 : at + 60 + size]
-        if head[:1] != b"/" or head[1:2].isdigit():
-            yield content
-        at += 60 + size + size % 2
 
 
 @pytest.mark.mostly_slow("thumbv7em")

@@ -47,6 +47,7 @@ class Target:
         l1_bytes: what a core's first-level cache holds.
         l2_bytes: what may count on staying in a core's second-level cache.
         cache_bytes: about what the second and third-level caches leave to one program.
+        stack_bytes: how large the buffers on the stack are that a kernel may have.
         emulated_on: the width of the registers that wider vectors are split into; 0 where none are.
         pairs: what multiplies pairs of bfloat16: `"amx"` (tiles), `"avx512"` (vectors), one of these with `"-emulated"`
             behind it, or nothing, the empty string.
@@ -61,6 +62,7 @@ class Target:
     l1_bytes: int = 32 << 10
     l2_bytes: int = 512 << 10
     cache_bytes: int = 12 << 20
+    stack_bytes: int = 512 << 10
     emulated_on: int = 0
     pairs: str = ""
 

@@ -51,7 +51,16 @@ _RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
 _NO_SYSTEM = "unknown-none-gnueabihf"
 # As a Cortex-M4F has neither vectors nor doubles, a pair of its 32 registers stands for a vector of two.
 _M4 = Target(
-    "thumb", "cortex-m4", "+vfp4d16sp", 64, 16, True, l1_bytes=16 << 10, l2_bytes=64 << 10, cache_bytes=64 << 10
+    "thumb",
+    "cortex-m4",
+    "+vfp4d16sp",
+    64,
+    16,
+    True,
+    l1_bytes=4 << 10,
+    l2_bytes=64 << 10,
+    cache_bytes=64 << 10,
+    stack_bytes=4 << 10,
 )
 _M55 = dataclasses.replace(_M4, cpu="cortex-m55", features="+mve.fp", vector_bits=128, registers=8)
 _V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)

@@ -122,6 +122,7 @@ class Library:
         weights_file: whether weights, or a new state, are in a file.
         steps: the steps of training and evaluation.
         is_parallel: whether functions may be given a parallel-for.
+        arena: how many bytes a call needs; 0 where that depends on sizes.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Library:
     weights_file: bool = False
     steps: list[Function] = field(default_factory=list)
     is_parallel: bool = False
+    arena: int = 0
 
     @property
     def functions(self) -> list[Function]:

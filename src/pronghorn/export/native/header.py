@@ -70,11 +70,13 @@ def header(library: Library) -> str:
 
 def _arena(library: Library) -> list[str]:
     words = " with these sizes; 0 if one is not allowed: negative, or too large" if library.sizes else ""
+    number = f"#define {library.name.upper()}_ARENA_BYTES {library.arena}"
     return [
         f"/* How many bytes of memory a call needs while it runs{words}.",
         " * The memory may lie anywhere, as malloc gives it, and is written before it is read. */",
         f"size_t {library.name}_arena_size({', '.join(library.size_parameters) or 'void'});",
         "",
+        *(["/* The same number, for an arena that is an array. */", number, ""] if library.arena else []),
     ]
 
 

@@ -42,10 +42,11 @@ def prediction(found: Inference, name: str, machine: Machine, weights_file: bool
     data, weights = Data(f"{name}_data"), Data("") if weights_file else None
     block = _constant_block(traced.variables, data) if weights is None else _file_block(traced.variables, weights)
     entry = Entry(f"{name}_predict", traced, list(library.sizes), block, (), limits_of(traced.graph), is_parallel)
-    objects = compile_library(name, [entry], data, machine)
-    refuse_calls(calls_outside(objects.values()), [traced.graph])
+    compiled = compile_library(name, [entry], data, machine)
+    refuse_calls(calls_outside(compiled.files.values()), [traced.graph])
+    library.arena = compiled.arena
     checked = golden_of(found, library.predict, library.sizes, entry.limits)
-    return Product(library, objects, None if weights is None else weights.content(), checked)
+    return Product(library, compiled.files, None if weights is None else weights.content(), checked)
 
 
 def described(found: Inference, name: str, machine: Machine, weights_file: bool, is_parallel: bool) -> Library:

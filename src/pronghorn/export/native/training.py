@@ -113,12 +113,13 @@ def training(
     with _as_exported(model, state):
         image, data = state.image(), Data(f"{name}_data")
     functions = _state_functions(name, state, image, data, weights_file)
-    objects = compile_library(name, entries, data, machine, functions.text(machine), functions.names)
-    refuse_calls(calls_outside(objects.values()), [traced.graph for traced in traces.values()])
+    compiled = compile_library(name, entries, data, machine, functions.text(machine), functions.names)
+    library.arena = compiled.arena
+    refuse_calls(calls_outside(compiled.files.values()), [traced.graph for traced in traces.values()])
     checked = golden_of(found, library.predict, library.sizes, entries[-1].limits)
     with _as_exported(model, state):
         learn(checked, library.steps[0], steps["train"].traced)
-    return Product(library, objects, bytes(image) if weights_file else None, checked)
+    return Product(library, compiled.files, bytes(image) if weights_file else None, checked)
 
 
 # -- what steps are traced with ---------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_a_fixed_number_of_rows_is_no_parameter(model, tmp_path, no_linker):
     model.export(tmp_path / "net", format="native", verbose=False, input_signature=signature)
     header = (tmp_path / "net" / "net.h").read_text()
     assert "int64_t" not in header and "x            in: float[8, 3]" in header
-    assert "size_t net_arena_size(void);" in header
+    assert "size_t net_arena_size(void);" in header and "#define NET_ARENA_BYTES " in header
 
 
 def test_what_a_library_cannot_have(tmp_path, no_linker):

@@ -129,6 +129,18 @@ class EntryWriter:
         self._table_bytes = -(-at // ALIGNMENT) * ALIGNMENT
 
     @property
+    def text(self) -> str:
+        """The LLVM IR."""
+        return self._module.text()
+
+    @property
+    def arena(self) -> int:
+        """How many bytes a call needs; 0 where that depends on sizes."""
+        if self._entry.sizes:
+            return 0
+        return self._plan.memory.layout({})[1] + self._table_bytes + ALIGNMENT - 1
+
+    @property
     def _num_units(self) -> int:
         return COLUMNS * (len(self._plan.launches) + 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,10 +54,23 @@ class Data:
         return b"".join(part + bytes(-len(part) % elf.ALIGNMENT) for part in self._places)
 
 
+@dataclass
+class Compiled:
+    """A library that has been compiled.
+
+    Attributes:
+        files: object files by name: the code, and the data if there is any.
+        arena: how many bytes a call needs; 0 where that depends on sizes.
+    """
+
+    files: dict[str, bytes]
+    arena: int = 0
+
+
 def compile_library(
     name: str, entries: Sequence[Entry], data: Data, machine: Machine, others: str = "", exported: Iterable[str] = ()
-) -> dict[str, bytes]:
-    """The object files of a library.
+) -> Compiled:
+    """Compile a library.
 
     Args:
         name: what its functions' names begin with.
@@ -66,23 +80,20 @@ def compile_library(
         others: LLVM IR of more functions.
         exported: which of these can be called from outside.
 
-    Returns:
-        By name, the files: the code, and the data if there is any.
-
     Raises:
         CompilationError: a step cannot be compiled, as `build` says.
     """
-    files: dict[str, bytes] = {}
+    made = Compiled({})
     if machine.levels:
-        codes = {level: _code(name, entries, data, each) for level, each in machine.levels.items()}
-        files |= dispatch.chosen(name, codes, machine, others + _external(data), set(exported))
+        codes = {level: _code(name, entries, data, each, made) for level, each in machine.levels.items()}
+        made.files |= dispatch.chosen(name, codes, machine, others + _external(data), set(exported))
     else:
-        text = _code(name, entries, data, machine) + others
+        text = _code(name, entries, data, machine, made) + others
         text = needed(text, {arena_size(name), *exported, *(each for entry in entries for each in entry.names)})
-        files[f"{name}.o"] = compiled(text, machine, name)
+        made.files[f"{name}.o"] = compiled(text, machine, name)
     if data.size:
-        files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), files[f"{name}.o"])
-    return files
+        made.files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), made.files[f"{name}.o"])
+    return made
 
 
 def arena_size(name: str) -> str:
@@ -90,12 +101,17 @@ def arena_size(name: str) -> str:
     return f"{name}_arena_size"
 
 
-def _code(name: str, entries: Sequence[Entry], data: Data, machine: Machine) -> str:
-    """The LLVM IR of the functions that run steps, and of the one that says how large an arena they need."""
+def _code(name: str, entries: Sequence[Entry], data: Data, machine: Machine, made: Compiled) -> str:
+    """The LLVM IR of the functions that run steps, and of the one that says how large an arena they need.
+
+    Where that is a number, ``made`` learns it.
+    """
     is_parallel = any(entry.is_parallel for entry in entries)
     texts = [sequential.RUNTIME_IR, walking.walkers(is_parallel)]
     for number, entry in enumerate(entries):
-        texts.append(_own_names(_text_of(entry, data, machine), f"f{number}.", entry))
+        writer = _written(entry, data, machine)
+        made.arena = max(made.arena, writer.arena)
+        texts.append(_own_names(writer.text, f"f{number}.", entry))
     return "".join([*texts, _common(arena_size(name), entries, machine), _external(data)])
 
 
@@ -111,12 +127,13 @@ def calls_outside(files: Iterable[bytes]) -> list[str]:
     return [name for name in names if name not in ALLOWED and name not in own and name != _TABLE]
 
 
-def _text_of(entry: Entry, data: Data, machine: Machine) -> str:
-    """The LLVM IR of an entry and of its step."""
+def _written(entry: Entry, data: Data, machine: Machine) -> EntryWriter:
+    """An entry and its step as LLVM IR."""
     built = build(entry.traced, (), machine.target, False)
     offsets = {slot: data.add(array) for slot, array in built.plan.constants.items()}
-    EntryWriter(entry, built, (data.symbol, offsets), machine).write()
-    return built.emitted.module.text()
+    writer = EntryWriter(entry, built, (data.symbol, offsets), machine)
+    writer.write()
+    return writer
 
 
 def _own_names(text: str, prefix: str, entry: Entry) -> str:

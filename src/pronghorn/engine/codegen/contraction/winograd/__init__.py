@@ -24,6 +24,7 @@ from pronghorn.engine.codegen.contraction.tiling import Machine
 from pronghorn.engine.codegen.contraction.winograd.gaps_plan import GAPS
 from pronghorn.engine.codegen.contraction.winograd.gradient_plan import FilterGradientPlan, plan_filter_gradient
 from pronghorn.engine.codegen.contraction.winograd.plan import WinogradPlan, plan_results
+from pronghorn.engine.codegen.contraction.winograd.shape import STACK_BYTES
 from pronghorn.engine.codegen.contraction.winograd.wide_plan import WidePlan
 
 __all__ = ["GAPS", "FilterGradientPlan", "WidePlan", "WinogradPlan", "plan_winograd"]
@@ -35,7 +36,9 @@ def plan_winograd(
     """Plans a contraction so, if it is of such a shape and the estimate is less than that of ``usual``.
 
     Without ``usual``, whatever the estimate. ``multiples`` (for an epilogue over whole tiles) is as in
-    :func:`.plan.plan`.
+    :func:`.plan.plan`. Buffers for transformed blocks are on the stack: there has to be room.
     """
+    if machine.stack_bytes < STACK_BYTES:
+        return None
     found = plan_results(spec, machine, usual, multiples)
     return found if found is not None or multiples else plan_filter_gradient(spec, machine, usual)
