@@ -25,7 +25,7 @@ from pages import write_or_check  # noqa: E402
 import pronghorn as keras  # noqa: E402
 from pronghorn.engine.backends.aot import elf  # noqa: E402
 
-TARGETS = ("x86-64-v3", "x86-64-v4", "aarch64", "riscv64-v")
+TARGETS = ("x86-64-v3", "x86-64-v4", "aarch64", "riscv64", "riscv64-v", "thumbv7em")
 TRAINED = "x86-64-v3"
 
 

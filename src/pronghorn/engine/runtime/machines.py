@@ -45,9 +45,10 @@ class Machine:
 
 
 _X86 = "x86_64-unknown-linux-gnu"
-_ARM = Target("arm", "cortex-a7", "+neon,+vfp4", 128, 16, True)
-_RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 128, 32, True)
-_RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v")
+_ARM = Target("arm", "cortex-a7", "+neon,+vfp4,+thumb-mode", 128, 16, True)
+# Without vectors, a pair of registers stands for one.
+_RISCV = Target("riscv64", "generic-rv64", "+m,+a,+f,+d,+c", 64, 16, True)
+_RISCV_V = dataclasses.replace(_RISCV, features=f"{_RISCV.features},+v", vector_bits=128, registers=32)
 _NO_SYSTEM = "unknown-none-gnueabihf"
 # As a Cortex-M4F has neither vectors nor doubles, a pair of its 32 registers stands for a vector of two.
 _M4 = Target(

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 import pronghorn as keras
 from pronghorn import layers, ops
 from pronghorn.cli.main import main
+from pronghorn.engine.backends.aot import elf
+from pronghorn.engine.runtime.machines import MACHINES
 from pronghorn.export.native import linking
 from pronghorn.export.native.checks import refuse_calls
 from pronghorn.export.signature import inference
@@ -120,6 +122,14 @@ def test_a_fixed_number_of_rows_is_no_parameter(model, tmp_path, no_linker):
     header = (tmp_path / "net" / "net.h").read_text()
     assert "int64_t" not in header and "x            in: float[8, 3]" in header
     assert "size_t net_arena_size(void);" in header and "#define NET_ARENA_BYTES " in header
+
+
+@pytest.mark.parametrize("target", [name for name, each in MACHINES.items() if not each.levels])
+def test_a_library_of_one_layer_is_small(target, tmp_path, no_linker):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="one")
+    model.export(tmp_path / "one", format="native", verbose=False, target=target)
+    content = (tmp_path / "one" / "libone.a").read_bytes()
+    assert elf.loaded_size(content[content.index(b"\x7fELF") :]) < 4096
 
 
 def test_what_a_library_cannot_have(tmp_path, no_linker):
