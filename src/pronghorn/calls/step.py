@@ -19,7 +19,7 @@ from pronghorn.engine.backends import choice
 from pronghorn.engine.graph import dtypes, exactness
 from pronghorn.engine.graph.active import TraceError
 from pronghorn.engine.graph.dim import BATCH, Shape, SymbolicDimError, evaluate
-from pronghorn.engine.graph.ir import Aval
+from pronghorn.engine.graph.ir import Aval, Graph
 from pronghorn.engine.graph.layout import Layout
 from pronghorn.engine.graph.tensor import Tensor, as_tensor, tensor_of
 from pronghorn.engine.graph.trace import Traced, trace
@@ -178,6 +178,11 @@ class StepFunction:
     def way(self) -> tuple[Hashable, ...]:
         """What programs depend on beside the batch: the model's state, the engine and settings of the compiler."""
         return self._state, self.engine, exactness.in_force()
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether there are programs for some batches."""
+        return any(made.programs() for made in (*self._variants.values(), *self._lengths.values()))
 
     @property
     def is_library_program(self) -> bool:
@@ -405,13 +410,22 @@ class StepFunction:
     def trace(
         self, batch: Batch, shapes: Sequence[Shape], numbers: Mapping[str, int] | None = None
     ) -> tuple[Traced, Layout]:
-        """The step as a graph, with its results' layout.
+        """The step as a graph to be compiled, with its results' layout.
 
         Args:
             batch: a batch.
             shapes: of its arrays; extents may be symbols.
             numbers: what the symbols are in this batch.
         """
+        return self._traced(batch, shapes, numbers)
+
+    def graph(self, batch: Batch) -> Graph:
+        """The step's graph for the extents of a batch, to be looked at."""
+        return self._traced(batch, batch.shapes())[0].graph
+
+    def _traced(
+        self, batch: Batch, shapes: Sequence[Shape], numbers: Mapping[str, int] | None = None
+    ) -> tuple[Traced, Layout]:
         avals = [Aval(shapes[i], dtypes.name_of(batch.arrays[i].dtype)) for i in batch.numbers]
         layout: Any = None
 

@@ -1,7 +1,9 @@
 """Calls of a model on arrays, `model(x)`: the first few run op by op, those after them as one compiled function.
 
 Op by op is what one wants at first: nothing to wait for, and errors name the layer. Who calls a model again and again
-wants speed. From one way to the other results differ as the last bits of sums do. Compiled are only models of
+wants speed. So calls are compiled once those op by op are expected to have taken as long as compiling does
+(`calls.worth`); and from the first one on where `fit`, `evaluate` or `predict` have compiled the model, since then its
+code is known. From one way to the other results differ as the last bits of sums do. Compiled are only models of
 Pronghorn's own layers, since Python code of a user's may do more than compute; and only calls that nobody watches: no
 gradient tape, no outer layer, no trace.
 
@@ -23,6 +25,7 @@ from pronghorn.calls.layout import known_arrays
 from pronghorn.calls.plans import Plans
 from pronghorn.calls.step import StepFunction, runs_eagerly
 from pronghorn.calls.variants import MOST_FAILURES, MOST_REMEMBERED
+from pronghorn.calls.worth import MOST_OP_BY_OP, calls_op_by_op
 from pronghorn.engine.backends.kept import Kept
 from pronghorn.engine.graph.active import active_tapes, current_trace
 from pronghorn.engine.graph.layout import Layout, has_numbers, kinds
@@ -33,9 +36,6 @@ from pronghorn.layers import call as calls
 from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.versions import Version, version_of
 from pronghorn.trainers.indices import check_indices, is_checked
-
-#: So many calls for arrays of one kind, or of kinds that differ in extents alone, run op by op.
-CALLS_OP_BY_OP = 10
 
 #: Calls are kept for so many choices of what is trainable.
 MOST_VERSIONS = 8
@@ -50,14 +50,17 @@ class _Family:
 
     Attributes:
         step: what compiles them.
+        first: the kind of the first of them.
         count: how many there were.
+        op_by_op: how many run op by op, of arrays of one kind or of all of them; None before that was looked at.
         is_compilable: whether they can be compiled, as far as is known; None before that was looked at.
     """
 
-    __slots__ = ("count", "is_compilable", "step")
+    __slots__ = ("count", "first", "is_compilable", "op_by_op", "step")
 
-    def __init__(self, step: StepFunction):
-        self.step, self.count = step, 0
+    def __init__(self, step: StepFunction, first: Hashable):
+        self.step, self.first, self.count = step, first, 0
+        self.op_by_op: int | None = None
         self.is_compilable: bool | None = None
 
 
@@ -139,7 +142,7 @@ class CallsOfVersion:
             if key in self.steps:
                 return OpByOp()
             family, comes_often = self._after_some_calls(key, batch, training)
-            if not comes_often and (family.count <= CALLS_OP_BY_OP or not family.step.takes_any_length(batch)):
+            if not comes_often and (not _is_past(family) or not family.step.takes_any_length(batch)):
                 return OpByOp((family.step, batch))
             if not self._is_compilable(family):
                 self.steps.keep(key, None)
@@ -165,9 +168,22 @@ class CallsOfVersion:
         count = self._counts.keep(key, self._counts.get(key, 0) + 1)
         family = self._families.get((batch.kind, training))
         if family is None:
-            family = self._families[batch.kind, training] = _Family(self._step(batch.kind, training))
+            family = self._families[batch.kind, training] = _Family(self._step(batch.kind, training), key)
         family.count += 1
-        return family, count > CALLS_OP_BY_OP
+        if key == family.first and _has_compiled(self._model):
+            return family, True
+        if family.op_by_op is None and family.count > 1:
+            family.op_by_op = self._calls_op_by_op(family, batch)
+        return family, family.op_by_op is not None and count > family.op_by_op
+
+    def _calls_op_by_op(self, family: _Family, batch: Batch) -> int:
+        """How many calls run op by op: none more where they cannot be compiled, which is found out then."""
+        if not self._is_compilable(family):
+            return 0
+        try:
+            return calls_op_by_op(family.step.graph(batch))
+        except Exception:  # it says more where it runs op by op
+            return MOST_OP_BY_OP
 
     def _is_compilable(self, family: _Family) -> bool:
         """Whether calls can be compiled, as far as is known; looked at once."""
@@ -219,6 +235,18 @@ def _is_watched() -> bool:
     if current_trace() is not None or calls.current_call_context() is not None:
         return True
     return bool(active_tapes() or overlays.stack)
+
+
+def _has_compiled(model: Any) -> bool:
+    """Whether `fit`, `evaluate` or `predict` have compiled the model."""
+    state = model._trainer_state
+    functions = (state.train_function, state.test_function, state.predict_function)
+    return any(getattr(function, "has_compiled", False) for function in functions)
+
+
+def _is_past(family: _Family) -> bool:
+    """Whether as many calls as are to run op by op have done so."""
+    return family.op_by_op is not None and family.count > family.op_by_op
 
 
 def _as_tensors(outputs: Any) -> Any:

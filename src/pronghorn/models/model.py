@@ -37,7 +37,7 @@ class Model(Trainer, Layer):
 
     Either ``Model(inputs, outputs)`` with symbolic tensors (see `Input`), or a subclass with layers that are made in
     ``__init__`` and used in ``call``. A model of layers and symbolic tensors that is called on arrays often, as
-    ``model(x)``, compiles after ten calls.
+    ``model(x)``, compiles after some calls, ten at the most.
 
     Args:
         inputs: nested KerasTensors.

@@ -11,9 +11,9 @@ from pronghorn import layers, ops
 from pronghorn.calls.batch import as_batch
 from pronghorn.calls.plans import MOST_PLANS, Plan, Plans
 from pronghorn.calls.step import StepFunction, run_functions_eagerly
+from pronghorn.calls.worth import MOST_OP_BY_OP
 from pronghorn.engine.graph import exactness
 from pronghorn.engine.graph.variable import moves, substituted
-from pronghorn.models.compiled_call import CALLS_OP_BY_OP
 from pronghorn.utils.masking import set_mask
 from pronghorn.variables import Variable
 
@@ -48,7 +48,7 @@ def dense():
 def known(model, x=None, **options):
     """The model, whose calls with such an array are compiled and have a plan, and what it gives."""
     x = data(5, 4) if x is None else x
-    outputs = [model(x, **options) for _ in range(CALLS_OP_BY_OP + 3)]
+    outputs = [model(x, **options) for _ in range(MOST_OP_BY_OP + 3)]
     return model, np.asarray(outputs[-1])
 
 
@@ -154,7 +154,7 @@ def test_a_model_s_calls(planned, options):
 def test_a_functional_model_and_its_structure(planned):
     x = keras.Input((4,))
     model = keras.Model(x, {"a": layers.Dense(2)(x), "b": [x]})
-    for _ in range(CALLS_OP_BY_OP + 3):
+    for _ in range(MOST_OP_BY_OP + 3):
         outputs = model(data(5, 4))
     assert planned and type(outputs) is dict and type(outputs["b"]) is list
     np.testing.assert_array_equal(outputs["b"][0], data(5, 4))
@@ -224,7 +224,7 @@ def zeroed(model):
 def test_changes_are_seen(change):
     model, _ = known(dense())
     change(model)
-    for _ in range(CALLS_OP_BY_OP + 3):
+    for _ in range(MOST_OP_BY_OP + 3):
         assert not np.asarray(model(data(5, 4))).any()
 
 
