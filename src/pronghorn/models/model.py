@@ -258,6 +258,8 @@ class Model(Trainer, Layer):
                 function of a layer. Layers that are quantized already stay so.
             verbose: whether what was done is printed; not by default, as in Keras 3.15.
             kwargs: ``type_check``: whether subclasses of these layers are left out, as they are by default.
+                ``calibration``: inputs of the model, for ``"int8"`` with scales of the inputs that are settled by them;
+                see `quantizers.StaticInt8QuantizationConfig`.
 
         Returns:
             What was done to each layer, as from Keras 3.16 on.
@@ -279,7 +281,7 @@ class Model(Trainer, Layer):
         if kwargs:
             raise ValueError(
                 f"Model.quantize: there is no argument {', '.join(kwargs)}; it takes mode, config, filters, "
-                "verbose and type_check."
+                "verbose, type_check and calibration."
             )
         report = quantize_layers(self, mode, config, filters, type_check)
         if report.quantized:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pronghorn._wording import counted
@@ -12,9 +13,11 @@ from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.models.calibrating import calibrate_layers
 from pronghorn.models.filters import check_filters, is_meant
+from pronghorn.models.static_quantizing import quantize_statically
 from pronghorn.quantizers.calibrated import CalibratedConfig
 from pronghorn.quantizers.configs import resolved
 from pronghorn.quantizers.report import QuantizationReport
+from pronghorn.quantizers.static import StaticInt8QuantizationConfig
 from pronghorn.trainers.trainer import Trainer
 
 
@@ -36,6 +39,9 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
     if isinstance(config, CalibratedConfig):
         quantized, inside = calibrate_layers(model, config, filters, type_check)
         return _report(model, config.mode, filters, quantized, inside)
+    if isinstance(config, StaticInt8QuantizationConfig):
+        done, reasons, errors = quantize_statically(model, config, filters, type_check)
+        return _report(model, config.mode, filters, done, reasons=reasons, errors=errors)
     quantized, left = set(), False
     for layer in _layers_of(model):
         if not is_meant(layer, filters) or layer._is_quantized:
@@ -63,16 +69,26 @@ def _place(layer: Any) -> str:
 
 
 def _report(
-    model: Any, mode: str, filters: Any, quantized: Collection[int], inside: Collection[int] | None = None
+    model: Any,
+    mode: str,
+    filters: Any,
+    quantized: Collection[int],
+    inside: Collection[int] | None = None,
+    reasons: Mapping[int, str] = MappingProxyType({}),
+    errors: Mapping[int, float] = MappingProxyType({}),
 ) -> QuantizationReport:
     """What was done, given the identities of the layers that were quantized, and of those of a structure."""
     report = QuantizationReport(mode)
     for layer in _layers_of(model):
         path = _place(layer)
+        if id(layer) in errors:
+            report.errors[path] = errors[id(layer)]
         if id(layer) in quantized:
             report.add_quantized(path, layer.quantization_mode, layer._own_policy().name)
         elif inside is not None and id(layer) not in inside:
             report.add_skipped(path, report.SKIP_OUTSIDE_STRUCTURE)
+        elif id(layer) in reasons:
+            report.add_skipped(path, reasons[id(layer)])
         elif not is_meant(layer, filters):
             report.add_skipped(path, report.SKIP_FILTERED)
         elif layer._is_quantized:

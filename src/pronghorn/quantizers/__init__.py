@@ -13,6 +13,7 @@ attach(
         "QuantizationReport": ".report",
         "Quantizer": ".abs_max",
         "TernaryQuantizationConfig": ".configs",
+        "StaticInt8QuantizationConfig": ".static",
         "AWQConfig": ".awq",
         "GPTQConfig": ".gptq",
         "abs_max_quantize": ".abs_max",

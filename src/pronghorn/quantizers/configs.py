@@ -200,7 +200,11 @@ def _check_type(config: QuantizationConfig) -> None:
 
 
 #: Modes that look at data, with their configurations.
-BY_DATA = {"gptq": "GPTQConfig", "awq": "AWQConfig"}
+BY_DATA = {
+    "gptq": "GPTQConfig(dataset, tokenizer)",
+    "awq": "AWQConfig(dataset, tokenizer)",
+    "static_int8": "StaticInt8QuantizationConfig(calibration)",
+}
 _DEFAULTS = {
     "int8": Int8QuantizationConfig,
     "int4": Int4QuantizationConfig,
@@ -242,8 +246,7 @@ def resolved(mode: Any, config: Any) -> QuantizationConfig:
             )
     if config is None and mode in BY_DATA:
         raise ValueError(
-            f"quantize: the mode {mode!r} looks at data, which its config has: pass "
-            f"config=quantizers.{BY_DATA[mode]}(dataset, tokenizer)."
+            f"quantize: the mode {mode!r} looks at data, which its config has: pass config=quantizers.{BY_DATA[mode]}."
         )
     if config is None:
         return _DEFAULTS[mode]()  # type: ignore[abstract]

@@ -17,6 +17,8 @@ class QuantizationReport:
         mode: the same.
         quantized: for each layer that was quantized its path, its mode, and the name of its dtype policy.
         skipped: for each other layer its path, and why: one of the names ``SKIP_...`` of this class.
+        errors: by the path of a layer how much its outputs change for the calibration data, as a share of their size
+            (Euclidean norms); of modes that measure it.
 
     Example:
 
@@ -31,11 +33,15 @@ class QuantizationReport:
     SKIP_FILTERED = "filtered out"
     SKIP_ALREADY_QUANTIZED = "already quantized"
     SKIP_OUTSIDE_STRUCTURE = "outside quantization structure"
+    SKIP_SLOWER = "too small to be faster in integers"
+    SKIP_ERROR = "its outputs would change too much"
+    SKIP_UNSEEN = "the calibration data did not reach it"
 
     def __init__(self, mode: str | None = None) -> None:
         self.mode = mode
         self.quantized: list[tuple[str, str, str]] = []
         self.skipped: list[tuple[str, str]] = []
+        self.errors: dict[str, float] = {}
 
     def add_quantized(self, path: str, mode: str, scheme: str) -> None:
         """Note a layer that was quantized, with its mode and its policy's name."""
@@ -89,9 +95,12 @@ class QuantizationReport:
           last: int8_from_float32
         """
         lines = [f"Quantization to {self.mode}: {_layers(self.quantized)} quantized, {self.num_skipped} skipped"]
-        lines += [f"  {path}: {scheme}" for path, _, scheme in self.quantized]
-        lines += [f"  {path}: skipped, {reason}" for path, reason in self.skipped]
+        lines += [f"  {path}: {scheme}{self._error(path)}" for path, _, scheme in self.quantized]
+        lines += [f"  {path}: skipped, {reason}{self._error(path)}" for path, reason in self.skipped]
         return "\n".join(lines)
+
+    def _error(self, path: str) -> str:
+        return f", error {self.errors[path]:.2%}" if path in self.errors else ""
 
     def __repr__(self) -> str:
         return f"QuantizationReport(mode={self.mode!r}, quantized={self.num_quantized}, skipped={self.num_skipped})"

@@ -92,8 +92,12 @@ def test_subclasses_may_compute_something_else():
 
 def test_layers_that_cannot_be_quantized_say_so_before_anything_is_built():
     layer = layers.Conv2D(2, 1, dtype="int8_from_float32", name="first")
-    with pytest.raises(NotImplementedError, match="'first' .Conv2D. has a dtype policy of the mode int8.*Dense"):
+    with pytest.raises(NotImplementedError, match="'first' .Conv2D. cannot be quantized to 'int8', but to static_int8"):
         layer(np.ones((1, 2, 2, 1), "float32"))
+    assert not layer.built
+    layer = layers.LayerNormalization(dtype="int8_from_float32", name="second")
+    with pytest.raises(NotImplementedError, match="'second' .LayerN.* has a dtype policy of the mode int8.*Dense"):
+        layer(np.ones((1, 2), "float32"))
     assert not layer.built
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any, Unpack
 
 from pronghorn import ops
@@ -9,9 +11,12 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import ConvolutionArguments
 from pronghorn.layers.convolutional.base import Convolution
 from pronghorn.layers.core.lora import LoraKernel
+from pronghorn.layers.quantization.quantizable import QuantizableProduct
+from pronghorn.layers.quantization.weights import Alignment, Product, QuantizedWeight
+from pronghorn.ops.nn.convolution import conv_gradient, filled_conv
 
 
-class BaseConv(LoraKernel, Convolution):
+class BaseConv(QuantizableProduct, LoraKernel, Convolution):
     """What all convolutions share; see `Conv2D` for the arguments."""
 
     setting_names = (
@@ -33,6 +38,7 @@ class BaseConv(LoraKernel, Convolution):
         "bias_constraint",
     )
     strided_and_dilated = False
+    _quantization_modes = ("static_int8",)
 
     def __init__(self, rank: int, lora_rank: int | None = None, lora_alpha: float | None = None, **given: Any) -> None:
         super().__init__(rank, **given)
@@ -51,7 +57,9 @@ class BaseConv(LoraKernel, Convolution):
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
-        self._kernel = settings.weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        if not self._is_built_quantized(shape):
+            self._kernel = settings.weight(self, "kernel", shape)
         self.bias = settings.bias(self, (self.filters,))
         self.built = True
         self.compute_output_shape(input_shape)
@@ -62,7 +70,8 @@ class BaseConv(LoraKernel, Convolution):
     def kernel(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
-        return self._with_lora(self._kernel)
+        kernel = self._whole("_kernel")
+        return self._with_lora(kernel) if self.lora_enabled else kernel
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The convolution itself, without bias and activation."""
@@ -70,6 +79,25 @@ class BaseConv(LoraKernel, Convolution):
 
     def _convolve(self, inputs: Any) -> Any:
         return self.convolution_op(inputs, self.kernel)
+
+    def _product(self, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
+        geometry = self._geometry()
+        return Product(
+            reduced=tuple(range(1, self.rank + 2)),
+            aligned=lambda scale: scale,
+            times=self.convolution_op,
+            gradient=functools.partial(conv_gradient, **geometry),
+            filled=functools.partial(filled_conv, **geometry),
+        )
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        shape = tuple(self._kernel.shape if shape is None else shape)
+        summed = tuple(range(self.rank + 1))
+        matrix = (math.prod(shape[:-1]), shape[-1])
+        return (QuantizedWeight("_kernel", "kernel", shape, summed, Alignment(summed, (0,)), matrix),)
+
+    def _is_of_a_subclass(self) -> bool:
+        return type(self) not in (Conv1D, Conv2D, Conv3D)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._lora_config()}

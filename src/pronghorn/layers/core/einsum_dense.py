@@ -64,7 +64,7 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
         "activity_regularizer",
     )
 
-    _quantization_modes = ("int8", "int4", "float8", "gptq", "awq")
+    _quantization_modes = ("int8", "int4", "float8", "gptq", "awq", "static_int8")
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class _Letters:
         shared = self.missing(self.inputs, self.outputs + self.kernel)
         kept = "".join(letter for place, letter in enumerate(self.inputs) if place not in shared)
 
-        def gradient(upstream: Any, kernel: Any) -> Any:
+        def gradient(upstream: Any, kernel: Any, inputs: Any) -> Any:
             found = ops.einsum(f"{self.outputs},{self.kernel}->{kept}", upstream, kernel)
             return ops.expand_dims(found, shared) if shared else found
 

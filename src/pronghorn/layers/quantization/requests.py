@@ -9,6 +9,7 @@ from typing import Any
 
 from pronghorn.dtype_policies.policy_map import DTypePolicyMap
 from pronghorn.quantizers.configs import BY_DATA, Int4QuantizationConfig, resolved
+from pronghorn.quantizers.static import calibrated_by
 
 #: Modes that would lose an update of low rank.
 _WITHOUT_UPDATE = (*BY_DATA, "ternary")
@@ -23,7 +24,8 @@ def checked(quantize: Callable[..., Any]) -> Callable[..., Any]:
             kwargs["type_check"] = False  # a layer's own `quantize` may have no such argument
         if self.__dict__.get("_being_quantized"):  # super().quantize() inside of a quantize()
             return quantize(self, mode=mode, config=config, **kwargs)
-        config = resolved(mode, config)
+        calibration = kwargs.pop("calibration", None)
+        config = resolved(mode, config) if calibration is None else calibrated_by(mode, config, calibration)
         check(self, config.mode)
         with opened(self):
             return quantize(self, mode=config.mode, config=config, **kwargs)
@@ -61,7 +63,7 @@ def check(layer: Any, mode: str) -> None:
             f"{what}: its weights are {layer._own_policy().name!r} already and cannot be quantized again, with "
             f"mode={mode!r}. Quantize a layer in floats."
         )
-    if mode == "int8" and layer.compute_dtype == "float16":
+    if mode in ("int8", "static_int8") and layer.compute_dtype == "float16":
         raise ValueError(
             f"{what}: products of int8 exceed the range of float16, in which it computes. Make the layer with the "
             "dtype policy 'float32' or 'mixed_bfloat16'."

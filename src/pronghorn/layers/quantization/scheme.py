@@ -143,6 +143,6 @@ def times_quantized(layer: Any, product: Product, inputs: Any, kernel: Any, divi
         values, scale = quantizer(inputs, axis=product.reduced)
         scale = product.aligned(scale)
         outputs = divided(product.times(values, kernel), scale if divisor is None else ops.multiply(divisor, scale))
-        return outputs, lambda upstream: product.gradient(upstream, dequantized())
+        return outputs, lambda upstream: product.gradient(upstream, dequantized(), inputs)
 
     return multiplied(inputs) if quantizer is not None else divided(product.times(inputs, kernel), divisor)

@@ -88,16 +88,22 @@ class Product:
         reduced: the axes of the inputs that are summed over.
         aligned: scales of the inputs, with an extent of 1 along these axes, as the outputs can be divided by them.
         times: the outputs of inputs and a kernel.
-        gradient: the gradient for the inputs, of one for the outputs and a kernel.
+        gradient: the gradient for the inputs, of one for the outputs, a kernel, and the inputs.
         rows: the inputs as a matrix, to be multiplied by the kernel as the matrix `QuantizedWeight.by_data`; None if
             the product is no such thing.
+        filled: the outputs of inputs, a kernel and what the inputs are padded with; None if nothing is padded.
     """
 
     reduced: Any
     aligned: Callable[[Any], Any]
     times: Callable[[Any, Any], Any]
-    gradient: Callable[[Any, Any], Any]
+    gradient: Callable[[Any, Any, Any], Any]
     rows: Callable[[Any], Any] | None = None
+    filled: Callable[[Any, Any, Any], Any] | None = None
+
+    def of_integers(self, inputs: Any, kernel: Any, fill: Any) -> Any:
+        """The outputs of integers, where ``fill`` stands for 0."""
+        return self.times(inputs, kernel) if self.filled is None else self.filled(inputs, kernel, fill)
 
 
 #: That of matrices, or stacks of them, with a kernel ``[inputs, outputs]``.
@@ -105,6 +111,6 @@ MATRICES = Product(
     reduced=-1,
     aligned=lambda scale: scale,
     times=ops.matmul,
-    gradient=lambda upstream, kernel: ops.matmul(upstream, ops.transpose(kernel)),
+    gradient=lambda upstream, kernel, inputs: ops.matmul(upstream, ops.transpose(kernel)),
     rows=lambda inputs: ops.reshape(inputs, (-1, inputs.shape[-1])),
 )

@@ -96,6 +96,32 @@ def _convolved(x: Tensor, w: Tensor, pairs: Pairs, **params: Any) -> Tensor:
     return P.conv(x, w, padding=pairs, **params, **summation(w))
 
 
+def filled_conv(
+    inputs: Any, kernel: Any, fill: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any
+) -> Tensor:
+    """`conv` of integers, channels last, where ``fill`` stands for 0, also around the inputs."""
+    rank = inputs.ndim - 2
+    steps, dilation = _steps("conv", strides, dilation_rate, rank)
+    pairs = padding_pairs("conv", padding, inputs.shape[1:-1], kernel.shape[:-2], steps, dilation, causal=True)
+    if any(n != 0 for pair in pairs for n in pair):
+        low, high = ((0, *(pair[side] for pair in pairs), 0) for side in (0, 1))
+        inputs = P.pad(inputs, B.cast(fill, inputs.dtype), low=low, high=high, interior=(0,) * inputs.ndim)
+    return conv(inputs, kernel, strides, "valid", data_format, dilation_rate)
+
+
+def conv_gradient(
+    upstream: Any, kernel: Any, inputs: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any
+) -> Tensor:
+    """The gradient of `conv`, channels last, for its inputs."""
+    rank = inputs.ndim - 2
+    steps, dilation = _steps("conv", strides, dilation_rate, rank)
+    pairs = padding_pairs("conv", padding, inputs.shape[1:-1], kernel.shape[:-2], steps, dilation, causal=True)
+    return P.conv_input_grad(
+        upstream, kernel,
+        input_shape=inputs.shape, strides=steps, padding=pairs, dilation=dilation, groups=1, **summation(kernel),
+    )  # fmt: skip
+
+
 def _steps(name: str, strides: Any, dilation_rate: Any, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return per_axis(strides, rank, name, "strides"), per_axis(dilation_rate, rank, name, "dilation_rate")
 
