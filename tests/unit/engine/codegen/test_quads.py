@@ -1,4 +1,4 @@
-"""Products of fours of int8 against NumPy's integers: emulated anywhere, and by the instructions where there are any."""
+"""Products of fours of int8 against NumPy's integers: emulated anywhere, and by the instructions where they are."""
 
 from __future__ import annotations
 
