@@ -9,14 +9,15 @@ import pytest
 
 import pronghorn
 from pronghorn import config
+from pronghorn.config import settings
 from pronghorn.engine.backends import choice
 
 
 @pytest.fixture(autouse=True)
 def restore():
-    before = dict(vars(config.settings._settings))
+    before = dict(vars(settings._settings))
     yield
-    vars(config.settings._settings).update(before)
+    vars(settings._settings).update(before)
 
 
 def test_defaults():
