@@ -41,7 +41,7 @@ _HEAD = """\
 | `"jax"` | a file, the bytes of `jax.export` | `.jax` | JAX | `jax` |
 | `"native"` | a folder, a C library | none | C and C++ programs | none; `native` for a linker |
 
-The first is the default, as in Keras. Writing needs the extra, such as `pip install 'pronghorn[onnx]'`.
+The first is the default, as in Keras. Writing needs the extra, such as `pip install '.[onnx]'`.
 
 ```python
 import numpy as np
@@ -172,7 +172,7 @@ model.export("digits", format="native", target="x86-64-v3")
 `pronghorn export model.keras digits --format native --target x86-64-v3` does the same. The folder holds
 
 - `digits.h`, which describes every function, and `libdigits.a`,
-- `libdigits.so`, where a linker for the target is at hand: a C compiler, or what `pip install 'pronghorn[native]'`
+- `libdigits.so`, where a linker for the target is at hand: a C compiler, or what `pip install '.[native]'`
   brings (Zig's, for every target),
 - `digits_test.c`, which compares the library's outputs with those of the model in Python,
 - `CMakeLists.txt`, `README.md`, and `library.json`, which describes the functions for programs.

@@ -16,7 +16,8 @@ from pronghorn.engine.backends.engine import NAMES
 
 SOURCE = Path(pronghorn.__file__).parents[1]
 FILES = [file for folder in _packages.FOLDERS for file in sorted(Path(folder).rglob("*.py"))]
-BESIDE = {"_lazy", "_packages", "_version", "_wording", "tree"}  # small modules of the package that the engine may use
+# Small modules of the package that the engine may use.
+BESIDE = {"_extras", "_lazy", "_packages", "_version", "_wording", "tree"}
 
 #: By module, what it imports inside functions. A package that need not be installed:
 OPTIONAL = {
@@ -43,6 +44,7 @@ OPTIONAL = {
 }
 #: What makes importing slow, and most programs, or most calls, do without:
 SLOW = {
+    "_extras": {"importlib", "json"},  # for errors
     "_lazy": {"difflib"},  # for errors
     "_tracebacks": {"opcode", "sysconfig"},  # for errors
     # the one that is chosen

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pronghorn._extras import install_command
 from pronghorn._version import KERAS_API_VERSION, __version__
 from pronghorn._wording import counted, size_text
 from pronghorn.engine.backends import engine as engines
@@ -39,7 +40,7 @@ def facts() -> Iterator[tuple[str, str]]:
 def _engine(name: str) -> str:
     """An engine's version and devices, or why it cannot be used."""
     if not engines.is_installed(name):
-        return f"not installed (pip install 'pronghorn[{name}]')"
+        return f"not installed ({install_command(name)})"
     try:
         found = engines.engine(name)
         return f"{found.version()}, on {', '.join(found.devices())}"

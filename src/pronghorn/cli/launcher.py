@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pronghorn._extras import install_command
 from pronghorn.engine.runtime import threads
 
 INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
 _ROOT = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
-_MEND = "pip install 'pronghorn[mpi]'"
 
 
 class CannotStart(RuntimeError):
@@ -45,12 +45,14 @@ def launch(processes: int) -> list[str]:
         CannotStart: MPI is not there, or would refuse.
     """
     if importlib.util.find_spec("mpi4py") is None:
-        raise CannotStart(f"several processes talk by MPI, and mpi4py is not installed. To install it: {_MEND}")
+        raise CannotStart(
+            f"several processes talk by MPI, and mpi4py is not installed. To install it: {install_command('mpi')}"
+        )
     start = launcher()
     if start is None:
         raise CannotStart(
             f"several processes are started by mpirun, which is neither beside {sys.executable} nor on the PATH. To "
-            f"install it: {_MEND}"
+            f"install it: {install_command('mpi')}"
         )
     flags = []
     if _is_open_mpi(start):

@@ -6,11 +6,10 @@ import collections
 import os
 from typing import Any
 
+from pronghorn._extras import install_command
 from pronghorn.distribution.watch import before_leaving, before_waiting, number, waiting
 from pronghorn.engine.runtime import threads
 from pronghorn.placement.processes import Job, Processes, started
-
-_MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
 
 
 def join(job: Job) -> Processes:
@@ -118,10 +117,12 @@ def _world(wanted: int) -> Any:
             return None
         raise ImportError(
             f"initialize: this is one of {wanted} processes, and they talk by MPI, which is not there ({error}): "
-            f"{_MEND}."
+            f"{install_command('mpi')} brings mpi4py and Open MPI."
         ) from None
     except RuntimeError as error:  # mpi4py is there, and finds no library
         if wanted == 1:
             return None
-        raise ImportError(f"initialize: mpi4py finds no MPI library ({error}): {_MEND}.") from None
+        raise ImportError(
+            f"initialize: mpi4py finds no MPI library ({error}): {install_command('mpi')} brings mpi4py and Open MPI."
+        ) from None
     return MPI.COMM_WORLD

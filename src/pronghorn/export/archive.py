@@ -23,7 +23,7 @@ class ExportArchive:
 
     Each endpoint is a function of tensors. What it computes is traced once, with open extents where its signature has
     None, and written in TensorFlow's operations; the variables that it uses are variables of the SavedModel. An
-    endpoint may assign variables, too. It needs `pip install 'pronghorn[tensorflow]'`.
+    endpoint may assign variables, too. It needs the extra `tensorflow`.
 
     Args:
         format: ``"saved_model"``.

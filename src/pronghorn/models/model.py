@@ -378,8 +378,8 @@ class Model(Trainer, Layer):
             NotImplementedError: for a format that is not there, and for what a format cannot express: layers and
                 primitives are named, and nothing is written.
             ValueError: for an unknown format, inputs that are not known, or a path that something else has.
-            ImportError: if the format needs a package that is not installed, such as
-                `pip install 'pronghorn[tensorflow]'`.
+            ImportError: if the format needs a package that is not installed, such as that of the extra
+                `tensorflow`.
         """
         export.export_model(self, filepath, format, verbose, input_signature, **kwargs)
 

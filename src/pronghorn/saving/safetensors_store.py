@@ -14,6 +14,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from pronghorn._extras import install_command
 from pronghorn.saving.fetched_files import mend
 
 _DTYPES = {
@@ -46,7 +47,7 @@ def _library() -> Any:
         import safetensors.numpy
     except ImportError:
         raise ImportError(
-            "safetensors files need their library; to install it: pip install 'pronghorn[safetensors]'"
+            f"safetensors files need their library; to install it: {install_command('safetensors')}"
         ) from None
     return safetensors
 

@@ -12,16 +12,15 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from pronghorn import _tracebacks
+from pronghorn._extras import install_command
 from pronghorn.engine.backends import engine as engines
 from pronghorn.scripts import aliases, notebooks
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
 # Packages a script may want, and how it gets what they give.
+_EXTRAS = {"matplotlib": "plot", "pandas": "pandas", "sklearn": "sklearn", "PIL": "images"}
 _MENDS = {
-    module: f"To install it: pip install 'pronghorn[{extra}]'"
-    for module, extra in {"matplotlib": "plot", "pandas": "pandas", "sklearn": "sklearn", "PIL": "images"}.items()
-} | {
     "tensorflow_datasets": (
         "It is a package of its own, which needs TensorFlow itself. keras.datasets has mnist, fashion_mnist, cifar10, "
         "cifar100, imdb, reuters and california_housing; keras.utils.image_dataset_from_directory reads a folder."
@@ -125,7 +124,8 @@ def _show(error: BaseException) -> None:
     for link in _tracebacks.chain(error):
         link.__traceback__ = _of_the_script(link.__traceback__)
     if isinstance(error, ModuleNotFoundError):
-        mend = _MENDS.get((error.name or "").partition(".")[0])
+        module = (error.name or "").partition(".")[0]
+        mend = f"To install it: {install_command(_EXTRAS[module])}" if module in _EXTRAS else _MENDS.get(module)
         if mend:
             error.add_note(mend)
     frames = [frame for link in _tracebacks.chain(error) for frame in _tracebacks.frames_of(link.__traceback__)]

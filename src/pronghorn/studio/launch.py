@@ -9,6 +9,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
+from pronghorn._extras import install_command
 from pronghorn.studio import data_sets, opened_scripts, tables
 from pronghorn.studio.files import view_file
 from pronghorn.studio.sessions import Session
@@ -28,7 +29,7 @@ def check_installed() -> None:
     missing = [name for name in ("starlette", "uvicorn", "websockets") if importlib.util.find_spec(name) is None]
     if missing:
         several = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
-        raise ImportError(f"The studio needs {several}; to install: pip install 'pronghorn[studio]'")
+        raise ImportError(f"The studio needs {several}; to install: {install_command('studio')}")
 
 
 def bench_for(target: str | None, data: str = "mnist") -> Workbench:

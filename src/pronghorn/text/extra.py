@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from pronghorn._extras import install_command
+
 
 @contextlib.contextmanager
 def importing(library: str, who_needs: str) -> Iterator[None]:
@@ -20,4 +22,4 @@ def importing(library: str, who_needs: str) -> Iterator[None]:
     try:
         yield
     except ImportError:
-        raise ImportError(f"{who_needs} the library {library}; to install it: pip install 'pronghorn[text]'") from None
+        raise ImportError(f"{who_needs} the library {library}; to install it: {install_command('text')}") from None

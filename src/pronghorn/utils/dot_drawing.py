@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pronghorn._extras import install_command
 from pronghorn.utils.layout import Layout, layered
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def draw(dot: Dot, path: str | os.PathLike[str], format: str = "png") -> None:
         from matplotlib.textpath import TextPath
     except ImportError:
         raise ImportError(
-            "Drawing a model needs Graphviz, or Matplotlib; to install it: pip install 'pronghorn[plot]'",
+            f"Drawing a model needs Graphviz, or Matplotlib; to install it: {install_command('plot')}",
             name="matplotlib",
         ) from None
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from pronghorn._extras import install_command
 from pronghorn.engine.graph.user_code import warn
 
 # Okabe and Ito's colours, which people who see few colours can tell apart.
@@ -46,7 +47,7 @@ def pyplot() -> Any:
         from matplotlib import pyplot
     except ImportError:
         raise ImportError(
-            "Pictures need Matplotlib; to install it: pip install 'pronghorn[plot]'", name="matplotlib"
+            f"Pictures need Matplotlib; to install it: {install_command('plot')}", name="matplotlib"
         ) from None
     return pyplot
 

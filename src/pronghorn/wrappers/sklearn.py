@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._extras import install_command
 from pronghorn.models import Model, clone_model
 
 try:
@@ -14,7 +15,7 @@ try:
     from sklearn.exceptions import NotFittedError
 except ImportError:
     raise ImportError(
-        "The wrappers need scikit-learn; to install it: pip install 'pronghorn[sklearn]'", name="sklearn"
+        f"The wrappers need scikit-learn; to install it: {install_command('sklearn')}", name="sklearn"
     ) from None
 
 from sklearn.utils.multiclass import type_of_target

@@ -40,10 +40,10 @@ def test_root_is_told_what_open_mpi_wants(there, monkeypatch, capfd):
 
 def test_what_is_missing_is_told(there, monkeypatch):
     monkeypatch.setattr(launcher, "launcher", lambda: None)
-    with pytest.raises(launcher.CannotStart, match=r"mpirun.*pip install 'pronghorn\[mpi\]'"):
+    with pytest.raises(launcher.CannotStart, match=r"mpirun.*pip install .*\[mpi\]'"):
         launcher.launch(2)
     monkeypatch.setattr(launcher.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(launcher.CannotStart, match=r"mpi4py is not installed.*pip install 'pronghorn\[mpi\]'"):
+    with pytest.raises(launcher.CannotStart, match=r"mpi4py is not installed.*pip install .*\[mpi\]'"):
         launcher.launch(2)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
+from pronghorn._extras import install_command
 from pronghorn.studio import commands, launch
 
 
@@ -25,7 +26,7 @@ def test_what_is_missing_is_named_with_its_mend(monkeypatch, missing, told):
     found, needed = importlib.util.find_spec, {name: object() for name in ("starlette", "uvicorn", "websockets")}
     spec = {**needed, **dict.fromkeys(missing)}  # whatever is installed here
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec[name] if name in spec else found(name))
-    message = f"The studio needs {told}; to install: pip install 'pronghorn[studio]'"
+    message = f"The studio needs {told}; to install: {install_command('studio')}"
     for start in (launch.check_installed, keras.callbacks.Studio):
         with pytest.raises(ImportError) as caught:
             start()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn._extras import install_command
 from pronghorn._lazy import nearest_clause
 from pronghorn.data.folders.jpeg_colors import with_smooth_colors
 from pronghorn.engine.graph.user_code import warn
@@ -22,7 +23,7 @@ def _pillow() -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("Images need Pillow; to install it: pip install 'pronghorn[images]'") from None
+        raise ImportError(f"Images need Pillow; to install it: {install_command('images')}") from None
     return Image
 
 

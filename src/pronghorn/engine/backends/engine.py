@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from pronghorn._extras import install_command
 from pronghorn._packages import FOLDERS, is_ours
 from pronghorn.engine.backends import installed, interpreter
 from pronghorn.engine.backends.interpreter import Bound
@@ -311,7 +312,7 @@ def untried(name: str) -> Engine:
     library = LIBRARIES[name]
     if not is_installed(name):
         raise ImportError(
-            f"The engine {name!r} needs the package {library}, which is not installed: pip install 'pronghorn[{name}]'",
+            f"The engine {name!r} needs the package {library}, which is not installed: {install_command(name)}",
             name=library,
         )
     if is_stand_in(library):
@@ -383,7 +384,7 @@ def _working(name: str) -> Iterator[None]:
         raise EngineError(
             f"The engine {name!r} is installed but does not work ({type(error).__name__}: {error}). "
             f"{installed.described(LIBRARIES[name])} If that is a file of your own, give it another name; otherwise "
-            f"install the library anew: pip install --force-reinstall 'pronghorn[{name}]'"
+            f"install the library anew: {install_command(name, '--force-reinstall')}"
         ) from error
     finally:
         random.setstate(states[0])

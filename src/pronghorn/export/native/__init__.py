@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pronghorn._extras import install_command
 from pronghorn._version import __version__
 from pronghorn._wording import counted, size_text
 from pronghorn.engine.backends.aot import elf
@@ -27,6 +28,7 @@ from pronghorn.export.native.training import training as trained
 from pronghorn.export.signature import inference
 
 MARK = "library.json"
+_LINKERS = "brings a linker for every target, or install a C compiler"
 WEIGHTS = ("constants", "file")
 
 
@@ -82,7 +84,7 @@ def write(
         fresh.mkdir()
         for file, content in files.items():
             (fresh / file).write_bytes(content)
-    told = f"; no shared library: {problem}" if problem else ""
+    told = f"; no shared library: {problem}; {install_command('native')} {_LINKERS}" if problem else ""
     return (
         f"a C library for {chosen.name}, {counted(len(files), 'file')}, {size_text(len(files[f'lib{name}.a']))} in "
         f"lib{name}.a{told}"
@@ -114,7 +116,10 @@ def _files(made: Product) -> tuple[dict[str, bytes], str]:
     files[f"{name}_test.c"] = golden.program(library, made.checked).encode()
     files["CMakeLists.txt"] = page.cmake(library).encode()
     files[MARK] = _manifest(made).encode()
-    files["README.md"] = page.page(library, {file: len(content) for file, content in files.items()}, problem).encode()
+    sizes = {file: len(content) for file, content in files.items()}
+    # It is read elsewhere, where the command for this installation says nothing.
+    why = problem and f"{problem}; Pronghorn's extra `native` {_LINKERS}"
+    files["README.md"] = page.page(library, sizes, why).encode()
     return files, problem
 
 

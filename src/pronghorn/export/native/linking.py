@@ -14,7 +14,6 @@ from pronghorn.engine.runtime.host import native_target
 from pronghorn.engine.runtime.machines import Machine
 
 _SECONDS = 120
-ADVICE = "pip install 'pronghorn[native]' brings a linker for every target, or install a C compiler"
 _MICROCONTROLLERS = {
     "thumbv7em": ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
     "thumbv8.1m.main": ("-mcpu=cortex-m55", "-mfloat-abi=hard"),
@@ -58,7 +57,7 @@ def shared_library(name: str, files: Mapping[str, bytes], machine: Machine) -> b
     """
     command = compiler(machine)
     if command is None:
-        raise LinkError(f"there is no linker for {machine.name}; {ADVICE}")
+        raise LinkError(f"there is no linker for {machine.name}")
     with tempfile.TemporaryDirectory(prefix="linking-") as scratch:
         folder = Path(scratch)
         for each, content in files.items():
@@ -69,5 +68,5 @@ def shared_library(name: str, files: Mapping[str, bytes], machine: Machine) -> b
         )
         if done.returncode or not (folder / name).is_file():
             said = (done.stderr or done.stdout).strip().splitlines()
-            raise LinkError(f"{command[0]} failed ({said[-1] if said else f'status {done.returncode}'}); {ADVICE}")
+            raise LinkError(f"{command[0]} failed ({said[-1] if said else f'status {done.returncode}'})")
         return (folder / name).read_bytes()

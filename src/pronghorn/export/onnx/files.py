@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn._extras import install_command
 from pronghorn._version import __version__
 from pronghorn._wording import size_text
 from pronghorn.engine.graph.dim import Dim
@@ -27,7 +28,7 @@ def onnx() -> Any:
         import onnx
     except ImportError as error:
         raise ImportError(
-            "Exporting to ONNX needs the package onnx: pip install 'pronghorn[onnx]'", name="onnx"
+            f"Exporting to ONNX needs the package onnx: {install_command('onnx')}", name="onnx"
         ) from error
     import onnx.checker
     import onnx.helper

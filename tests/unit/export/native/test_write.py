@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 import pronghorn as keras
 from pronghorn import layers, ops
+from pronghorn._extras import install_command
 from pronghorn.cli.main import main
 from pronghorn.engine.backends.aot import elf
 from pronghorn.engine.runtime.machines import MACHINES
@@ -86,10 +87,10 @@ def test_a_link_to_a_folder_stays_one(model, tmp_path, no_linker):
 def test_files(model, tmp_path, no_linker, capsys):
     model.export(tmp_path / "net", format="native")
     told = capsys.readouterr().out
-    assert "a C library for native, 6 files" in told and "pip install 'pronghorn[native]'" in told
+    assert "a C library for native, 6 files" in told and install_command("native") in told
     assert {file.name for file in (tmp_path / "net").iterdir()} == FILES
     page = (tmp_path / "net" / "README.md").read_text()
-    assert "There is no shared library" in page and "pip install 'pronghorn[native]'" in page
+    assert "There is no shared library" in page and "Pronghorn's extra `native` brings a linker" in page
     about = json.loads((tmp_path / "net" / "library.json").read_text())
     assert about["functions"] == ["net_arena_size", "net_predict"]
     header = (tmp_path / "net" / "net.h").read_text()

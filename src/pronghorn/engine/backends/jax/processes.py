@@ -11,6 +11,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.extend import backend
 
+from pronghorn._extras import install_command
+
 try:  # private to JAX, which has no public names for what they do
     from jax._src import distributed
     from jax._src.clusters import ClusterEnv
@@ -40,7 +42,7 @@ def start(address: str | None, count: int | None, rank: int | None, seconds: flo
     if distributed is None:
         raise RuntimeError(
             f"initialize: this version of JAX ({jax.__version__}) has no names by which processes talk to each other; "
-            "install the one that pip install 'pronghorn[jax]' brings."
+            f"install the one that {install_command('jax')} brings."
         )
     if jax.live_arrays():
         raise RuntimeError(
