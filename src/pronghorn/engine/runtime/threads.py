@@ -9,6 +9,7 @@ from pathlib import Path
 
 VARIABLE = "PRONGHORN_NUM_THREADS"
 MAX_THREADS = 1024
+_MOUNT = Path("/sys/fs/cgroup")
 
 _chosen: int | None = None
 
@@ -24,17 +25,44 @@ def available_cores() -> int:
 
 
 def _container_quota() -> float | None:
-    """The cores' worth of time that a Linux control group grants, or None without a limit.
+    """The cores' worth of time that Linux control groups grant, or None without a limit.
 
     Threads beyond the quota would be stopped in the middle of a kernel while the others wait for them at a barrier.
     """
+    shares = [share for folder in _groups() if (share := _share(folder)) is not None]
+    return min(shares, default=None)
+
+
+def _groups() -> list[Path]:
+    """The folders of this process's groups that may limit its time: its own and those around it.
+
+    A container mostly sees its own group as the root; a service or a job of the system does not.
+    """
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()[:2]
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    folders = [_MOUNT, _MOUNT / "cpu"]
+    for line in lines:
+        controllers, _, path = line.partition(":")[2].partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        parts = Path(path).parts[1:]
+        if ".." in parts:  # it lies outside of what this process may see
+            continue
+        root = _MOUNT / "cpu" if controllers else _MOUNT
+        folders += [root.joinpath(*parts[: end + 1]) for end in range(len(parts))]
+    return folders
+
+
+def _share(folder: Path) -> float | None:
+    """The quota of one group, of version 2 or 1, in cores."""
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()[:2]
     except (OSError, ValueError):
         try:
-            group = Path("/sys/fs/cgroup/cpu")
-            quota = (group / "cpu.cfs_quota_us").read_text()
-            period = (group / "cpu.cfs_period_us").read_text()
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
         except OSError:
             return None
     try:

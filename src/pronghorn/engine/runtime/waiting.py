@@ -8,7 +8,8 @@ operating system compares before it puts a thread to sleep, so no wake-up is los
 
 - `void @ph_wait(ptr ctx, ptr event, i64 old, i1 naps)`: returns once the event's value is another;
 - `void @ph_signal(ptr event, i64 value)`: gives it one; `void @ph_wake(ptr event)`: where it has changed already;
-- `i64 @ph_now()`: nanoseconds since some moment; `i1 @ph_is_short(ptr ctx, i64 now)`: whether cores are short.
+- `i64 @ph_now()`: nanoseconds since some moment, by a clock that nobody sets;
+- `i1 @ph_is_short(ptr ctx, i64 now)`: whether cores are short.
 """
 
 from __future__ import annotations
@@ -106,13 +107,23 @@ define internal i64 @ph_now() noinline nounwind {{
 }}
 """
 
+# Whole seconds apart, as ticks times 1e9 would overflow after 15 minutes at the 10 MHz that are usual.
 _CLOCK_WINDOWS = """
-declare void @GetSystemTimePreciseAsFileTime(ptr)
+declare i32 @QueryPerformanceCounter(ptr)
+declare i32 @QueryPerformanceFrequency(ptr)
 define internal i64 @ph_now() noinline nounwind {
-  %time = alloca i64, align 8
-  call void @GetSystemTimePreciseAsFileTime(ptr %time)
-  %t = load i64, ptr %time, align 8
-  %now = mul i64 %t, 100
+  %count = alloca i64, align 8
+  %frequency = alloca i64, align 8
+  %r1 = call i32 @QueryPerformanceCounter(ptr %count)
+  %r2 = call i32 @QueryPerformanceFrequency(ptr %frequency)
+  %c = load i64, ptr %count, align 8
+  %f = load i64, ptr %frequency, align 8
+  %s = udiv i64 %c, %f
+  %rest = urem i64 %c, %f
+  %whole = mul i64 %s, 1000000000
+  %part = mul i64 %rest, 1000000000
+  %ns = udiv i64 %part, %f
+  %now = add i64 %whole, %ns
   ret i64 %now
 }
 """
