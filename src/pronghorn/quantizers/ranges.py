@@ -126,8 +126,8 @@ METHODS: dict[str, Callable[[Seen, float], tuple[float, float]]] = {
 def grid(low: float, high: float) -> tuple[float, int]:
     """The distance of neighbouring integers, -128 to 127, and the one that stands for 0, for numbers in a range.
 
-    >>> grid(0.0, 255.0), grid(-1.0, 1.0)[1]
-    ((1.0, -128), 0)
+    >>> grid(0.0, 255.0), grid(-255.0, 255.0)
+    ((1.0, -128), (2.0, 0))
     """
     low, high = min(low, 0.0), max(high, 0.0)
     step = float(np.float32((high - low) / 255)) or 1.0
