@@ -55,6 +55,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
+def no_choice_is_left():
+    """An engine that a test sets is that test's: what the environment names holds again for the next one."""
+    from pronghorn.engine.backends import choice
+
+    name = choice._choice.name
+    yield
+    choice._choice.name = name
+
+
+@pytest.fixture(autouse=True)
 def same_random_numbers():
     """Every test draws the same numbers each time it runs, whatever ran before it."""
     from pronghorn.utils import set_random_seed  # after a test's own conftest.py has set the environment
