@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 #: The files of each call. A change that needs one more says here why that is worth it.
-LIMITS = {"model(x), op by op": 41, "second fit": 70}
+#: The 71st of `fit` is `engine/graph/derived.py`: a training step tells it that weights packed for `predict` are old.
+LIMITS = {"model(x), op by op": 41, "second fit": 71}
 
 
 def test_a_call_runs_through_few_files():

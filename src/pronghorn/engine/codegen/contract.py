@@ -410,6 +410,7 @@ def _launch(
         writes,
         scope=kernel.scope,
         work=product(tuple(axis.extent for axis in part.axes)) if info.role == "main" else 0,
+        lays_out=info.role in BEFORE,
     )
 
 

@@ -37,6 +37,7 @@ class Launch:
     work: Extent = 0  # multiplications (each with an addition) of a contraction
     label: str = ""  # the kernel's own name, where its function is shared with others
     pieces: Pieces = field(default_factory=dict)
+    lays_out: bool = False  # brings an operand into another layout, whatever the extents of others are
     is_chained: bool = False  # its units are run with those of others over the same rows, see `chains`
     buffers: list[Value] = field(default_factory=list)  # what the function finds in its table of buffers
     extents: list[Extent | Streamed] = field(default_factory=list)  # and in that of extents
@@ -84,3 +85,5 @@ class Emitted:
     barriers: int = 0
     row_symbols: list[str] = field(default_factory=list)  # whose rows loops take a block at a time
     timed: list[Timed] = field(default_factory=list)  # empty unless the step is profiled
+    prepared: list[int] = field(default_factory=list)  # launches that depend on the weights alone, see `preparation`
+    kept: list[Value] = field(default_factory=list)  # the memory that these write to

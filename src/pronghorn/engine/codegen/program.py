@@ -15,7 +15,7 @@ stack, the tables and what `ph_decided` says, never a buffer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -24,6 +24,7 @@ from typing import Any
 from pronghorn.engine.codegen.builder import Operand
 from pronghorn.engine.codegen.launch import Emitted, HostCall, Launch
 from pronghorn.engine.codegen.listing import RowTables
+from pronghorn.engine.codegen.preparation import Preparation
 from pronghorn.engine.codegen.row_loops import LoopParts, RowBlocks, ahead, blocks_of, by_rows
 from pronghorn.engine.codegen.step import StepEmitter, is_special
 from pronghorn.engine.codegen.walker import taken
@@ -103,6 +104,9 @@ class ProgramEmitter(StepEmitter):
 
     def _program(self, program: Program) -> None:
         self._adopt(program)
+        if self.weights:
+            given = (self.weights, self.external, self.out.constants, self.tables.root)
+            self.preparation = Preparation(program, *given)
         self._kernels(program.kernels)
 
     def _special(self, kernel: Kernel, node: Node) -> None:
@@ -117,7 +121,9 @@ class ProgramEmitter(StepEmitter):
 
     def _copy(self, source: Value, target: Value) -> None:
         if self.tables.root(source) is not self.tables.root(target):
+            preparation, self.preparation = self.preparation, None  # a loop changes what it starts with
             self._kernels([copy_kernel(source, target)])
+            self.preparation = preparation
 
     def _host_call(self, kernel: Kernel, node: Node) -> None:
         if self.out.callback is None:
@@ -142,10 +148,11 @@ class ProgramEmitter(StepEmitter):
         self._settle()
         self.epoch += 1
         outside, self.repeats = self.repeats, self.repeats * repeats
+        preparation, self.preparation = self.preparation, None
         yield
         self._settle()
         self.epoch += 1
-        self.repeats = outside
+        self.repeats, self.preparation = outside, preparation
 
     def _decide(self, verdict: Value) -> str:
         """Whether a truth value holds, the same for every thread whenever it comes here.
@@ -248,7 +255,7 @@ class ProgramEmitter(StepEmitter):
             return None, []
         launches = [launch for kernel in program.kernels for launch in self._launches(kernel)]
         first, launches = ahead(launches, changing, length, self.tables.root)
-        for launch in first:
+        for launch in self._prepare(first):
             self._launch(launch)
         return launches, [v for launch in first for v in launch.writes]
 
@@ -496,7 +503,12 @@ def _is_aligned(value: Value) -> bool:
 
 
 def emit_program(
-    program: Program, target: Target, external: set[Value], profile: bool = False, stream: Stream | None = None
+    program: Program,
+    target: Target,
+    external: set[Value],
+    profile: bool = False,
+    stream: Stream | None = None,
+    weights: Collection[Value] = (),
 ) -> Emitted:
     """The machine code (as LLVM IR) of a program.
 
@@ -506,5 +518,6 @@ def emit_program(
         external: values whose memory the caller provides.
         profile: whether the step counts the cycles of each kernel.
         stream: what compiles kernels while others are written.
+        weights: the variables' values, if what depends on them alone is to run once for all calls.
     """
-    return ProgramEmitter(program, target, external, profile, stream).run()
+    return ProgramEmitter(program, target, external, profile, stream, weights).run()

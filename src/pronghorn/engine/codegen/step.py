@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +13,7 @@ from pronghorn.engine.codegen.launch import Emitted, Launch, Timed
 from pronghorn.engine.codegen.listing import Listed, Listing, StepState
 from pronghorn.engine.codegen.loops import emit_loops
 from pronghorn.engine.codegen.pooled import Pooled, emit_pooled
+from pronghorn.engine.codegen.preparation import Preparation
 from pronghorn.engine.codegen.runs import cut_runs
 from pronghorn.engine.codegen.scanned import Scanned
 from pronghorn.engine.codegen.signature import Signature
@@ -73,6 +74,7 @@ class StepEmitter:
         external: set[Value],
         profile: bool = False,
         stream: Stream | None = None,
+        weights: Collection[Value] = (),
     ):
         self.target, self.external, self.profile, self.stream = target, external, profile, stream
         self.module = ModuleBuilder()
@@ -91,6 +93,8 @@ class StepEmitter:
         self.functions: dict[str, str] = {}  # by their text without the name
         self.written: dict[Hashable, _Written] = {}  # by their signatures
         self.listing = Listing(self.module, profile)
+        self.weights = weights
+        self.preparation: Preparation | None = None  # not inside of loops and branches, which may not run
         self.repeats: Extent = 1
         self.run_number, self.run_end = 0, ""  # of the small kernels being written; where one that is code ends
         self.state = self._initial_state()
@@ -264,6 +268,7 @@ class StepEmitter:
 
     def _launch_all(self, launches: Iterable[Launch]) -> None:
         """Launches in a row."""
+        launches = self._prepare(launches)
         chains = chained(launches, self.tables.root, self.target.l2_bytes)
         cuts = cut_runs(chains)
         for number, chain in enumerate(chains):
@@ -276,6 +281,20 @@ class StepEmitter:
             else:
                 self._chain(chain)
             chain.launches[0].barrier |= number in cuts.meetings
+
+    def _prepare(self, launches: Iterable[Launch]) -> list[Launch]:
+        """List those launches that depend on the weights alone; the others."""
+        if self.preparation is None:
+            return list(launches)
+        first, rest = self.preparation.apart(launches)
+        for launch in first:
+            memory = dict.fromkeys(map(self.tables.root, launch.buffers))
+            kept = [v for v in memory if v in self.preparation.kept and v not in self.external]
+            self.external.update(kept)
+            self.out.kept += kept
+            self._launch(launch)
+            self.out.prepared.append(launch.slot)
+        return rest
 
     def _chain(self, chain: Chain) -> None:
         own = chain.launch()

@@ -13,6 +13,7 @@ import numpy as np
 from pronghorn.engine.graph import dlpack, dtypes
 from pronghorn.engine.graph.active import active_tapes, current_trace, state
 from pronghorn.engine.graph.classes import add_class
+from pronghorn.engine.graph.derived import written
 from pronghorn.engine.graph.dim import Shape, equal_extents
 from pronghorn.engine.graph.foreign import without_framework
 from pronghorn.engine.graph.libraries import ArrayLibrary
@@ -306,6 +307,7 @@ class GraphVariable(Operators):
 
     def stored(self, array: np.ndarray) -> None:
         """Called when ``array``, which `storage` gave, has a new value: a library may hold the value elsewhere."""
+        written((self,))
         if self._lent is not None and not self._lent[0].shares_memory:
             self._array = array
 

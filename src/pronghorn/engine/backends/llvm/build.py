@@ -16,6 +16,9 @@ from pronghorn.engine.compiler.memory import MemoryPlan, plan_memory
 from pronghorn.engine.compiler.outputs import place_outputs
 from pronghorn.engine.compiler.stages import lower, rewrite
 from pronghorn.engine.compiler.verify import verify_memory
+from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.dim import product
+from pronghorn.engine.graph.ir import Value
 from pronghorn.engine.graph.trace import Traced
 from pronghorn.engine.runtime import debug
 from pronghorn.engine.runtime.compile import CompilationError, Stream
@@ -36,7 +39,12 @@ class Built:
 
 
 def build(
-    traced: Traced, gathered: Collection[int], target: Target, profile: bool, stream: Stream | None = None
+    traced: Traced,
+    gathered: Collection[int],
+    target: Target,
+    profile: bool,
+    stream: Stream | None = None,
+    prepares: bool = False,
 ) -> Built:
     """Run all stages on a traced function.
 
@@ -46,6 +54,7 @@ def build(
         target: the machine.
         profile: whether the step counts the cycles of each kernel.
         stream: what compiles kernels while others are written.
+        prepares: whether what depends on the variables alone is to run once for all calls; the step changes none.
     """
     name = traced.graph.name
     with debug.timed(f"kernels of {name}"):
@@ -59,7 +68,8 @@ def build(
         count = len(graph.inputs) - len(traced.variables)
         arguments, variables = graph.inputs[:count], graph.inputs[count:]
         program, results = place_outputs(program, [None if i is None else graph.inputs[i] for i in places])
-        emitted = emit_program(program, target, {*graph.inputs, *results}, profile, stream)
+        weights = variables if prepares else ()
+        emitted = emit_program(program, target, {*graph.inputs, *results}, profile, stream, weights)
         memory = plan_memory(emitted.lifetimes)
         if debug.enabled("verify"):
             verify_memory(memory, emitted.lifetimes)
@@ -75,8 +85,17 @@ def build(
         variables=slots_of(variables, slots),
         constants={slots[v]: a for v, a in emitted.constants.items() if v in slots},
         row_symbols=emitted.row_symbols,
+        prepared=emitted.prepared,
+        kept={slots[v]: _bytes(v) for v in emitted.kept},
     )
     return Built(plan, emitted)
+
+
+def _bytes(value: Value) -> int:
+    """The size of an array whose extents are known."""
+    size = product(value.shape) * dtypes.itemsize(value.dtype)
+    assert isinstance(size, int), value.shape
+    return size
 
 
 def _places(traced: Traced, inputs: int) -> list[int | None]:

@@ -18,10 +18,12 @@ from pronghorn.engine.backends.interpreter import bind_extents
 from pronghorn.engine.backends.llvm import kept_steps, linking
 from pronghorn.engine.backends.llvm.gathering import gathered_avals
 from pronghorn.engine.backends.llvm.layout import Layout, address, make_layout
+from pronghorn.engine.backends.llvm.preparing import Preparing
 from pronghorn.engine.backends.numpy.executable import copied_into
 from pronghorn.engine.compiler.rows import rows_apart
 from pronghorn.engine.compiler.stages import skipped
 from pronghorn.engine.graph import dtypes
+from pronghorn.engine.graph.derived import written
 from pronghorn.engine.graph.dim import BATCH, Dim, SymbolicDimError
 from pronghorn.engine.graph.ir import Graph
 from pronghorn.engine.graph.tensor import Tensor
@@ -81,6 +83,8 @@ class Executable:
         self._layouts: dict[tuple, list[Layout]] = {}  # those that no call is using, by the arguments' shapes
         self._given = gathered_avals(traced.graph.inputs[: traced.num_args], self.gathered)
         self._donated = traced.donated
+        self._prepares = not (traced.updated or traced.donated or debug.enabled("poison"))
+        self._prepares = self._prepares and not _calls_host(traced.graph)
         results = enumerate(traced.graph.outputs[: traced.num_results])
         self._result_avals = [v.aval for i, v in results if i not in self._donated]
         self._dtypes = [dtypes.to_numpy(aval.dtype) for aval in self._given]
@@ -104,9 +108,10 @@ class Executable:
         # the code while a worker is in it: `outlive`, called by one thing in the cycle, comes too late for another.
         weakref.finalize(self, pool.outlive, (self.module, self._layouts)).atexit = False
         self._is_guarded = debug.enabled("poison")
-        is_plain = self._host_calls is None and self.profile is None and not self._is_guarded
+        self._settles = not (traced.updated or traced.donated or self._is_guarded) and self._host_calls is None
+        self._preparing = Preparing(self.plan, traced.variables) if self._settles and self.plan.prepared else None
         #: Whether calls have nothing in common but the variables' values, which they leave as they are.
-        self.only_reads = is_plain and not traced.updated and not traced.donated
+        self.only_reads = self._settles and self.profile is None
         self._calls = 0
         self._rows_at_once: int | None = 0  # not known yet
         keep = guarded_copy if self._is_guarded else aligned_copy
@@ -119,7 +124,7 @@ class Executable:
         linking.link(kept_steps.compiler())
         # what is to be looked at, or counted, has to be made
         shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.PRINTED)
-        name = None if shown else kept_steps.key(self.traced, self.gathered, target)
+        name = None if shown else kept_steps.key(self.traced, self.gathered, target, self._prepares)
         kept = kept_steps.load(name) if name is not None else None
         text = functools.partial(_text, weakref.ref(self), target)  # the code, which a finalizer holds, holds no step
         if kept is not None:
@@ -143,7 +148,7 @@ class Executable:
     def _build(self, target: Target, stream: Stream | None = None) -> Built:
         from pronghorn.engine.backends.llvm.build import build
 
-        return build(self.traced, self.gathered, target, self._is_profiled, stream)
+        return build(self.traced, self.gathered, target, self._is_profiled, stream, self._prepares)
 
     def _attach(self, built: Built) -> None:
         """What needs the compiler's own view of the step."""
@@ -245,9 +250,14 @@ class Executable:
         results = [np.empty(shape, dtype) for shape, dtype in layout.results] if not into else _made(layout, into)
         for slot, array in zip(self.plan.results, results):
             bufs[slot] = address(array)
-        self._call(layout)
-        for i in moved:
-            self.traced.variables[i].stored(layout.held[i])
+        if self._preparing is not None:
+            self._preparing.run(self._call, layout, bool(moved))
+        else:
+            self._call(layout)
+        if self.traced.updated:
+            for i in moved:
+                self.traced.variables[i].stored(layout.held[i])
+            written(self.traced.updated)
         return self._with_donated(results, arrays)
 
     def _with_donated(self, results: list[np.ndarray], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -260,7 +270,7 @@ class Executable:
     def _find_variables(self, layout: Layout) -> list[int]:
         """Have the tables say where the variables' values are now; returns the numbers of those that have moved."""
         seen = moves.last  # before looking: what moves meanwhile is seen the next time
-        is_settled = self.only_reads
+        is_settled = self._settles
         moved: list[int] = []
         for i, variable in enumerate(self.traced.variables):
             storage = variable.readable() if self.only_reads else variable.storage()
@@ -293,15 +303,15 @@ class Executable:
             np.copyto(arrays[i], copies[i])
         return self._with_donated([array.copy() for array in results], arrays)
 
-    def _call(self, layout: Layout) -> None:
-        """Runs the step with the tables of ``layout``."""
+    def _call(self, layout: Layout, args: int = 0) -> None:
+        """Runs the step with the tables of ``layout``; ``args`` is the address of those that take their place once."""
         if self._host_calls is not None:
             self._host_calls.env = layout.env
         if self.profile is None:
-            run = pool.run if not layout.is_small else self._alone(layout)
-            status = run(self._step, layout.args_address)
+            run = pool.run if args or not layout.is_small else self._alone(layout)
+            status = run(self._step, args or layout.args_address)
         else:
-            status = self._run_profiled(self.profile, layout)
+            status = self._run_profiled(self.profile, layout, args or layout.args_address)
         if self._host_calls is not None:
             self._host_calls.raise_error()
         if status:
@@ -315,9 +325,9 @@ class Executable:
         """The same function, compiled with a clock around each kernel, whose `profile` says what they take."""
         return Executable(self.traced, sorted(self.gathered), profile=True)
 
-    def _run_profiled(self, profile: Profile, layout: Layout) -> int:
+    def _run_profiled(self, profile: Profile, layout: Layout, args: int) -> int:
         start = time.perf_counter()
-        status = pool.run(self._step, layout.args_address)
+        status = pool.run(self._step, args)
         profile.record(layout.ticks, layout.units, layout.env, time.perf_counter() - start)
         return status
 

@@ -24,7 +24,7 @@ from pronghorn.engine.runtime.signals import is_from_handler
 MOST_CONSTANT_BYTES = 16 << 20  # a step with larger ones is not kept
 
 
-def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None:
+def key(traced: Traced, gathered: Collection[int], target: Target, prepares: bool = False) -> str | None:
     """The name of a function's entry; None if there can be none."""
     try:
         graph = fingerprint(traced.graph)
@@ -33,7 +33,7 @@ def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None
     numbers = {v: i for i, v in enumerate(traced.variables)}
     updated = [numbers[v] for v in traced.updated]
     kind = f"{len(numbers)} {updated} {traced.num_results} {sorted(gathered)} {sorted(skipped())} {target!r}"
-    kind += f" {sorted(traced.donated.items())}"
+    kind += f" {sorted(traced.donated.items())} {prepares}"
     return cache_key(f"step {compiler()}\n{kind}\n{graph}", target)
 
 

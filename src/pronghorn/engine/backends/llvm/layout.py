@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pronghorn.engine.backends.llvm.step_plan import StepPlan
-from pronghorn.engine.codegen.units import COLUMNS, row_blocks
+from pronghorn.engine.codegen.units import COLUMNS, Units, row_blocks
 from pronghorn.engine.compiler.costs import BRIEF_CYCLES, JOINING_CYCLES, MEETING_CYCLES, SERIAL_CYCLES
 from pronghorn.engine.graph import dtypes
-from pronghorn.engine.graph.dim import Shape, evaluate
+from pronghorn.engine.graph.dim import Extent, Shape, evaluate
 from pronghorn.engine.graph.ir import Aval
 
 MOST_THREADS = 256  # of a step that is profiled
+UNITS = 2  # of what a step is given: the table of units
 
 
 _byte_of = ctypes.c_char.from_buffer
@@ -77,6 +78,9 @@ class Layout:
         is_small: whether no launch is worth waking another thread for.
         is_brief: whether all of it takes less time than letting another thread have Python's lock, and getting it back.
         base: the arena's address that ``bufs`` was filled in for.
+        once: of the launches that depend on the variables alone and run for these extents, their rows of ``units``,
+            which hold no units.
+        prepared: the number of what ``bufs`` has of their results (`preparing.Prepared`); 0 for nothing.
         args: what the step is given: the addresses of the tables above.
     """
 
@@ -95,6 +99,8 @@ class Layout:
     seen: int | None = None
     blocks: list[BlockTables] = field(default_factory=list)
     base: int = -1
+    once: dict[int, np.ndarray] = field(default_factory=dict)
+    prepared: int = 0
     args: np.ndarray = field(init=False)
     args_address: int = field(init=False)
 
@@ -111,6 +117,17 @@ class Layout:
             self.bufs[self.slots] = self.offsets + base
             self.base = base
 
+    def args_with(self, launches: Collection[int]) -> tuple[np.ndarray, np.ndarray]:
+        """What the step is given where launches run that depend on the variables alone; and a table that it names.
+
+        They are arrays of their own, since a thread that is late in the call before still reads that one's.
+        """
+        args, units = self.args.copy(), self.units.copy()
+        for number in launches:
+            units[number * COLUMNS : (number + 1) * COLUMNS] = self.once[number]
+        args[UNITS] = address(units)
+        return args, units
+
 
 def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], timed: int) -> Layout:
     """The tables for the extents ``env``, with the addresses of temporaries, arguments and results left open.
@@ -118,11 +135,12 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
     ``timed``: how many rows the table of cycles has.
     """
     offsets, nbytes = plan.memory.layout(env)
+    units = _units(plan, env)
     return Layout(
         env=dict(env),
         bufs=np.zeros(plan.buffers + 1, np.int64),  # the last is for what the code never reads (slot -1)
         dims=_dims(plan, env),
-        units=_units(plan, env),
+        units=units,
         ticks=np.zeros((MOST_THREADS, timed, 3), np.int64),
         nbytes=nbytes,
         slots=np.array(list(offsets), np.intp),
@@ -132,6 +150,7 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
         is_small=_is_small(plan, env),
         is_brief=_cycles(plan, env) < BRIEF_CYCLES,
         blocks=[BlockTables.of(plan, env, symbol) for symbol in plan.row_symbols],
+        once=_taken_out(plan, units),
     )
 
 
@@ -144,12 +163,26 @@ def _units(plan: StepPlan, env: Mapping[str, int]) -> np.ndarray:
     return np.array([*table, (0,) * COLUMNS], np.int64).ravel()
 
 
+def _taken_out(plan: StepPlan, units: np.ndarray) -> dict[int, np.ndarray]:
+    """Leave the launches that depend on the variables alone without units; those that had some."""
+    rows = units.reshape(-1, COLUMNS)
+    found = {number: rows[number].copy() for number in plan.prepared if rows[number][0]}
+    rows[plan.prepared] = 0
+    return found
+
+
+def _of_every_call(plan: StepPlan) -> list[tuple[Units, float, bool, int, Extent]]:
+    """The launches that run each time."""
+    once = set(plan.prepared)
+    return [launch for number, launch in enumerate(plan.launches) if number not in once]
+
+
 def _is_small(plan: StepPlan, env: Mapping[str, int]) -> bool:
     """Whether a second thread would save less than it costs: a step that gains little has many barriers, at which
     threads wait for each other, between little work that they can share."""
     shared: dict[int, float] = {}  # cycles between two barriers that more than one thread can work on
     times: dict[int, int] = {}
-    for units, cost, serial, phase, repeats in plan.launches:
+    for units, cost, serial, phase, repeats in _of_every_call(plan):
         cycles = units.evaluate(env) * cost
         shared[phase] = shared.get(phase, 0.0) + (0.0 if serial or cycles < SERIAL_CYCLES else cycles)
         times[phase] = max(times.get(phase, 0), evaluate(repeats, env))
@@ -159,4 +192,6 @@ def _is_small(plan: StepPlan, env: Mapping[str, int]) -> bool:
 
 def _cycles(plan: StepPlan, env: Mapping[str, int]) -> float:
     """What a step is expected to take on one thread."""
-    return sum(units.evaluate(env) * cost * evaluate(repeats, env) for units, cost, _, _, repeats in plan.launches)
+    return sum(
+        units.evaluate(env) * cost * evaluate(repeats, env) for units, cost, _, _, repeats in _of_every_call(plan)
+    )

@@ -31,6 +31,8 @@ class StepPlan:
         arguments, results, variables: slots of everything whose address changes from call to call.
         constants: arrays by their slots.
         row_symbols: the extents of which loops take a block at a time.
+        prepared: the numbers of launches that depend on the variables alone (`codegen.preparation`).
+        kept: the bytes of the memory that these write to, by its slots.
     """
 
     buffers: int
@@ -42,6 +44,8 @@ class StepPlan:
     variables: list[int]
     constants: dict[int, np.ndarray] = field(default_factory=dict)
     row_symbols: list[str] = field(default_factory=list)
+    prepared: list[int] = field(default_factory=list)
+    kept: dict[int, int] = field(default_factory=dict)
 
 
 def to_bytes(plan: StepPlan) -> bytes:
@@ -63,6 +67,8 @@ def to_bytes(plan: StepPlan) -> bytes:
             "results": plan.results,
             "variables": plan.variables,
             "row_symbols": plan.row_symbols,
+            "prepared": plan.prepared,
+            "kept": list(plan.kept.items()),
             "constants": [[slot, dtypes.name_of(a.dtype), a.shape] for slot, a in plan.constants.items()],
         }
     ).encode()
@@ -102,6 +108,8 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
         variables=given["variables"],
         constants=constants,
         row_symbols=given["row_symbols"],
+        prepared=given["prepared"],
+        kept=dict(given["kept"]),
     )
     return plan, data[at:]
 
