@@ -67,6 +67,7 @@ _NAMES = {
     "SymbolicScope": ".backend.scopes",
     "Variable": ".variables",
     "device": ".backend.device",
+    "freeze": ".models.frozen",
     "grad": ".ops.gradients",
     "jit": ".calls.jit",
     "name_scope": ".utils.naming:NameScope",

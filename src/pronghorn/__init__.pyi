@@ -49,6 +49,7 @@ from pronghorn.losses import Loss as Loss
 from pronghorn.metrics import Metric as Metric
 from pronghorn.models import Model as Model
 from pronghorn.models import Sequential as Sequential
+from pronghorn.models.frozen import freeze as freeze
 from pronghorn.models.function import Function as Function
 from pronghorn.ops.gradients import GradientTape as GradientTape
 from pronghorn.ops.gradients import grad as grad
