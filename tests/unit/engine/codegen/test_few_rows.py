@@ -129,3 +129,10 @@ def test_which_products_are_taken_so():
 def test_a_sum_is_cut_only_where_its_parts_are_little_beside_the_matrix():
     assert chosen(1, 3072, 768).chunks is not None
     assert chosen(16, 256, 2048).chunks is None
+
+
+@pytest.mark.parametrize("dtypes", [("float32",) * 3, ("int8", "int8", "int32")])
+def test_sixteen_rows_are_work_for_several_threads_whose_sums_are_in_the_nearest_cache(dtypes):
+    made = chosen(16, dtypes=dtypes)
+    assert made.kernels[0].units.constant >= 6
+    assert 4 * 16 * made.columns <= 32 * 1024

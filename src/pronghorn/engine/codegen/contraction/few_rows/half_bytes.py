@@ -66,7 +66,7 @@ class HalvesUnit(Unit):
         fb, plan = self.fb, self.plan
         for values, sums in self.each_row():
             terms = [(values[axis.name], axis.a) for axis in plan.rows]
-            yield fb.div(sums, plan.columns), self.at(plan.spec.a, a, terms)
+            yield fb.div(sums, plan.pitch), self.at(plan.spec.a, a, terms)
 
     def sum_of_inputs(self, row: str, start: Operand, stop: Operand) -> str:
         """The sum of some inputs of a row."""

@@ -7,8 +7,9 @@ done, and then have the group's zero and scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from pronghorn.engine.codegen.builder import Operand
 from pronghorn.engine.codegen.contraction.few_rows.half_bytes import HalvesUnit
@@ -37,8 +38,11 @@ class AcrossHalves(HalvesUnit):
 
     def __post_init__(self) -> None:
         Unit.__post_init__(self)
-        self.group = self.fb.alloca("float", self.plan.places * self.plan.columns, align=64)
+        self.group = self.fb.alloca("float", self.plan.places * self.plan.pitch, align=64)
         self.inputs = self.fb.alloca("float", self.plan.places, align=64)
+
+    def panel_size(self) -> int:
+        return STEPS * self.halves.columns_of_word * self.plan.lanes
 
     def sum(self, a: str, first: Operand, columns: Operand, start: Operand, stop: Operand) -> None:
         fb = self.fb
@@ -111,26 +115,61 @@ class AcrossHalves(HalvesUnit):
     def _add_words(
         self, a: str, b: str, rows: int, steps: int, terms: Terms, first: Operand, left: Operand | None
     ) -> None:
-        """Adds the products of some rows of bytes to the sums of a vector of words."""
-        fb, plan, count = self.fb, self.plan, self.halves.columns_of_word
+        """Adds the products of some rows of bytes to the sums of a vector of words.
+
+        Groups of rows share the floats that halves of bytes become, which wait in the first-level cache.
+        """
+        fb = self.fb
         b = fb.gep("i8", b, self._bytes_of(first))
-        for group, asks in self.groups():
-            share = min(count, halves_at_once(len(group), plan.tile[0] * plan.tile[1]))
-            for begin in range(0, count, share):
-                places = [[self._group_at(row, n, first) for n in range(begin, begin + share)] for row in group]
-                sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
-                for row_of_bytes in range(rows):
-                    here = fb.gep("i8", b, fb.mul(row_of_bytes, self.halves.step))
-                    if asks and not begin and left is None:
-                        self._ask_for(b, row_of_bytes + rows)
-                    words = self._words_of(here, left)
-                    for half, after in terms:
-                        numbers = [n * HALVES // count + half for n in range(begin, begin + share)]
-                        step = row_of_bytes * steps + after
-                        sums = self._with_products(a, step, group, self.numbers(words, numbers), sums)
-                for row_places, row_sums in zip(places, sums, strict=True):
-                    for place, total in zip(row_places, row_sums, strict=True):
-                        fb.store(self.ty, total, place, self.align)
+        part = [(row, half, row * steps + after) for row in range(rows) for half, after in terms]
+
+        def read(number: int, numbers: range) -> list[str]:
+            row, half, _ = part[number]
+            if not numbers.start and not half and left is None:
+                self._ask_for(b, row + rows)
+            return self._floats(b, row, half, numbers, left)
+
+        count = self.halves.columns_of_word
+        for group in self.all_rows():
+            if group is not None:
+                self._with_part(a, [step for *_, step in part], group, first, read)
+                continue
+            for number in range(len(part)):
+                for n, floats in enumerate(read(number, range(count))):
+                    place = fb.gep("float", self.panel, (number * count + n) * self.plan.lanes)
+                    fb.store(self.ty, floats, place, self.align)
+            ready = partial(self._ready, fb.opaque(self.panel))
+            for share in self.shares():
+                self._with_part(a, [step for *_, step in part], share, first, ready)
+
+    def _floats(self, b: str, row: int, half: int, numbers: range, left: Operand | None) -> list[str]:
+        """Some columns' numbers of each word of a row of bytes."""
+        words = self._words_of(self.fb.gep("i8", b, self.fb.mul(row, self.halves.step)), left)
+        return self.numbers(words, [n * HALVES // self.halves.columns_of_word + half for n in numbers])
+
+    def _ready(self, panel: str, number: int, numbers: range) -> list[str]:
+        """The same from the panel."""
+        return self.from_panel(panel, number * self.halves.columns_of_word + numbers.start, len(numbers))
+
+    def _with_part(
+        self,
+        a: str,
+        steps: Sequence[int],
+        group: Sequence[Row],
+        first: Operand,
+        floats: Callable[[int, range], list[str]],
+    ) -> None:
+        """Adds the products of some steps, given vectors of the matrix, to the sums of some rows."""
+        fb, plan, count = self.fb, self.plan, self.halves.columns_of_word
+        share = min(count, halves_at_once(len(group), plan.tile[0] * plan.tile[1]))
+        for numbers in (range(begin, begin + share) for begin in range(0, count, share)):
+            places = [[self._group_at(row, n, first) for n in numbers] for row in group]
+            sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
+            for number, step in enumerate(steps):
+                sums = self._with_products(a, step, group, floats(number, numbers), sums)
+            for row_places, row_sums in zip(places, sums, strict=True):
+                for place, total in zip(row_places, row_sums, strict=True):
+                    fb.store(self.ty, total, place, self.align)
 
     def _with_products(
         self, a: str, step: int, group: Sequence[Row], matrix: Sequence[str], sums: Sequence[Sequence[str]]
@@ -179,7 +218,7 @@ class AcrossHalves(HalvesUnit):
                     offset = fb.add(sums, column)
                     total = fb.load(self.ty, fb.gep("float", self.group, offset), self.align)
                     if zero is not None:
-                        added = fb.load("float", fb.gep("float", self.inputs, fb.div(sums, plan.columns)))
+                        added = fb.load("float", fb.gep("float", self.inputs, fb.div(sums, plan.pitch)))
                         total = fb.fma(self.ty, fb.fneg(self.ty, zero), fb.splat(added, "float", plan.lanes), total)
                     for opcode, factor in factors:
                         total = fb.op(opcode, self.ty, total, factor)

@@ -205,7 +205,7 @@ class AlongHalves(HalvesUnit):
             return found
         many = len(rests) // len(group)
         for number, row in enumerate(group):
-            place = fb.add(fb.mul(piece, self.plan.places), fb.div(row.sums, self.plan.columns))
+            place = fb.add(fb.mul(piece, self.plan.places), fb.div(row.sums, self.plan.pitch))
             added = fb.load("float", fb.gep("float", self.added, place))
             for i in range(many):
                 here = number * many + i
@@ -237,7 +237,7 @@ class AlongHalves(HalvesUnit):
             step, odd = (half // 2, half % 2) if each == 2 else (half, 0)
             matrix = [self.numbers(w, [half])[0] for w in words]
             for number, row in enumerate(group):
-                place = fb.add(fb.mul(piece, plan.places), fb.div(row.sums, plan.columns))
+                place = fb.add(fb.mul(piece, plan.places), fb.div(row.sums, plan.pitch))
                 there = fb.gep("float", self.inputs, fb.mul(place, self.span))
                 x = fb.load(self.ty, fb.gep("float", there, step * plan.lanes), self.align)
                 for i, y in enumerate(matrix):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
-from pronghorn.engine.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
+from pronghorn.engine.codegen.builder import (
+    FunctionBuilder,
+    ModuleBuilder,
+    Operand,
+    literal,
+    llvm_type,
+    mangle,
+    size_of,
+    vec,
+)
 from pronghorn.engine.codegen.contraction.combine import partial_strides
 from pronghorn.engine.codegen.contraction.few_filters.folding import fold
 from pronghorn.engine.codegen.contraction.few_rows.plan import FewRowsPlan
@@ -54,6 +64,8 @@ class Unit:
     align: int = field(init=False)
     sums: str = field(init=False)
     """The buffer: for each row the sums of the unit's columns."""
+    panel: str = field(init=False)
+    """The buffer of a part of the matrix that was made ready for several groups of rows."""
     strides: list[Operand] = field(init=False)
     """Of the rows' axes in A."""
     places: list[tuple[int, ...]] = field(init=False)
@@ -68,13 +80,18 @@ class Unit:
         self.scalar = llvm_type(plan.spec.sum_dtype)
         self.ty = vec(self.scalar, plan.lanes)
         self.align = size_of(self.ty)
-        self.sums = fb.alloca(self.scalar, plan.places * plan.columns, align=64)
+        self.sums = fb.alloca(self.scalar, plan.places * plan.pitch, align=64)
+        self.panel = fb.alloca(self.scalar, self.panel_size(), align=64)
         self.strides = [self.slots.extent(axis.a) for axis in plan.rows]
         if plan.counts_rows:
             self.count, self.places = self.slots.extent(plan.row_count), []
         else:
             self.places = list(product(*(range(int(axis.extent)) for axis in plan.rows)))  # type: ignore[arg-type]
             self.count = len(self.places)
+
+    def panel_size(self) -> int:
+        """Elements of the `panel`."""
+        return STEPS_BYTES * self.plan.lanes if self.plan.quads else 1
 
     def write(self) -> None:
         fb, plan, spec = self.fb, self.plan, self.plan.spec
@@ -110,26 +127,54 @@ class Unit:
 
         Where the number of rows is not known, a group may have some beyond the last: these repeat it.
         """
-        fb, plan, share = self.fb, self.plan, self.plan.tile[0]
-        if not plan.counts_rows:
-            rows = [
-                Row(linear(fb, list(zip(place, self.strides, strict=True))), number * plan.columns)
-                for number, place in enumerate(self.places)
-            ]
-            for first in range(0, len(rows), share):
-                yield rows[first : first + share], first == 0
+        for rows in self.all_rows():
+            if rows is not None:
+                yield rows, True
+                continue
+            for number, group in enumerate(self.shares()):
+                yield group, number == 0
+
+    def all_rows(self) -> Iterator[list[Row] | None]:
+        """All rows, if their sums are in registers at a time; None where they are not, and `shares` are taken.
+
+        Where the number of rows shows at run time, code is written for some numbers, under a condition each.
+        """
+        share = self.plan.tile[0]
+        if self.plan.counts_rows:
+            yield from self._up_to([n for n in (1, 2) if n < share] + [share])
+        else:
+            yield next(self.shares()) if len(self.places) <= share else None
+
+    def _up_to(self, numbers: Sequence[int]) -> Iterator[list[Row] | None]:
+        """Code for each of so many rows, and for more."""
+        if not numbers:
+            yield None
             return
-        (stride,) = self.strides
-        with fb.if_else(fb.cmp("eq", "i64", self.count, 1)) as (one, more):
-            with one:
-                yield [Row(0, 0)], True
-            with more, fb.loop(0, self.count, share) as begin:
-                numbers = [fb.add(begin, i) for i in range(share)]
-                last = fb.sub(self.count, 1)
-                yield (
-                    [Row(fb.mul(fb.min(n, last), stride), fb.mul(n, plan.columns)) for n in numbers],
-                    True,
-                )
+        with self.fb.if_else(self.fb.cmp("sle", "i64", self.count, numbers[0])) as (few, more):
+            with few:
+                yield self._rows_from(0, numbers[0])
+            with more:
+                yield from self._up_to(numbers[1:])
+
+    def shares(self) -> Iterator[list[Row]]:
+        """The rows in groups, the sums of each of which are in registers at a time."""
+        fb, plan, share = self.fb, self.plan, self.plan.tile[0]
+        if plan.counts_rows:
+            with fb.loop(0, self.count, share) as begin:
+                yield self._rows_from(begin, share)
+            return
+        rows = [
+            Row(linear(fb, list(zip(place, self.strides, strict=True))), number * plan.pitch)
+            for number, place in enumerate(self.places)
+        ]
+        for first in range(0, len(rows), share):
+            yield rows[first : first + share]
+
+    def _rows_from(self, begin: Operand, many: int) -> list[Row]:
+        """Some rows of which only the first need be there."""
+        fb, (stride,) = self.fb, self.strides
+        numbers, last = [fb.add(begin, i) for i in range(many)], fb.sub(self.count, 1)
+        return [Row(fb.mul(fb.min(n, last), stride), fb.mul(n, self.plan.pitch)) for n in numbers]
 
     # -- a matrix whose elements are adjacent along the columns --------------------------------------------------------
 
@@ -155,7 +200,7 @@ class Unit:
         """Fills a buffer of sums with zeros, those of rows included that a group repeats."""
         fb, plan = self.fb, self.plan
         rows = fb.mul(fb.ceil_div(self.count, plan.tile[0]), plan.tile[0]) if plan.counts_rows else plan.places
-        with fb.loop(0, fb.mul(rows, plan.columns), plan.lanes) as place:
+        with fb.loop(0, fb.mul(rows, plan.pitch), plan.lanes) as place:
             fb.store(self.ty, "zeroinitializer", fb.gep(self.scalar, buffer, place), self.align)
 
     def _tiles(self, columns: Operand) -> Iterator[tuple[Operand, int, Operand | None]]:
@@ -194,31 +239,57 @@ class Unit:
                     fb.store(self.ty, total, place, self.align)
 
     def _add_quads(self, a: str, b: str, steps: int, first: Operand) -> None:
-        """The same for bytes: four steps at a time, and 64 columns, whose sums are in an order of their own."""
-        fb, plan = self.fb, self.plan
+        """The same for bytes: four steps at a time, and 64 columns, whose sums are in an order of their own.
+
+        Groups of rows share the bytes that were brought side by side, which wait in the first-level cache.
+        """
+        fb, quads = self.fb, range(0, steps, QUAD)
         b = fb.gep("i8", b, first)
-        for group, asks in self.groups():
-            places = [[self._sum_at(row, v, first) for v in range(QUAD)] for row in group]
-            sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
-            for step in range(0, steps, QUAD):
-                many = min(QUAD, steps - step)
-                rows = [fb.load("<64 x i8>", self.at(plan.spec.b, b, [(step + i, plan.depth.b)])) for i in range(many)]
-                if asks:
-                    for i in range(many):
-                        self._ask(self.at(plan.spec.b, b, [(step + i + steps, plan.depth.b)], False), QUAD)
-                matrix = side_by_side(fb, rows + ["zeroinitializer"] * (QUAD - many))
-                for i, row in enumerate(group):
-                    pointer = fb.gep("i8", fb.gep("i8", a, step), row.start)
-                    four = (
-                        fb.load("i32", pointer, 1)
-                        if many == QUAD
-                        else fb.cast("zext", fb.load("i8", pointer), "i8", "i32")
-                    )
-                    numbers = fb.splat(four, "i32", plan.lanes)
-                    sums[i] = [dot(fb, total, y, numbers) for y, total in zip(matrix, sums[i], strict=True)]
-            for row_places, row_sums in zip(places, sums, strict=True):
-                for place, total in zip(row_places, row_sums, strict=True):
-                    fb.store(self.ty, total, place, self.align)
+        for rows in self.all_rows():
+            if rows is not None:
+                self._with_quads(a, rows, first, steps, lambda step: self._quad(b, step, steps))
+                continue
+            for step in quads:
+                for v, bytes_of in enumerate(self._quad(b, step, steps)):
+                    fb.store(self.ty, bytes_of, fb.gep("i32", self.panel, (step + v) * self.plan.lanes), self.align)
+            ready = partial(self.from_panel, fb.opaque(self.panel), many=QUAD)
+            for group in self.shares():
+                self._with_quads(a, group, first, steps, ready)
+
+    def _quad(self, b: str, step: int, steps: int) -> list[str]:
+        """The bytes of four steps, or of the last one, side by side; those of later steps are asked for."""
+        fb, plan, many = self.fb, self.plan, min(QUAD, steps - step)
+        rows = [fb.load("<64 x i8>", self.at(plan.spec.b, b, [(step + i, plan.depth.b)])) for i in range(many)]
+        for i in range(many):
+            self._ask(self.at(plan.spec.b, b, [(step + i + steps, plan.depth.b)], False), QUAD)
+        return side_by_side(fb, rows + ["zeroinitializer"] * (QUAD - many))
+
+    def from_panel(self, panel: str, first: int, many: int) -> list[str]:
+        """Some vectors of the part of the matrix that was made ready."""
+        fb, lanes = self.fb, self.plan.lanes
+        return [fb.load(self.ty, fb.gep(self.scalar, panel, (first + v) * lanes), self.align) for v in range(many)]
+
+    def _with_quads(
+        self, a: str, group: Sequence[Row], first: Operand, steps: int, quad: Callable[[int], list[str]]
+    ) -> None:
+        """Adds some steps' products to the sums of some rows, given the bytes from each step on."""
+        fb = self.fb
+        places = [[self._sum_at(row, v, first) for v in range(QUAD)] for row in group]
+        sums = [[fb.load(self.ty, place, self.align) for place in row] for row in places]
+        for step in range(0, steps, QUAD):
+            matrix = quad(step)
+            for i, row in enumerate(group):
+                pointer = fb.gep("i8", fb.gep("i8", a, step), row.start)
+                four = (
+                    fb.load("i32", pointer, 1)
+                    if steps - step >= QUAD
+                    else fb.cast("zext", fb.load("i8", pointer), "i8", "i32")
+                )
+                numbers = fb.splat(four, "i32", self.plan.lanes)
+                sums[i] = [dot(fb, total, y, numbers) for y, total in zip(matrix, sums[i], strict=True)]
+        for row_places, row_sums in zip(places, sums, strict=True):
+            for place, total in zip(row_places, row_sums, strict=True):
+                fb.store(self.ty, total, place, self.align)
 
     def _sum_at(self, row: Row, v: int, first: Operand) -> str:
         offset = self.fb.add(self.fb.add(row.sums, v * self.plan.lanes), first)
@@ -232,10 +303,13 @@ class Unit:
         for values, sums in self.each_row():
             offset = linear(fb, [(values[axis.name], self.slots.extent(axis.a)) for axis in plan.rows])
             row = fb.gep("i8", a, offset)
-            with fb.loop_carry(start, stop, [("i32", "0")]) as steps:
-                number = fb.cast("sext", fb.load("i8", fb.gep("i8", row, steps.index)), "i8", "i32")
-                steps.following.append(fb.op("add", "i32", steps.carried[0], number))
-            added = fb.splat(fb.op("mul", "i32", steps.results[0], OFFSET), "i32", plan.lanes)
+            with fb.loop_carry(start, stop, [(self.ty, "zeroinitializer")], QUAD * plan.lanes) as steps:
+                mask = fb.mask_first(fb.min(fb.sub(stop, steps.index), QUAD * plan.lanes), QUAD * plan.lanes)
+                numbers = fb.masked_load("<64 x i8>", fb.gep("i8", row, steps.index), mask)
+                numbers = fb.cast("bitcast", numbers, "<64 x i8>", self.ty)
+                steps.following.append(dot(fb, steps.carried[0], literal(0x01010101, self.ty), numbers))
+            total = self._folded(steps.results)
+            added = fb.splat(fb.op("mul", "i32", total, OFFSET), "i32", plan.lanes)
             with fb.loop(0, whole, width) as first:
                 places = [self._sum_at(Row(0, sums), v, first) for v in range(QUAD)]
                 found = [fb.load(self.ty, place, self.align) for place in places]
@@ -354,11 +428,11 @@ class Unit:
         """The rows' coordinates, and where their sums start in the buffer."""
         if self.plan.counts_rows:
             with self.fb.loop(0, self.count) as row:
-                yield {self.plan.rows[0].name: row}, self.fb.mul(row, self.plan.columns)
+                yield {self.plan.rows[0].name: row}, self.fb.mul(row, self.plan.pitch)
             return
         for number, place in enumerate(self.places):
             values: dict[str, Operand] = {axis.name: step for axis, step in zip(self.plan.rows, place, strict=True)}
-            yield values, number * self.plan.columns
+            yield values, number * self.plan.pitch
 
     def _store(self, first: Operand, column: Operand, valid: Operand, c_base: str) -> None:
         fb, plan = self.fb, self.plan

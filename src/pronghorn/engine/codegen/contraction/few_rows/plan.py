@@ -108,6 +108,14 @@ class FewRowsPlan:
         return MOST_ROWS if self.counts_rows else prod(_known(axis) for axis in self.rows)
 
     @property
+    def pitch(self) -> int:
+        """How far the sums of a row are from those of the row before, in the buffer of a unit's sums.
+
+        A line lies between them, since lines that are a multiple of 4 KB apart compete for the same places of a cache.
+        """
+        return self.columns + self.lanes
+
+    @property
     def counts_rows(self) -> bool:
         """Whether the number of rows shows at run time alone."""
         return any(not isinstance(axis.extent, int) for axis in self.rows)
@@ -242,8 +250,9 @@ def _cut(made: FewRowsPlan) -> FewRowsPlan:
     extent, steps = _known(made.vector), _known(made.depth)
     width = made.lanes * (made.tile[1] if made.halves is None else made.halves.columns_of_word)
     rows = TYPICAL_ROWS if made.counts_rows else made.places
-    least = LEAST_BYTES * 8 // made.bits if made.halves is None else LEAST_COLUMNS
-    columns = min(MOST_COLUMNS, max(LEAST_BYTES * 8 // made.bits, SUMS_BYTES // (4 * rows)))
+    row_bytes = LEAST_BYTES if rows <= TYPICAL_ROWS else LEAST_BYTES // 2  # of more, multiplying takes the time
+    least = row_bytes * 8 // made.bits if made.halves is None else LEAST_COLUMNS
+    columns = min(MOST_COLUMNS, max(row_bytes * 8 // made.bits, SUMS_BYTES // (4 * rows)))
     strips = -(-extent // columns)
     sums = 8 * rows * extent  # bytes that are written and read again
     parts = min(steps // LEAST_STEPS, _bytes(made) // (PARTIALS_SHARE * sums), -(-FEWEST_UNITS // strips))
