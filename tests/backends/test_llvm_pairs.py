@@ -18,11 +18,11 @@ from pronghorn.engine.graph.ir import Aval
 from pronghorn.engine.graph.primitives import PRIMITIVES
 from pronghorn.engine.graph.trace import trace
 from pronghorn.engine.runtime import threads
-from pronghorn.engine.runtime.host import can_multiply, named_target, native_target
+from pronghorn.engine.runtime.host import lacks, named_target, native_target
 
 BATCH = Dim.symbol("batch")
 BFLOAT16 = dtypes.to_numpy("bfloat16")
-REAL = tuple(name for name in ("amx", "avx512-bf16") if can_multiply(native_target(), named_target(name).pairs))
+REAL = tuple(name for name in ("amx", "avx512-bf16") if not lacks(native_target(), named_target(name)))
 TARGETS = ("amx-emulated", "avx512-bf16-emulated", *REAL)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
+from pronghorn.engine.runtime.host import host_target
 from pronghorn.layers.quantization.quantizable import QuantizableProduct
 from pronghorn.layers.quantization.requests import check
 from pronghorn.layers.quantization.static_int8 import StaticInt8
@@ -22,8 +23,9 @@ from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.trainer import Trainer
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
-#: Sums of fewer products, and fewer outputs, take no less time in integers than in floats.
-LEAST_SUMMED, LEAST_OUTPUTS = 32, 8
+#: Sums of fewer products, and fewer outputs, take no less time in integers than in floats. What multiplies pairs of
+#: integers is little faster than floats, so that incomplete vectors count.
+LEAST_SUMMED, LEAST_OUTPUTS, LEAST_OUTPUTS_OF_PAIRS = 32, 8, 32
 
 Look = Callable[[Any, Any, Any], None]
 
@@ -83,7 +85,9 @@ def _reason(layer: Any) -> str | None:
     (weight,) = layer._weights_to_quantize()
     summed = math.prod(weight.shape[axis] for axis in weight.reduced)
     outputs = math.prod(weight.shape) // max(summed, 1)
-    return QuantizationReport.SKIP_SLOWER if summed < LEAST_SUMMED or outputs < LEAST_OUTPUTS else None
+    unit = host_target().quads
+    fewest = LEAST_OUTPUTS_OF_PAIRS if unit == "pmaddwd" else LEAST_OUTPUTS
+    return QuantizationReport.SKIP_SLOWER if not unit or summed < LEAST_SUMMED or outputs < fewest else None
 
 
 def _batches(config: StaticInt8QuantizationConfig) -> list[Any]:

@@ -10,8 +10,21 @@ import pytest
 import pronghorn as keras
 from pronghorn import layers, ops
 from pronghorn.config import settings
+from pronghorn.engine.runtime.host import named_target
+from pronghorn.models import static_quantizing
 from pronghorn.quantizers import StaticInt8QuantizationConfig
 from pronghorn.quantizers.ranges import METHODS, Seen, grid
+
+
+@pytest.fixture(autouse=True)
+def on(monkeypatch):
+    """What layers become is asked of a machine with VNNI, whatever this one is; or of another, if it is called."""
+
+    def machine(name):
+        monkeypatch.setattr(static_quantizing, "host_target", lambda: named_target(name))
+
+    machine("avx512-bf16")
+    return machine
 
 
 def of_layers(shape, *inside):
@@ -21,6 +34,15 @@ def of_layers(shape, *inside):
 
 def data(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize(("name", "quantized"), [("avx-vnni", 2), ("avx2", 1), ("neon-bf16", 2), ("neon", 0)])
+def test_what_is_no_faster_on_a_machine_stays_in_floats(on, name, quantized):
+    on(name)
+    model = of_layers((40,), layers.Dense(48), layers.Dense(24))
+    report = model.quantize("int8", calibration=data(20, 40))
+    assert report.num_quantized == quantized
+    assert len(report.skipped_by_reason(report.SKIP_SLOWER)) == 2 - quantized
 
 
 LAYERS = {

@@ -1,11 +1,11 @@
 """The CPU that code is generated for, and LLVM's view of it.
 
-`host_target()` is the machine at hand, narrowed by `PRONGHORN_TARGET` (`sse2`, `avx2`, `avx512`, `avx512-bf16`, `amx`,
-`neon` or `native`) so that tests can exercise the code generated for smaller machines. `named_target(name)` describes
-one of those machines whether or not this is one, for looking at the code that it would get. Those with `-emulated`
-behind the name, such as `avx512-emulated` and `amx-emulated`, run anywhere: kernels are planned and written for that
-machine's vectors, registers and tiles, LLVM makes of them what the host has, and functions stand in for instructions on
-bfloat16. They are slow, and find what goes wrong with what the host lacks.
+`host_target()` is the machine at hand, narrowed by `PRONGHORN_TARGET` (`sse2`, `avx2`, `avx-vnni`, `avx512`,
+`avx512-bf16`, `amx`, `neon` or `native`) so that tests can exercise the code generated for smaller machines.
+`named_target(name)` describes one of those machines whether or not this is one, for looking at the code that it would
+get. Those with `-emulated` behind the name, such as `avx512-emulated` and `amx-emulated`, run anywhere: kernels are
+planned and written for that machine's vectors, registers and tiles, LLVM makes of them what the host has, and functions
+stand in for instructions on bfloat16 and int8. They are slow, and find what goes wrong with what the host lacks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEVEL = 1
 AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 AVX2 = ("avx2", "fma")
 AVX512_BF16 = "avx512bf16"
-VNNI, AMX_INT8 = "avx512vnni", "amx-int8"
+VNNI, AVX_VNNI, AMX_INT8, DOTPROD = "avx512vnni", "avxvnni", "amx-int8", "dotprod"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Target:
         emulated_on: the width of the registers that wider vectors are split into; 0 where none are.
         pairs: what multiplies pairs of bfloat16: `"amx"` (tiles), `"avx512"` (vectors), one of these with `"-emulated"`
             behind it, or nothing, the empty string.
+        emulated_quads: what multiplies fours of int8, if functions stand in for it.
     """
 
     arch: str
@@ -65,19 +66,26 @@ class Target:
     stack_bytes: int = 512 << 10
     emulated_on: int = 0
     pairs: str = ""
+    emulated_quads: str = ""
 
     @property
     def quads(self) -> str:
-        """What multiplies fours of int8: `"amx"`, `"avx512"` (VNNI), one with `"-emulated"` behind it, or nothing.
+        """What multiplies int8: fours by AMX, VNNI of AVX-512 or of AVX, or ARM's dot products; pairs by PMADDWD.
 
-        >>> named_target("amx").quads, named_target("avx512").quads
-        ('amx', '')
+        One with `"-emulated"` behind it has functions that stand in for it. Other machines have nothing.
+
+        >>> [named_target(name).quads for name in ("amx", "avx512-bf16", "avx-vnni", "avx512", "neon-bf16", "neon")]
+        ['amx', 'avx512', 'avx-vnni', 'pmaddwd', 'dotprod', '']
         """
-        if self.pairs.endswith(_EMULATED):
-            return self.pairs
+        if self.emulated_quads:
+            return self.emulated_quads
         if self.pairs == "amx" and self.has(AMX_INT8):
             return "amx"
-        return "avx512" if self.vector_bits == 512 and not self.emulated_on and self.has(VNNI) else ""
+        if self.vector_bits == 512 and not self.emulated_on and self.has(VNNI):
+            return "avx512"
+        if self.arch == "x86_64":
+            return "avx-vnni" if self.register_bits >= 256 and self.has(AVX_VNNI) else "pmaddwd"
+        return "dotprod" if self.arch == "aarch64" and self.has(DOTPROD) else ""
 
     @property
     def register_bits(self) -> int:
@@ -158,13 +166,14 @@ _NAMED = {
     "sse2": Target("x86_64", "x86-64", "+sse2", 128, 16, False),
     "avx2": Target("x86_64", "x86-64-v3", _AVX2_FEATURES, 256, 16, True),
     "avx512": Target("x86_64", "x86-64-v4", _AVX512_FEATURES, 512, 32, True),
+    "avx-vnni": Target("x86_64", "x86-64-v3", f"{_AVX2_FEATURES},+{AVX_VNNI}", 256, 16, True),
     "amx": Target("x86_64", "sapphirerapids", _AMX_FEATURES, 512, 32, True, pairs="amx"),
     "avx512-bf16": Target("x86_64", "cooperlake", _BF16_FEATURES, 512, 32, True, pairs="avx512"),
     "neon": Target("aarch64", "generic", "+neon,+fp-armv8", 128, 32, True),
-    "neon-bf16": Target("aarch64", "generic", "+neon,+fp-armv8,+fullfp16,+dotprod,+i8mm,+bf16", 128, 32, True),
+    "neon-bf16": Target("aarch64", "generic", f"+neon,+fp-armv8,+fullfp16,+{DOTPROD},+i8mm,+bf16", 128, 32, True),
 }
 _EMULATED = "-emulated"  # behind a name: with its vectors and registers, on whatever machine this is
-EMULATED = tuple(name + _EMULATED for name in ("avx2", "avx512", "avx512-bf16", "amx"))
+EMULATED = tuple(name + _EMULATED for name in ("avx2", "avx-vnni", "avx512", "avx512-bf16", "amx"))
 
 
 _LACKING = {
@@ -173,18 +182,21 @@ _LACKING = {
 }
 
 
-def can_multiply(native: Target, pairs: str) -> bool:
-    """Whether code that multiplies pairs of bfloat16 by these instructions (`Target.pairs`) runs on a machine."""
-    return pairs not in _LACKING or pairs == native.pairs or (pairs == "avx512" and native.has(AVX512_BF16))
+def lacks(native: Target, target: Target) -> str:
+    """The instructions for products of bfloat16 and int8 that a target has and a machine has not; mostly none."""
+    pairs, has = target.pairs, native.has(AVX512_BF16)
+    if pairs in _LACKING and pairs != native.pairs and not (pairs == "avx512" and has):
+        return _LACKING[pairs]
+    return AVX_VNNI if target.quads == "avx-vnni" and not native.has(AVX_VNNI) else ""
 
 
 def named_target(name: str) -> Target:
     """A machine by name, whether or not the host is one.
 
     Args:
-        name: `"sse2"`, `"avx2"`, `"avx512"`, `"avx512-bf16"`, `"amx"`, `"neon"`, `"neon-bf16"` or `"native"` (the host
-            itself), or one of those for x86-64, but the first, with `"-emulated"` behind it (the host, with the other's
-            vectors, registers and tiles).
+        name: `"sse2"`, `"avx2"`, `"avx-vnni"`, `"avx512"`, `"avx512-bf16"`, `"amx"`, `"neon"`, `"neon-bf16"` or
+            `"native"` (the host itself), or one of those for x86-64, but the first, with `"-emulated"` behind it (the
+            host, with the other's vectors, registers and tiles).
 
     Raises:
         ValueError: there is no such name.
@@ -203,6 +215,7 @@ def named_target(name: str) -> Target:
             registers=other.registers,
             emulated_on=narrow,
             pairs=other.pairs and other.pairs + _EMULATED,
+            emulated_quads="" if other.quads == "pmaddwd" else other.quads + _EMULATED,
         )
     if name not in _NAMED:
         raise ValueError(f"Unknown target {name!r}; expected one of {', '.join((*_NAMED, *EMULATED))} or native")
@@ -219,8 +232,8 @@ def _checked_target(name: str) -> Target:
     lacking = "" if target.arch == native.arch else f"its architecture is {native.arch}, not {target.arch}"
     if not lacking and target.register_bits > native.vector_bits:
         lacking = f"its widest usable vectors are {native.vector_bits} bits"
-    if not lacking and not can_multiply(native, target.pairs):
-        lacking = f"it has no {_LACKING[target.pairs]}"
+    if not lacking and lacks(native, target):
+        lacking = f"it has no {lacks(native, target)}"
     if lacking:
         raise ValueError(
             f"The environment variable {VARIABLE} asks for {name!r}, which this machine ({native.cpu}) cannot run: "

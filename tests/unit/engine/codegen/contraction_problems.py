@@ -15,7 +15,7 @@ from pronghorn.engine.codegen.contraction import Array, Axis, Contraction, emit,
 from pronghorn.engine.codegen.slots import Streamed, Tables
 from pronghorn.engine.graph.dim import Dim, evaluate
 from pronghorn.engine.runtime.guard import guarded, guarded_copy
-from pronghorn.engine.runtime.host import can_multiply, named_target, native_target
+from pronghorn.engine.runtime.host import lacks, named_target, native_target
 
 SLOT_A, SLOT_B, SLOT_C, SLOT_EXTRA = 0, 1, 2, 3
 TARGETS = ("native", "avx2", "sse2", "avx512-emulated")
@@ -73,7 +73,7 @@ class Problem:
 def machine_for(name):
     machine, host = named_target(name), native_target()
     is_there = machine.arch == host.arch and machine.register_bits <= host.vector_bits
-    if not is_there or not can_multiply(host, machine.pairs):
+    if not is_there or lacks(host, machine):
         pytest.skip(f"this machine cannot run {name} code")
     return machine
 

@@ -9,7 +9,7 @@ import pytest
 from contraction_problems import SLOT_EXTRA, attention, conv, depthwise, filter_gradient, matmul
 
 from pronghorn.engine.codegen.builder import ModuleBuilder
-from pronghorn.engine.codegen.contraction import Array, Halves, emit, plan, plan_halves
+from pronghorn.engine.codegen.contraction import Array, Halves, emit, plan, plan_halves, plan_pairs
 from pronghorn.engine.codegen.slots import Tables
 from pronghorn.engine.runtime.host import named_target
 
@@ -39,20 +39,20 @@ def assembly(problem, target, planner=plan):
     return chip.emit_assembly(parsed), the_plan
 
 
-def innermost(text):
+def innermost(text, name="fmla"):
     """The instructions of the loop with the most multiply-adds, as lists of words."""
     parts = re.split(r"^([\w.]+):", text, flags=re.MULTILINE)
     best: list[list[str]] = []
     for label, body in zip(parts[1::2], parts[2::2]):
         code = [line.split() for line in body.splitlines() if re.match(r"\t[a-z]", line)]
         back = [number for number, words in enumerate(code) if words[0].startswith("b.") and words[-1] == label]
-        if back and multiply_adds(code[: back[-1] + 1]) > multiply_adds(best):
+        if back and multiply_adds(code[: back[-1] + 1], name) > multiply_adds(best, name):
             best = code[: back[-1] + 1]
     return best
 
 
-def multiply_adds(code):
-    return sum(words[0] == "fmla" for words in code)
+def multiply_adds(code, name="fmla"):
+    return sum(words[0] == name for words in code)
 
 
 PROBLEMS = {
@@ -76,6 +76,16 @@ def test_the_innermost_loop_is_multiply_adds_on_registers(name, target):
     assert multiply_adds(loop) == sums
     assert len(loop) <= most
     assert not [words for words in loop if words[0].startswith("st") or "[sp" in " ".join(words)]
+
+
+def test_products_of_bytes_are_dot_products():
+    """Of four signed bytes each; the sums are in registers."""
+    text, the_plan = assembly(matmul(512, 512, 512, dtypes=("int8", "int8", "int32")), "neon-bf16", plan_pairs)
+    assert the_plan.unit.instruction.endswith("sdot.v4i32.v16i8")
+    loop = innermost(text, "sdot")
+    assert multiply_adds(loop, "sdot") == 4 * 6 and len(loop) <= 42
+    assert not [words for words in loop if words[0].startswith("st") or "[sp" in " ".join(words)]
+    assert plan_pairs(matmul(512, 512, 512, dtypes=("int8", "int8", "int32")).spec, named_target("neon")) is None
 
 
 @pytest.mark.mostly_slow("bfloat16")

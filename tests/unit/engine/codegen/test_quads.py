@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from contraction_problems import attention, check, conv, filter_gradient, input_gradient, machine_for, matmul, run
 from test_contraction import BLOCKED, CASES, random_problem
-from test_pairs import TARGETS, WITHOUT_SUM, innermost, needs_x86, pairs
+from test_pairs import TARGETS as OF_PAIRS
+from test_pairs import WITHOUT_SUM, innermost, needs_x86, pairs
 
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.codegen.contraction import pairs_for_few_rows, plan, plan_pairs
@@ -17,11 +19,13 @@ from pronghorn.engine.codegen.contraction.pairs.unit import pair_unit
 from pronghorn.engine.runtime.host import named_target
 
 INT8 = ("int8", "int8", "int32")
+TARGETS = (*OF_PAIRS, "avx-vnni-emulated", "avx-vnni", "avx512", "avx2", "sse2")
+SOME = (*OF_PAIRS, "avx-vnni-emulated", "avx2")  # one of each kind of tile
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_instruction_is_what_its_definition_says(native, target):
-    """TDPBSSD of tiles, or VPDPBUSD of each row by a vector, whose first bytes are unsigned; sums wrap around."""
+    """TDPBSSD of tiles, or of each row by a vector VPDPBUSD, whose first bytes are unsigned, or PMADDWD."""
     machine = machine_for(target)
     unit = pair_unit(machine, INT8)
     module = ModuleBuilder()
@@ -38,19 +42,20 @@ def test_the_instruction_is_what_its_definition_says(native, target):
     else:
         with fb.loop(0, 16) as row:
             c, a, b = (fb.gep("i8", pointer, fb.mul(row, 64)) for pointer in ("%c", "%a", "%b"))
-            x, y = (fb.load("<64 x i8>", pointer) for pointer in (a, b))
-            fb.store("<16 x i32>", dot(fb, unit, fb.load("<16 x i32>", c), x, y), c)
+            x, y = (fb.load(unit.line, pointer) for pointer in (a, b))
+            fb.store(unit.sums, dot(fb, unit, fb.load(unit.sums, c), x, y), c)
     fb.ret()
     function = native(module.text(), machine.cpu, machine.features).function("f", *[ctypes.c_void_p] * 3)
     rng = np.random.default_rng(0)
+    kept = unit.kept.replace("i8", "i1").replace("i16", "i2")
     for kind in range(4):
-        a, b = (rng.integers(-128, 128, (16, 16, 4)).astype("i1") for _ in range(2))
+        a, b = (rng.integers(-128, 128, (16, 16, unit.group)).astype(kept) for _ in range(2))
         if kind == 1:
             a[:], b[:] = -128, -128
         if kind == 2:
             a[:], b[:] = 127, -128
-        total = rng.integers(-(2**31), 2**31, (16, 16)).astype("i4")
-        left = a if unit.has_tiles else a.view("u1")
+        total = rng.integers(-(2**31), 2**31, (16, 16)).astype("i4")  # sums wrap around
+        left = a.view("u1") if unit.is_biased else a
         where = "rwg,wcg->rc" if unit.has_tiles else "rcg,rcg->rc"
         expected = total + np.einsum(where, left.astype("i4"), b.astype("i4"), dtype="i4")
         function(total.ctypes.data, a.ctypes.data, b.ctypes.data)
@@ -64,9 +69,19 @@ def test_matches_numpy(native, name, target):
     check(native, CASES[name](dtypes=INT8), target, planner=pairs)
 
 
+@pytest.mark.parametrize("name", ["matmul, both", "conv, dilated"])
+def test_arms_dot_products_by_functions(native, name):
+    """Signed by signed bytes, on tiles of one vector of columns."""
+    machine = replace(named_target("avx2-emulated"), emulated_quads="dotprod-emulated")
+    assert not pair_unit(machine, INT8).is_biased
+    problem = CASES[name](dtypes=INT8)
+    found, _ = run(native, problem, "avx2-emulated", planner=lambda spec, _, **options: pairs(spec, machine, **options))
+    np.testing.assert_array_equal(problem.result(found), problem.expected())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("extent", [0, 1, 17, 65])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", SOME)
 def test_any_extent(native, extent, target):
     """Rows, columns and steps that are not known, alone and together; packed along either axis."""
     options = {"dtypes": INT8, "runtime": ("m", "n", "k")}
@@ -87,7 +102,7 @@ def test_the_least_bytes(native, target):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", SOME)
 def test_everything_at_run_time(native, target):
     names = ("n", "oh", "ow", "co", "kh", "kw", "ci")
     check(native, conv(3, 9, 11, 5, 20, 3, 3, dtypes=INT8, runtime=names), target, planner=pairs)
@@ -99,14 +114,14 @@ def test_everything_at_run_time(native, target):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BLOCKED)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", SOME)
 def test_long_sums(native, name, target):
     check(native, BLOCKED[name](dtypes=INT8), target, cuts=(0.3,), planner=pairs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 5, 32], ids="rows{}".format)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", SOME)
 def test_few_rows(native, rows, target):
     """B is brought into tiles where it is used."""
     for options in ({}, {"a_transposed": True}, {"b_transposed": True}):
@@ -121,12 +136,12 @@ def test_random_contractions(native):
     rng, tried = np.random.default_rng(12), 0
     for number in range(30):
         problem = random_problem(rng, number, dtypes=INT8)
-        for target in ("amx-emulated", "avx512-bf16-emulated"):
+        for target in ("amx-emulated", "avx512-bf16-emulated", "avx2-emulated"):
             if plan_pairs(problem.spec, named_target(target)) is None:
                 continue
             tried += 1
             check(native, problem, target, cuts=tuple(rng.uniform(0, 1, 2)), planner=pairs)
-    assert tried > 20
+    assert tried > 30
 
 
 def test_which_contractions_are_taken():

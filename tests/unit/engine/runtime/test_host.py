@@ -40,10 +40,11 @@ def test_tiles_are_emulated_anywhere_and_used_where_they_are(monkeypatch):
     assert target.features == native.features and host.named_target("avx512-emulated").pairs == ""
     assert host.named_target("amx").has("amx-bf16") and host.named_target("amx").pairs == "amx"
     assert host.named_target("avx512-bf16-emulated").pairs == "avx512-emulated"
-    for name, pairs, lacking in (("amx", "amx", "amx-tile"), ("avx512-bf16", "avx512", "avx512bf16")):
+    assert host.named_target("avx-vnni-emulated").quads == "avx-vnni-emulated"
+    for name, lacking in (("amx", "amx-tile"), ("avx512-bf16", "avx512bf16"), ("avx-vnni", "avxvnni")):
         monkeypatch.setenv(host.VARIABLE, name)
-        if host.can_multiply(native, pairs):
-            assert host.host_target().pairs == pairs
+        if not host.lacks(native, host.named_target(name)):
+            assert host.host_target() == host.named_target(name)
         else:
             with pytest.raises(ValueError, match=f"'{name}'.*{lacking}|widest usable vectors"):
                 host.host_target()

@@ -12,7 +12,15 @@ from __future__ import annotations
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.engine.codegen.contraction.pairs.unit import LINES, ROW_BYTES, WORDS
 
-__all__ = ["write_dot", "write_dot_bytes", "write_move", "write_multiply", "write_multiply_bytes", "write_zero"]
+__all__ = [
+    "write_dot",
+    "write_dot_bytes",
+    "write_dot_signed_bytes",
+    "write_move",
+    "write_multiply",
+    "write_multiply_bytes",
+    "write_zero",
+]
 
 _FLOATS, _DOUBLES, _LINE = vec("float", LINES), vec("double", LINES), vec("i16", 2 * LINES)
 _INTEGERS, _BYTES = vec("i32", LINES), vec("i8", 4 * LINES)
@@ -78,6 +86,11 @@ def write_multiply_bytes(fb: FunctionBuilder) -> None:
 def write_dot_bytes(fb: FunctionBuilder) -> None:
     """VPDPBUSD of whole vectors: unsigned bytes by signed ones."""
     fb.ret(_INTEGERS, _dot(fb, "%total", "%x", "%y", "zext"))
+
+
+def write_dot_signed_bytes(fb: FunctionBuilder) -> None:
+    """SDOT of a whole line: signed bytes by signed ones."""
+    fb.ret(_INTEGERS, _dot(fb, "%total", "%x", "%y", "sext"))
 
 
 def _dot(fb: FunctionBuilder, total: str, x: str, y: str, widening: str) -> str:

@@ -1,9 +1,10 @@
-"""The instructions of AMX, AVX-512 BF16 and VNNI, and calls of functions that do the same on machines without them.
+"""The instructions of AMX, AVX-512 BF16, VNNI and ARM, and calls of functions that do the same on machines without.
 
 AMX's tiles are registers of 16 rows of 64 bytes. What they are for is in Intel's "64 and IA-32 Architectures Software
 Developer's Manual", volume 2, under LDTILECFG, TILELOADD, TILESTORED, TILEZERO, TILERELEASE, TDPBF16PS and TDPBSSD;
 where there are none, eight tiles lie in the kernel's own memory. VDPBF16PS multiplies the pairs of two vectors, lane by
-lane, VPDPBUSD four unsigned bytes by four signed ones.
+lane, VPDPBUSD four unsigned bytes by four signed ones, ARM's SDOT four signed bytes, PMADDWD two signed numbers of 16
+bits.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import struct
 from collections.abc import Callable
 
 from pronghorn.engine.codegen.builder import FunctionBuilder, Operand, vec
+from pronghorn.engine.codegen.builder import lanes as lanes_of
 from pronghorn.engine.codegen.contraction.pairs.emulation import (
     write_dot,
     write_dot_bytes,
+    write_dot_signed_bytes,
     write_move,
     write_multiply,
     write_multiply_bytes,
@@ -121,15 +124,42 @@ def tiles_for(fb: FunctionBuilder, unit: PairUnit) -> Tiles:
 
 
 def dot(fb: FunctionBuilder, unit: PairUnit, total: str, x: str, y: str) -> str:
-    """Sums with the products of all elements of each word added: VDPBF16PS, or VPDPBUSD with ``x`` unsigned."""
-    given: _Arguments = [(unit.sums, total), (unit.line, x), (unit.line, y)]
-    is_pairs = unit.dtype == "bfloat16"
+    """Sums with the products of all elements of each word added; ``x`` is unsigned where the unit is biased."""
     if unit.is_emulated:
-        name, write = ("pairs.dot", write_dot) if is_pairs else ("bytes.dot", write_dot_bytes)
-        return _call(fb, name, unit.sums, ["total", "x", "y"], write, given)
-    name, real = ("avx512bf16.dpbf16ps", vec("bfloat", unit.steps)) if is_pairs else ("avx512.vpdpbusd", unit.sums)
-    words: _Arguments = [(real, fb.cast("bitcast", value, unit.line, real)) for value in (x, y)]
-    return fb.call(f"llvm.x86.{name}.512", unit.sums, [(unit.sums, total), *words])
+        return _emulated_dot(fb, unit, total, x, y)
+    lanes = unit.bits // 32
+    sums, words = vec(unit.sum_element, lanes), vec(unit.kept, lanes * unit.group)
+    real = {"bfloat16": vec("bfloat", lanes * 2)}.get(unit.dtype, sums if unit.is_biased else words)
+    parts = []
+    for first in range(0, LINES, lanes):
+        begun = _part(fb, unit.sums, total, first, lanes)
+        given: _Arguments = [
+            (real, part if real == words else fb.cast("bitcast", part, words, real))
+            for part in (_part(fb, unit.line, value, first * unit.group, lanes * unit.group) for value in (x, y))
+        ]
+        if unit.is_widened:
+            parts.append(fb.op("add", sums, begun, fb.call(f"llvm.{unit.instruction}", sums, given)))
+        else:
+            parts.append(fb.call(f"llvm.{unit.instruction}", sums, [(sums, begun), *given]))
+    while len(parts) > 1:
+        lanes *= 2
+        half, neighbours = vec(unit.sum_element, lanes // 2), zip(parts[::2], parts[1::2], strict=True)
+        parts = [fb.shuffle(half, low, high, range(lanes)) for low, high in neighbours]
+    return parts[0]
+
+
+def _part(fb: FunctionBuilder, ty: str, value: str, first: int, count: int) -> str:
+    """Neighbouring elements of a vector."""
+    return value if count == lanes_of(ty) else fb.shuffle(ty, value, "poison", range(first, first + count))
+
+
+def _emulated_dot(fb: FunctionBuilder, unit: PairUnit, total: str, x: str, y: str) -> str:
+    if unit.dtype == "bfloat16":
+        name, write = "pairs.dot", write_dot
+    else:
+        name, write = ("bytes.dot", write_dot_bytes) if unit.is_biased else ("bytes.dot.signed", write_dot_signed_bytes)
+    given: _Arguments = [(unit.sums, total), (unit.line, x), (unit.line, y)]
+    return _call(fb, name, unit.sums, ["total", "x", "y"], write, given)
 
 
 def _call(

@@ -115,14 +115,42 @@ def _biased(fb: FunctionBuilder, unit: PairUnit, ty: str, value: str) -> str:
     return fb.op("xor", ty, value, literal(-128, ty))
 
 
+class _Neighbours:
+    """Loads adjacent elements, as they lie in tiles, of which some may not be there: those are 0."""
+
+    def __init__(self, fb: FunctionBuilder, unit: PairUnit, count: int, valid: Operand) -> None:
+        self.fb, self.unit, self.count, self.valid = fb, unit, count, valid
+        self._from, self._to = vec(unit.element, count), vec(unit.kept, count)
+        self._mask = fb.mask_first(valid, count) if unit.has_masks else ""
+        self._copy = "" if unit.has_masks or valid == count else fb.shared_alloca(self._from)
+
+    def load(self, place: str) -> str:
+        fb = self.fb
+        if self._mask:
+            value = fb.masked_load(self._from, place, self._mask)
+        else:
+            value = fb.load(self._from, self._whole(place) if self._copy else place, 1)
+        return fb.cast("sext", value, self._from, self._to) if self.unit.is_widened else value
+
+    def _whole(self, place: str) -> str:
+        """Where all of them can be loaded: there, or from a copy of those that exist."""
+        fb = self.fb
+        lacks = fb.cmp("slt", "i64", self.valid, self.count)
+        with fb.if_(lacks):
+            fb.store(self._from, "zeroinitializer", self._copy)
+            with fb.loop(0, self.valid) as number:
+                fb.store("i8", fb.load("i8", fb.gep("i8", place, number)), fb.gep("i8", self._copy, number))
+        return fb.select(lacks, "ptr", self._copy, place)
+
+
 def _fill_stepwise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, unit: PairUnit) -> None:
     """A column's steps are adjacent: they are transposed, word by word."""
-    mask = fb.mask_first(steps.valid, unit.steps)
+    column = _Neighbours(fb, unit, unit.steps, steps.valid)
     first = steps.offset(0)
     rows = []
     for number in range(LINES):
         place = fb.gep(unit.element, lines.origin, fb.add(lines.offset(number), first))
-        rows.append(fb.cast("bitcast", fb.masked_load(unit.line, place, mask), unit.line, _WORDS))
+        rows.append(fb.cast("bitcast", column.load(place), unit.line, _WORDS))
     _store_transposed(fb, target, rows)
 
 
@@ -149,24 +177,19 @@ class Run:
         line = unit.line
         with fb.loop(0, count) as number:
             place = fb.gep(unit.element, row, fb.load("i64", fb.gep("i64", self.offsets, number)))
-            if self.are_whole:
-                value = fb.load(line, place)
-            else:
-                mask = fb.mask_first(fb.load("i64", fb.gep("i64", self.valid, number)), unit.steps)
-                value = fb.masked_load(line, place, mask)
+            valid = unit.steps if self.are_whole else fb.load("i64", fb.gep("i64", self.valid, number))
+            value = _Neighbours(fb, unit, unit.steps, valid).load(place)
             fb.store(line, _biased(fb, unit, line, value), fb.gep("i8", target, fb.mul(number, between)), 64)
 
 
 def _fill_linewise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool, unit: PairUnit) -> None:
     """A step's lines are adjacent: for B a word's steps at a time, for A the same, transposed."""
-    whole = fb.mask_first(lines.valid, LINES)
     first = lines.offset(0)
 
     def load(step: Operand) -> str:
         place = fb.gep(unit.element, lines.origin, fb.add(steps.offset(step), first))
-        is_there = fb.cmp("slt", "i64", step, steps.valid)
-        mask = fb.let(f"select i1 {is_there}, {vec('i1', LINES)} {whole}, {vec('i1', LINES)} zeroinitializer")
-        return fb.masked_load(vec(unit.element, LINES), place, mask)
+        valid = fb.select(fb.cmp("slt", "i64", step, steps.valid), "i64", lines.valid, 0)
+        return _Neighbours(fb, unit, LINES, valid).load(place)
 
     def word(number: Operand) -> str:
         first = fb.mul(number, unit.group)
@@ -188,7 +211,7 @@ def _interleaved(fb: FunctionBuilder, unit: PairUnit, x: str, y: str, together: 
     """So many elements of a vector, as many of another, and so on."""
     lanes = LINES * together
     mixed = [at + i for first in range(0, lanes, together) for at in (first, first + lanes) for i in range(together)]
-    return fb.shuffle(vec(unit.element, lanes), x, y, mixed)
+    return fb.shuffle(vec(unit.kept, lanes), x, y, mixed)
 
 
 def _store_transposed(fb: FunctionBuilder, target: str, rows: list[str]) -> None:
@@ -205,13 +228,14 @@ def _fill_scattered(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps
         with fb.loop(0, LINES) as line:
             value = fb.load(element, fb.gep(element, lines.origin, fb.add(lines.offset(line), along)))
             value = fb.select(is_there, element, value, 0)
+            value = fb.cast("sext", value, element, unit.kept) if unit.is_widened else value
             if is_a:
-                value = _biased(fb, unit, element, value)
+                value = _biased(fb, unit, unit.kept, value)
                 place = fb.add(fb.mul(line, unit.steps), step)
             else:
                 word, inside = fb.div(step, group), fb.rem(step, group)
                 place = fb.add(fb.add(fb.mul(word, group * LINES), fb.mul(line, group)), inside)
-            fb.store(element, value, fb.gep(element, target, place))
+            fb.store(unit.kept, value, fb.gep(unit.kept, target, place))
 
 
 def strides_of(slots: Slots, axes: Sequence[Axis], which: str) -> list[Operand]:

@@ -41,14 +41,16 @@ MOST_PADDING = 1.6  # times the steps, if runs of adjacent ones are filled up to
 CHUNK_STEPS = 256  # of a sum at least that is cut
 
 # In the model's units: of filling one tile in each of the ways, first for A, whose rows are as in memory, then for B;
-# of a vector of results; and of one that is scattered.
-_FILL_A = {STEPWISE: 70.0, LINEWISE: 200.0, SCATTERED: 1500.0}
-_FILL_B = {STEPWISE: 250.0, LINEWISE: 200.0, SCATTERED: 1500.0}
+# of an element of one that is filled element by element; of a vector of results; and of one that is scattered.
+_FILL_A = {STEPWISE: 70.0, LINEWISE: 200.0}
+_FILL_B = {STEPWISE: 250.0, LINEWISE: 200.0}
+_ELEMENT = 3.0
 # Fewer columns of a unit would fill tiles of A for too few products.
 _FEWEST_COLUMNS = {STEPWISE: 128, LINEWISE: 256, SCATTERED: 512}
 _RESULT, _SCATTER = 4.0, 80.0
 _FRESH = 0.6  # of filling tiles that are not written to memory
 _GAIN = 1.1  # that the estimate must be better by
+_WIDE = 2.0  # times that of floats, which the model knows: products of bytes that are widened to 32 bits, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def plan_pairs(
         for made in _candidates(oriented, unit, machine):
             if best is None or made.cycles < best.cycles:
                 best = made
-    if best is None or (usual is not None and best.cycles * _GAIN >= usual.tile.cycles):
+    slower = _WIDE if unit.dtype == "int8" else 1.0
+    if best is None or (usual is not None and best.cycles * _GAIN >= usual.tile.cycles * slower):
         return None
     return _with_kernels(best)
 
@@ -305,14 +308,20 @@ def _cycles(made: PairPlan) -> float:
     shares = Count(made.vector.extent, made.columns).typical
     column_tiles = Count(made.vector.extent, made.block_columns).typical * made.unit.columns
     products = row_tiles * column_tiles * tiles * made.unit.cycles
-    filling = 0.0 if made.ahead else row_tiles * shares * tiles * _FILL_A[made.fill_a]
+    filling = 0.0 if made.ahead else row_tiles * shares * tiles * _fill_cycles(made, "a")
     results = typical(made.row_count()) * column_tiles * (_RESULT if made.vector.c == 1 else _SCATTER)
     if made.chunks:
         results *= 1 + made.chunks.count.typical
-    packing = _packed_tiles(made, "b") * _FILL_B[made.fill_b] * (_FRESH if made.fresh else 1.0)
+    packing = _packed_tiles(made, "b") * _fill_cycles(made, "b") * (_FRESH if made.fresh else 1.0)
     if made.ahead:
-        packing += _packed_tiles(made, "a") * _FILL_A[made.fill_a]
+        packing += _packed_tiles(made, "a") * _fill_cycles(made, "a")
     return outer * (products + filling + results) + packing
+
+
+def _fill_cycles(made: PairPlan, which: str) -> float:
+    """An estimate for filling one tile of an operand."""
+    way, known = (made.fill_a, _FILL_A) if which == "a" else (made.fill_b, _FILL_B)
+    return _ELEMENT * LINES * made.unit.steps if way == SCATTERED else known[way]
 
 
 def _packed_tiles(made: PairPlan, which: str) -> int:
@@ -325,14 +334,15 @@ def _packed_tiles(made: PairPlan, which: str) -> int:
 def _with_kernels(made: PairPlan) -> PairPlan:
     """Adds the kernels, and the buffers between them."""
     scratch, kernels = [], []
-    ways = {"a": _FILL_A[made.fill_a], "b": _FILL_B[made.fill_b]}
+    ways = {"a": _fill_cycles(made, "a"), "b": _fill_cycles(made, "b")}
     for role, which, is_packed in (("pack", "b", not made.fresh), ("pack_a", "a", made.ahead)):
         if not is_packed:
             continue
         packed = made.packed(which)
         sizes = (packed.tiles * TILE_BYTES // made.unit.bytes, *(axis.extent for axis in packed.outer))
         counts = (packed.blocks, *made.step_tiles())
-        scratch.append(Scratch(PACKED[role], made.unit.dtype, product((*sizes, *(count.most for count in counts)))))
+        size = product((*sizes, *(count.most for count in counts)))
+        scratch.append(Scratch(PACKED[role], made.unit.kept_dtype, size))
         fill = PACK_TILES * packed.tiles * ways[which] / MULTIPLY_ADDS
         kernels.append(Kernel(role, Units.of(*made.pack_counts(which)), fill))
     main = made.cycles / max(_units(made), 1) / MULTIPLY_ADDS

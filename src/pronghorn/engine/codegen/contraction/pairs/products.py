@@ -12,8 +12,6 @@ from pronghorn.engine.codegen.contraction.pairs.unit import LINES, ROW_BYTES, TI
 
 __all__ = ["Block", "Products", "products_for"]
 
-MOST_ROWS = 11  # of words in vector registers: by two vectors of columns 22 sums, with two of B and some of A
-
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -99,7 +97,7 @@ class _VectorProducts:
 
     def add(self, block: Block) -> None:
         whole = self.unit.rows * LINES
-        parts = -(-whole // MOST_ROWS)
+        parts = -(-whole // self.unit.most_rows)
         edges = [whole * part // parts for part in range(parts + 1)]
         for start, stop in pairwise(edges):
             if not start:
