@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from pronghorn.engine.codegen.launch import Launch
 from pronghorn.engine.codegen.slots import Streamed
@@ -62,7 +63,7 @@ class Preparation:
                 first.append(launch)
             else:
                 rest.append(launch)
-        return first, rest
+        return _packing_always(first, rest)
 
     def _is_of_weights(self, reads: set[Value]) -> bool:
         return all(v in self._weights or v in self._constants or v in self.kept for v in reads)
@@ -72,6 +73,23 @@ class Preparation:
         narrowest = min((dtypes.itemsize(v.dtype) for v in reads), default=0)
         wider = sum(_bytes(v) for v in writes if dtypes.itemsize(v.dtype) > narrowest)
         return wider <= sum(map(_bytes, reads)) and sum(map(_bytes, writes)) <= self._room
+
+
+def _packing_always(first: list[Launch], rest: list[Launch]) -> tuple[list[Launch], list[Launch]]:
+    """The launches with panels for any number of rows, where those that read a matrix as it lies save packing alone."""
+    few = {_kernel_of(launch) for launch in rest if launch.few_rows and launch.label.endswith(".few")}
+    packed = {_kernel_of(launch) for launch in first if launch.lays_out and launch.units.only is not None} & few
+    rest = [launch for launch in rest if not (launch.few_rows and _kernel_of(launch) in packed)]
+    always = [[_always(v) if _kernel_of(v) in packed else v for v in part] for part in (first, rest)]
+    return always[0], always[1]
+
+
+def _kernel_of(launch: Launch) -> str:
+    return launch.label.rpartition(".")[0]
+
+
+def _always(launch: Launch) -> Launch:
+    return replace(launch, units=replace(launch.units, only=None))
 
 
 def _is_fixed(launch: Launch, memory: set[Value]) -> bool:
