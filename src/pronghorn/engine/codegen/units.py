@@ -18,6 +18,7 @@ from pronghorn.engine.compiler.costs import (
 )
 from pronghorn.engine.graph.dim import Dim, Extent, evaluate, least, substitute
 
+MANY_GROUPS = 16  # of units, which share out well among some threads
 COLUMNS = 3  # of the table of launches: see `Units.grain`
 
 
@@ -74,7 +75,8 @@ def row_blocks(rows: int) -> tuple[int, int]:
 class Units:
     """A number of units: a constant times some counts.
 
-    ``only``: there are none unless an extent is at least one number and below another (0: any).
+    ``only``: there are none unless an extent is at least one number and below another (0: any). ``group``: so many that
+    follow one another share work, and are taken together where there are groups enough for all threads.
 
     >>> Units(3, (Count(Dim.symbol("batch"), 4),)).evaluate({"batch": 10})
     9
@@ -83,6 +85,7 @@ class Units:
     constant: int = 1
     counts: tuple[Count, ...] = ()
     only: tuple[Extent, int, int] | None = None
+    group: int = 1
 
     @staticmethod
     def of(*counts: Count | Extent) -> Units:
@@ -119,6 +122,8 @@ class Units:
         """The number of units, how many of them (``cost`` cycles each) a thread takes at a time, and how many times."""
         count, (least, most) = self.evaluate(env), grain_limits(cost)
         grain = max(least, -(-count // MOST_GRAINS), min(most, -(-count // 8)))
+        if count >= MANY_GROUPS * self.group:
+            grain = -(-grain // self.group) * self.group
         return count, grain, -(-count // grain)
 
 

@@ -21,3 +21,9 @@ def test_units():
     assert Units.of().evaluate({}) == 1 and Units.of(0, ROWS).evaluate({"rows": 5}) == 0
     few = Units(3, only=(ROWS, 2, 4))
     assert [few.evaluate({"rows": rows}) for rows in range(6)] == [0, 0, 3, 3, 0, 0]
+
+
+def test_units_that_share_work_are_taken_together_where_there_are_many():
+    few, many = (Units(4 * blocks, group=4).grain({}, 1e6) for blocks in (3, 64))
+    assert few == (12, 1, 12)
+    assert many == (256, 4, 64)

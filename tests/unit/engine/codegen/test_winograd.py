@@ -40,6 +40,7 @@ CASES = {
     "two channels out": lambda **o: conv(1, 9, 9, 20, 2, 3, 3, **o),
     "several blocks of tiles": lambda **o: conv(2, 25, 31, 8, 16, 3, 3, **o),
     "several blocks of filters": lambda **o: conv(1, 11, 12, 24, 150, 3, 3, **o),
+    "several blocks of filters, many images": lambda **o: conv(9, 11, 12, 24, 150, 3, 3, **o),
     "input gradient": lambda **o: input_gradient(2, 9, 10, 32, 20, 3, 3, **o),
     "input gradient, odd": lambda **o: input_gradient(2, 11, 7, 17, 48, 3, 3, **o),
     "few tiles": lambda **o: conv(3, 6, 6, 64, 96, 3, 3, **o),
@@ -465,6 +466,15 @@ def test_windows_that_no_tile_covers_are_left():
     assert plan_winograd(spec, native_target(), multiples={"oh": 3, "ow": 3}) is None
     odd = conv(2, 13, 14, 32, 32, 3, 3).spec
     assert plan_winograd(odd, native_target(), multiples={"ow": 2}) is None
+
+
+def test_one_image_is_shared_out():
+    machine = named_target("avx512")
+    made = plan_winograd(conv(1, 10, 10, 256, 256, 3, 3, runtime=("n",)).spec, machine)
+    assert isinstance(made, WinogradPlan) and made.blocks == 1
+    units = made.kernels[-1].units
+    assert units.evaluate({"n": 1}) == 4
+    assert units.grain({"n": 64}, 1e6)[1] == 4  # all of an image, whose tiles are transformed once
 
 
 def test_taken_where_it_gains():

@@ -171,6 +171,7 @@ class EntryWriter:
             fb.store("i64", sizes.of(extent), fb.gep("i64", "%dims", i))
         for i, (units, cost, *_) in enumerate(self._plan.launches):
             least, most = grain_limits(cost)
+            least = -(-least // units.group) * units.group  # no other thread takes the rest of a group
             row = fb.gep("i64", "%units", COLUMNS * i)
             fb.call("grain", "void", [("ptr", row), ("i64", sizes.units(units)), ("i64", least), ("i64", most)])
         fb.ret()

@@ -121,12 +121,12 @@ def slots_of(values: Sequence[Any], slots: Mapping[Any, int]) -> list[int]:
 
 def _units_out(units: Units) -> Any:
     counts = [[_extent_out(count.extent), count.step, count.limit] for count in units.counts]
-    return [units.constant, counts, units.only and [_extent_out(units.only[0]), *units.only[1:]]]
+    return [units.constant, counts, units.only and [_extent_out(units.only[0]), *units.only[1:]], units.group]
 
 
-def _units_in(constant: int, counts: Any, only: Any) -> Units:
+def _units_in(constant: int, counts: Any, only: Any, group: int) -> Units:
     read = tuple(Count(_extent_in(e), step, limit) for e, step, limit in counts)
-    return Units(constant, read, only and (_extent_in(only[0]), only[1], only[2]))
+    return Units(constant, read, only and (_extent_in(only[0]), only[1], only[2]), group)
 
 
 def _extent_out(extent: Extent) -> Any:

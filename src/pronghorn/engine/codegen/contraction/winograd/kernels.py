@@ -6,7 +6,7 @@ register-tiled contraction, all matrices at once, and transformed back in regist
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from pronghorn.engine.codegen.arguments import base_pointer, start_kernel
@@ -125,7 +125,7 @@ def emit_tiles(
 
 
 class _Tiles:
-    """Writes the main kernel; a unit is a block of tiles of one image."""
+    """Writes the main kernel; a unit is a block of tiles of one image, with all of the result's channels or a part."""
 
     def __init__(
         self,
@@ -153,9 +153,7 @@ class _Tiles:
         self.b_base = base_pointer(fb, slot)
         self.inputs = fb.alloca("float", plan.points * plan.input_plane, align=64)
         self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
-        blocks = [fb.gep("float", self.b_base, block * plan.width) for block in range(plan.filters // plan.width)]
-        self.tables = [self._table(self.inputs, filters, self.products) for filters in blocks]
-        self.blocks = blocks
+        self.table = self._table(self.inputs, self.b_base, self.products)
         self.one = self._table(self.inputs, self.b_base, self.products)  # of a product that is asked for alone
 
     def _table(self, *pointers: str) -> str:
@@ -171,28 +169,47 @@ class _Tiles:
     def write(self) -> None:
         fb, plan = self.fb, self.plan
         counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
+        parts, extent = plan.parts, static(plan.vector.extent)
+        shares = plan.filters // plan.width // parts
+        last_block = fb.div(fb.sub("%end", 1), parts)
+        held = fb.alloca("i64")
+        fb.store("i64", -1, held)
         with fb.loop("%begin", "%end") as unit:
+            block, part = fb.div(unit, parts), fb.rem(unit, parts)
+            column = fb.mul(part, shares * plan.width)
             if self.results.row_sums is not None:
-                self.results.row_sums.begin(fb, unit, 0, static(plan.vector.extent))
-            start, first = self._place(unit, counts)
-            following, next_first = self._place(fb.min(fb.add(unit, 1), fb.sub("%end", 1)), counts)
+                behind = fb.min(fb.add(column, shares * plan.width), extent)
+                self.results.row_sums.begin(fb, block, column, behind)
+            start, first = self._place(block, counts)
+            following, next_first = self._place(fb.min(fb.add(block, 1), last_block), counts)
 
             def ask(number: Operand, start: dict[str, Operand] = following, first: Operand = next_first) -> None:
                 tile = fb.min(fb.add(first, number), plan.tiles_of_image - 1)
                 ask_for_inputs(fb, plan, self._image(start), position(fb, plan, tile))
 
-            with fb.loop(0, plan.tiles) as number:
-                self._transform(start, number, fb.min(fb.add(first, number), plan.tiles_of_image - 1))
-            for index, table in enumerate(self.tables):
-                with fb.if_else(self.gap) as (yes, no):
-                    with yes:
-                        self._add_up(self.blocks[index])
-                    with no:
-                        multiply(fb, plan, self.product, table, None if index else ask)
-                last = fb.min(fb.sub(plan.tiles_of_image, first), plan.tiles)
-                with fb.loop(0, last) as number:
-                    self._finish(start, number, fb.add(first, number), index * plan.width)
+            with fb.if_(fb.cmp("ne", "i64", block, fb.load("i64", held))):  # the unit before had another one
+                fb.store("i64", block, held)
+                with fb.loop(0, plan.tiles) as number:
+                    self._transform(start, number, fb.min(fb.add(first, number), plan.tiles_of_image - 1))
+            for index in range(shares):
+                self._columns(start, first, fb.add(column, index * plan.width), None if index else ask)
         fb.ret()
+
+    def _columns(
+        self, start: dict[str, Operand], first: Operand, column: Operand, ask: Callable[[Operand], None] | None
+    ) -> None:
+        """The results of a block of tiles, of as many channels as are taken at a time."""
+        fb, plan = self.fb, self.plan
+        filters = fb.gep("float", self.b_base, column)
+        with fb.if_else(self.gap) as (yes, no):
+            with yes:
+                self._add_up(filters)
+            with no:
+                self._fill(self.table, self.inputs, filters, self.products)
+                multiply(fb, plan, self.product, self.table, ask)
+        last = fb.min(fb.sub(plan.tiles_of_image, first), plan.tiles)
+        with fb.loop(0, last) as number:
+            self._finish(start, number, fb.add(first, number), column)
 
     def _place(self, unit: Operand, counts: list[Operand]) -> tuple[dict[str, Operand], Operand]:
         """The image of a unit, and its first tile."""
@@ -239,12 +256,12 @@ class _Tiles:
         clear(fb, ty, room, extent, lanes)
         negate(fb, ty, self.products, sums, plan.product_plane, extent, lanes)
 
-    def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
+    def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: Operand) -> None:
         """One tile's results, from their products, for one block of filters."""
         fb, plan, lanes = self.fb, self.plan, self.plan.lanes
         source = fb.gep("float", self.products, fb.mul(number, plan.width))
         extent = static(plan.vector.extent)
-        with fb.loop(0, min(plan.width, extent - column), lanes) as first:
+        with fb.loop(0, fb.min(fb.sub(extent, column), plan.width), lanes) as first:
             channel = fb.add(first, column)
             valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, channel), lanes)
             values = {**start, plan.vector.name: channel}

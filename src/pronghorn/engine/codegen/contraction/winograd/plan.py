@@ -37,6 +37,7 @@ __all__ = ["WinogradPlan", "plan_results"]
 MOST_TILES = 32  # taken at a time
 FEWEST_TILES = 12  # below which the products have too few rows
 FEW_TILES = 10  # the same, of so many points that a block has no room for more
+FEW_BLOCKS = 4  # of an image, below which units have a part of the filters, so that one image is shared out
 FILTER_BYTES = 5 * 1024 * 1024  # of transformed taps, which every block of tiles reads
 BLOCK_COLUMNS = (64, 32)  # of the filters at a time: the fewer only where so many leave no room for tiles
 
@@ -75,8 +76,13 @@ class WinogradPlan(Tiled):
         return -(-self.tiles_of_image // self.tiles)
 
     @property
+    def parts(self) -> int:
+        """How many units share a block of tiles; each has as many of the result's channels as are taken at a time."""
+        return self.filters // self.width if self.blocks < FEW_BLOCKS else 1
+
+    @property
     def unit_rows(self) -> UnitRows:
-        """The units: each has all of the result's channels."""
+        """The units, those that have other channels of the same rows aside."""
         count = product_of((self.blocks, *(axis.extent for axis in self.images)))
         return UnitRows(count, self.tiles * self.rows.step * self.columns.step)
 
@@ -217,9 +223,12 @@ def _planned(
         Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), block / MULTIPLY_ADDS),
     )
     scratch = (found, Scratch("packed B", "float32", points * (depth * filters + lanes)))
-    return WinogradPlan(
+    made = WinogradPlan(
         spec, rows, columns, images, channels, vector, tiles, width, lanes, product, cycles, kernels, scratch
     )
+    *before, main = kernels
+    units = replace(Units.of(blocks, made.parts, *(axis.extent for axis in images)), group=made.parts)
+    return replace(made, kernels=(*before, replace(main, units=units, cycles=main.cycles / made.parts)))
 
 
 def _by_point(product: Plan) -> Plan:
