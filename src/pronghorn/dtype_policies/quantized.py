@@ -11,7 +11,7 @@ from pronghorn.dtype_policies.policy import DTypePolicy
 from pronghorn.utils.arguments import is_integer
 
 #: The modes that a policy may be of.
-MODES = ("int8", "float8", "int4", "ternary", "gptq", "awq", "static_int8")
+MODES = ("int8", "float8", "int4", "ternary", "gptq", "awq", "static_int8", "fake_int8")
 
 
 class QuantizedDTypePolicy(DTypePolicy):
@@ -41,7 +41,7 @@ class QuantizedDTypePolicy(DTypePolicy):
             )
         super().__init__(source_name)
         self._source_name = self._name
-        if mode in ("int8", "static_int8") and self.compute_dtype == "float16":
+        if mode in ("int8", "static_int8", "fake_int8") and self.compute_dtype == "float16":
             raise ValueError(
                 f"{type(self).__name__}: the mode {mode} does not go with computations in float16, which the policy "
                 f"{self._source_name!r} asks for. Take 'float32' or 'mixed_bfloat16' as source_name."

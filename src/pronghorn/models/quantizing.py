@@ -13,7 +13,7 @@ from pronghorn.engine.graph.user_code import warn
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.models.calibrating import calibrate_layers
 from pronghorn.models.filters import check_filters, is_meant
-from pronghorn.models.static_quantizing import quantize_statically
+from pronghorn.models.static_quantizing import convert_prepared, is_prepared, quantize_statically
 from pronghorn.quantizers.calibrated import CalibratedConfig
 from pronghorn.quantizers.configs import resolved
 from pronghorn.quantizers.report import QuantizationReport
@@ -40,6 +40,8 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
         quantized, inside = calibrate_layers(model, config, filters, type_check)
         return _report(model, config.mode, filters, quantized, inside)
     if isinstance(config, StaticInt8QuantizationConfig):
+        if config.calibration is None and any(map(is_prepared, model._flatten_layers())):
+            return _report(model, config.mode, None, convert_prepared(model, config))
         done, reasons, errors = quantize_statically(model, config, filters, type_check)
         return _report(model, config.mode, filters, done, reasons=reasons, errors=errors)
     quantized, left = set(), False

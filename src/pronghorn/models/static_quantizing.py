@@ -12,6 +12,7 @@ import numpy as np
 
 from pronghorn import ops, tree
 from pronghorn.engine.runtime.host import host_target
+from pronghorn.layers.quantization.fake_int8 import FakeInt8
 from pronghorn.layers.quantization.quantizable import QuantizableProduct
 from pronghorn.layers.quantization.requests import check
 from pronghorn.layers.quantization.static_int8 import StaticInt8
@@ -33,7 +34,7 @@ Look = Callable[[Any, Any, Any], None]
 def quantize_statically(
     model: Any, config: StaticInt8QuantizationConfig, filters: Any, type_check: bool
 ) -> tuple[set[int], dict[int, str], dict[int, float]]:
-    """Quantize the layers of a model, given inputs of it.
+    """Quantize the layers of a model, given inputs of it; or let them round numbers as if they were.
 
     Returns:
         The identities of the layers that were quantized; why others that could be stay in floats; and how much the
@@ -48,11 +49,7 @@ def quantize_statically(
     wanted = [layer for layer in found if id(layer) not in reasons]
     for layer in wanted:
         check(layer, config.mode)
-        if not np.isfinite(ops.convert_to_numpy(layer.kernel)).all():
-            raise ValueError(
-                f"Layer {layer.name!r} ({type(layer).__name__}): its kernel has NaN or infinite numbers, which cannot "
-                "be quantized. Load or train weights that are finite."
-            )
+        _check_kernel(layer)
     batches = _batches(config)
     seen = {id(layer): Seen() for layer in wanted}
     with _looking(model, wanted, lambda layer, inputs, outputs: seen[id(layer)].update(_numbers(layer, inputs))):
@@ -60,18 +57,49 @@ def quantize_statically(
             model(batch, training=False)
     reasons |= {key: QuantizationReport.SKIP_UNSEEN for key, values in seen.items() if not np.isfinite(values.most)}
     wanted = [layer for layer in wanted if id(layer) not in reasons]
-    values = {id(layer): _few_bits(layer, seen[id(layer)], config) for layer in wanted}
+    ranges = {id(layer): config.range_of(seen[id(layer)]) for layer in wanted}
+    values = {id(layer): _values(layer, ranges[id(layer)]) for layer in wanted}
     errors = _errors(model, wanted, values, batches[0])
     for key, error in errors.items():
         if not error <= config.max_error:
             reasons[key] = QuantizationReport.SKIP_ERROR
     quantized = [layer for layer in wanted if id(layer) not in reasons]
+    if config.mode == FakeInt8.name:
+        values = {key: dict(zip(FakeInt8.inputs, ends)) for key, ends in ranges.items()}
+    _settle(quantized, config, values, type_check)
+    return {id(layer) for layer in quantized}, reasons, errors
+
+
+def convert_prepared(model: Any, config: StaticInt8QuantizationConfig) -> set[int]:
+    """Put integers in the place of weights of layers that round numbers as if they had them.
+
+    Returns:
+        The identities of the layers.
+
+    Raises:
+        ValueError: if a kernel is not finite. The model stays as it was.
+    """
+    layers = [layer for layer in model._flatten_layers() if is_prepared(layer)]
+    for layer in layers:
+        _check_kernel(layer)
+    values = {id(layer): _values(layer, layer._scheme().range_of(layer)) for layer in layers}
+    for layer in layers:
+        layer._undo_quantization()
+    _settle(layers, config, values, False)
+    return set(values)
+
+
+def is_prepared(layer: Any) -> bool:
+    """Whether a layer rounds numbers as if they were integers."""
+    return layer.built and getattr(layer, "quantization_mode", None) == FakeInt8.name
+
+
+def _settle(layers: list[Any], config: Any, values: dict[int, dict[str, Any]], type_check: bool) -> None:
     kept = type(config).from_config(config.get_config())
     kept.found = values
-    for layer in quantized:
+    for layer in layers:
         layer.quantize(config.mode, config=kept, type_check=type_check)
     kept.found = {}
-    return {id(layer) for layer in quantized}, reasons, errors
 
 
 def _can_be(layer: Any) -> bool:
@@ -124,9 +152,18 @@ def _numbers(layer: Any, inputs: Any) -> np.ndarray:
     return x
 
 
-def _few_bits(layer: Any, seen: Seen, config: StaticInt8QuantizationConfig) -> dict[str, Any]:
+def _check_kernel(layer: Any) -> None:
+    if not np.isfinite(ops.convert_to_numpy(layer.kernel)).all():
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): its kernel has NaN or infinite numbers, which cannot be "
+            "quantized. Load or train weights that are finite."
+        )
+
+
+def _values(layer: Any, ends: tuple[float, float]) -> dict[str, Any]:
+    """What a layer's variables become, given the range of its inputs."""
     (weight,) = layer._weights_to_quantize()
-    return layer._scheme(config.mode).few_bits(layer, weight, seen, config)
+    return layer._scheme(StaticInt8.name).values(layer, weight, *ends)
 
 
 def _errors(model: Any, layers: list[Any], values: dict[int, dict[str, Any]], batch: Any) -> dict[int, float]:

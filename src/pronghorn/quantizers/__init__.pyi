@@ -22,6 +22,9 @@ from pronghorn.quantizers.packing import pack_int2 as pack_int2
 from pronghorn.quantizers.packing import pack_int4 as pack_int4
 from pronghorn.quantizers.packing import unpack_int2 as unpack_int2
 from pronghorn.quantizers.packing import unpack_int4 as unpack_int4
+from pronghorn.quantizers.prepared import FakeInt8QuantizationConfig as FakeInt8QuantizationConfig
+from pronghorn.quantizers.prepared import convert as convert
+from pronghorn.quantizers.prepared import prepare as prepare
 from pronghorn.quantizers.report import QuantizationReport as QuantizationReport
 from pronghorn.quantizers.static import StaticInt8QuantizationConfig as StaticInt8QuantizationConfig
 from pronghorn.quantizers.ternary import pack_ternary as pack_ternary

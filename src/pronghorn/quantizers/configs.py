@@ -204,6 +204,7 @@ BY_DATA = {
     "gptq": "GPTQConfig(dataset, tokenizer)",
     "awq": "AWQConfig(dataset, tokenizer)",
     "static_int8": "StaticInt8QuantizationConfig(calibration)",
+    "fake_int8": "FakeInt8QuantizationConfig(calibration)",
 }
 _DEFAULTS = {
     "int8": Int8QuantizationConfig,

@@ -38,7 +38,7 @@ class BaseConv(QuantizableProduct, LoraKernel, Convolution):
         "bias_constraint",
     )
     strided_and_dilated = False
-    _quantization_modes = ("static_int8",)
+    _quantization_modes = ("static_int8", "fake_int8")
 
     def __init__(self, rank: int, lora_rank: int | None = None, lora_alpha: float | None = None, **given: Any) -> None:
         super().__init__(rank, **given)

@@ -64,7 +64,7 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
         "activity_regularizer",
     )
 
-    _quantization_modes = ("int8", "int4", "float8", "gptq", "awq", "static_int8")
+    _quantization_modes = ("int8", "int4", "float8", "gptq", "awq", "static_int8", "fake_int8")
 
     def __init__(
         self,

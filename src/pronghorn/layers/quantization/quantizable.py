@@ -103,6 +103,16 @@ class Quantizable:
             source = self._own_policy().name
             self.dtype_policy = dtype_policies.get(f"{scheme.policy_name(self, config)}_from_{source}")
 
+    def _undo_quantization(self: Any) -> None:
+        """Give up a mode that leaves the weight in floats, with its variables."""
+        scheme, policy = self._scheme(), self._own_policy()
+        with opened(self):
+            for place in {place for weight in self._quantized_weights for place in scheme.in_files(weight)}:
+                if place not in ("bias", *(weight.attribute for weight in self._quantized_weights)):
+                    delattr(self, place)
+        self._quantized_weights, self.quantization_config, self._is_quantized = (), None, False
+        self.dtype_policy = dtype_policies.get(policy._source_name)
+
     def _is_of_a_subclass(self) -> bool:
         """Whether it is of a subclass of a layer that can be quantized, which may compute something else."""
         return "_weights_to_quantize" not in type(self).__dict__

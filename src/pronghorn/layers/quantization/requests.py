@@ -63,7 +63,7 @@ def check(layer: Any, mode: str) -> None:
             f"{what}: its weights are {layer._own_policy().name!r} already and cannot be quantized again, with "
             f"mode={mode!r}. Quantize a layer in floats."
         )
-    if mode in ("int8", "static_int8") and layer.compute_dtype == "float16":
+    if mode in ("int8", "static_int8", "fake_int8") and layer.compute_dtype == "float16":
         raise ValueError(
             f"{what}: products of int8 exceed the range of float16, in which it computes. Make the layer with the "
             "dtype policy 'float32' or 'mixed_bfloat16'."

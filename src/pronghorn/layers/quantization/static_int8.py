@@ -42,13 +42,13 @@ class StaticInt8(Scheme):
             )
         return config.found[id(layer)]
 
-    def few_bits(self, layer: Any, weight: QuantizedWeight, seen: Any, config: Any) -> dict[str, Any]:
-        """The values of the variables, by the attribute of the layer; ``seen`` is a `ranges.Seen` of its inputs."""
+    def values(self, layer: Any, weight: QuantizedWeight, low: float, high: float) -> dict[str, Any]:
+        """The values of the variables, by the attribute of the layer, given the range of its inputs."""
         floats = ops.convert_to_numpy(weight.of(layer)).astype(np.float32)
         largest = np.abs(floats).max(axis=weight.reduced, keepdims=True, initial=0)
         by_output = np.where(largest > 0, largest / 127, 1).astype(np.float32)
         integers = np.clip(np.rint(floats / by_output), -127, 127).astype(np.int8)
-        step, zero = grid(*config.range_of(seen))
+        step, zero = grid(low, high)
         sums = zero * integers.sum(axis=weight.reduced, keepdims=True, dtype=np.int32)
         return {
             weight.place(): integers,
