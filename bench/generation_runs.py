@@ -95,6 +95,8 @@ def kerashub(package: str, shape: Shape, prompt: np.ndarray, dtype: str) -> Writ
 
 def hugging_face(shape: Shape) -> Any:
     """The model of Hugging Face's transformers."""
+    # Which asks whether there is a package `kernels`, and would take the script of that name beside this one for it.
+    sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != HERE.resolve()]
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
