@@ -78,6 +78,18 @@ def info() -> None:
         print_info()
 
 
+@main.command(short_help="Try whether this installation works.")
+def doctor() -> None:
+    """Try whether the installation works: packages, compiling, threads, training, the cache, other engines.
+
+    What is broken is said with what mends it, and with what belongs into a report. The exit status is 1 then.
+    """
+    from pronghorn.cli.doctor import diagnose
+
+    with _told():
+        sys.exit(0 if diagnose() else 1)
+
+
 @main.command(short_help="Show or clear the cache of compiled code.")
 @click.option("--clear", is_flag=True, help="Delete what is in it.")
 def cache(clear: bool) -> None:
