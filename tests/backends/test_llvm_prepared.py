@@ -262,3 +262,24 @@ def test_few_rows_of_a_strided_convolution_take_the_panels(monkeypatch, images):
     found = step(x)[0]
     assert kept(step) >= kernel.size * 4
     np.testing.assert_array_equal(found, afresh(step, x, monkeypatch=monkeypatch)[0])
+
+
+def test_one_image_of_few_pixels_takes_plain_sums(monkeypatch):
+    kernel, bias = weights(3, 3, 256, 256), weights(256)
+
+    def layer(x):
+        return [ops.relu(ops.conv(x, kernel, padding="same") + bias)]
+
+    step = Executable(trace(layer, [Aval((BATCH, 4, 4, 256), "float32")]))
+    expected = NumpyExecutable(step.traced)
+    x = RNG.normal(size=(5, 4, 4, 256)).astype("float32")
+    kept_before = {}
+    for images in (0, 1, 2, 3, 5, 1, 2, 5):
+        found = step(x[:images])[0]
+        np.testing.assert_allclose(found, expected(x[:images])[0], rtol=1e-3, atol=1e-3)
+        np.testing.assert_array_equal(found, kept_before.setdefault(images, found))
+    np.testing.assert_array_equal(kept_before[1], kept_before[2][:1])
+    np.testing.assert_array_equal(kept_before[3], kept_before[5][:3])
+    np.testing.assert_array_equal(kept_before[5], afresh(step, x, monkeypatch=monkeypatch)[0])
+    updated_by_a_step(kernel)
+    np.testing.assert_allclose(step(x[:1])[0], expected(x[:1])[0], rtol=1e-3, atol=1e-3)

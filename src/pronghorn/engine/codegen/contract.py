@@ -62,23 +62,29 @@ from pronghorn.engine.compiler.half_bytes import HalfBytes
 from pronghorn.engine.compiler.kernels import Axis, ContractionKernel, LoopKernel, Part, PoolFusion
 from pronghorn.engine.compiler.storing import code_of
 from pronghorn.engine.compiler.virtual import linear
-from pronghorn.engine.graph.dim import product
+from pronghorn.engine.graph.dim import Extent, product
 from pronghorn.engine.graph.ir import Aval, Value
 from pronghorn.engine.runtime.host import Target
 
 Channelwise = ChannelwisePlan | ChannelwiseGradient
 Planned = TypeVar("Planned", Plan, PairPlan | None, Channelwise | None, FewFiltersPlan | None, FewRowsPlan | None)
 FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan | Channelwise | FewFiltersPlan
+FEW_PIXELS = 32  # for which transforming filters takes longer than plain sums
 BEFORE = {**PACKED, "runs": "runs", GAPS: GAPS}
 """The kernels before the main one, by their roles, and the buffers that they write."""
 
 
-def emit_contract(module: ModuleBuilder, kernel: ContractionKernel, tables: Tables, target: Target) -> list[Launch]:
-    """Write a contraction kernel (for each of its parts up to three functions) and list what to launch."""
+def emit_contract(
+    module: ModuleBuilder, kernel: ContractionKernel, tables: Tables, target: Target, prepares: bool = False
+) -> list[Launch]:
+    """Write a contraction kernel (for each of its parts some functions) and list what to launch.
+
+    ``prepares``: weights are packed once for all calls.
+    """
     launches: list[Launch] = []
     for number, part in enumerate(kernel.parts):
         name = kernel.name if len(kernel.parts) == 1 else f"{kernel.name}_{number}"
-        launches += _emit_part(module, kernel, part, name, tables, target)
+        launches += _emit_part(module, kernel, part, name, tables, target, prepares)
     return launches
 
 
@@ -94,7 +100,13 @@ def _specification(kernel: ContractionKernel, part: Part, tables: Tables) -> Con
 
 
 def _emit_part(
-    module: ModuleBuilder, kernel: ContractionKernel, part: Part, name: str, tables: Tables, target: Target
+    module: ModuleBuilder,
+    kernel: ContractionKernel,
+    part: Part,
+    name: str,
+    tables: Tables,
+    target: Target,
+    prepares: bool,
 ) -> list[Launch]:
     small = _few_rows_plan(kernel, part, tables, target)
     as_given, fusion = part, kernel.pool
@@ -137,6 +149,9 @@ def _emit_part(
         )
         launch = _launch(kernel, part, few, 0, few_name, [value for value, _ in kept], packed)
         launches = unpacking + _by_rows(launches, launch, few, most)
+    elif prepares and isinstance(made, WidePlan) and not kernel.sums:
+        given = (module, kernel, part, name, tables, target)
+        launches = unpacking + _direct_for_few_rows(*given, epilogue, code, launches)
     elif made is not small:
         launches = unpacking + launches
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
@@ -226,13 +241,44 @@ def _by_rows(launches: list[Launch], few: Launch, plan: Plan | PairPlan, most: i
     return [*launches[: behind - 1], few, *launches[behind - 1 :]]
 
 
+def _direct_for_few_rows(
+    module: ModuleBuilder,
+    kernel: ContractionKernel,
+    part: Part,
+    name: str,
+    tables: Tables,
+    target: Target,
+    epilogue: Callable[[FunctionBuilder, str, str, Place], None] | None,
+    code: int,
+    launches: list[Launch],
+) -> list[Launch]:
+    """The launches with those of plain sums for an image or two of few pixels.
+
+    These read filters that are packed once; to transform the filters would take most of the time.
+    """
+    spec = _specification(kernel, part, tables)
+    made = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart))
+    scratch = [_scratch_value(s, kernel) for s in made.scratch]
+    slots = [tables.buffer(v) for v in scratch]
+    names = emit(module, f"{name}.rows", made, target, tables, epilogue, None, slots, code)
+    packed = _packed_operands(part, made, tables)
+    few = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
+    rows = product(tuple(axis.extent for axis in spec.axes if axis.b == 0))
+    return _split_by_rows(few, launches, rows, FEW_PIXELS)
+
+
+def _split_by_rows(few: list[Launch], launches: list[Launch], rows: Extent, most: int) -> list[Launch]:
+    """Launches that run where there are up to ``most`` rows, and the others."""
+    for launch in few:
+        launch.units, launch.few_rows = replace(launch.units, only=(rows, 1, most + 1)), True
+    for launch in launches:
+        launch.units = replace(launch.units, only=(rows, most + 1, 0))
+    return few + launches
+
+
 def _below_rows(few: list[Launch], launches: list[Launch], plan: FewRowsPlan) -> list[Launch]:
     """The launches for few rows, and the others, which run where there are more."""
-    for launch in few:
-        launch.units, launch.few_rows = replace(launch.units, only=(plan.row_count, 1, MOST_ROWS + 1)), True
-    for launch in launches:
-        launch.units = replace(launch.units, only=(plan.row_count, MOST_ROWS + 1, 0))
-    return few + launches
+    return _split_by_rows(few, launches, plan.row_count, MOST_ROWS)
 
 
 def _chosen(

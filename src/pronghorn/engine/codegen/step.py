@@ -229,7 +229,7 @@ class StepEmitter:
         if isinstance(kernel, NodeKernel):
             return emit_special(self.module, kernel, tables, self.target)
         if isinstance(kernel, ContractionKernel):
-            return emit_contract(self.module, kernel, tables, self.target)
+            return emit_contract(self.module, kernel, tables, self.target, bool(self.weights))
         if isinstance(kernel, PooledKernel):
             kind = Pooled if kernel.operands.pool else Scanned
             return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target, kind))]
