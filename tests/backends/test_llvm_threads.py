@@ -244,7 +244,7 @@ def test_threads_that_lose_their_cores_change_no_bit(monkeypatch, restore_thread
 def is_small(model, x):
     executable = Executable(trace(lambda x: [model(x)], [Aval((BATCH, *x.shape[1:]), "float32")]))
     executable(x)
-    (layout,) = executable._layouts.values()
+    ((layout,),) = executable._layouts.values()
     return layout.is_small
 
 

@@ -63,6 +63,7 @@ SLOW = {
     "scripts.aliases": {"pronghorn_tensorflow.alias", "pronghorn_tensorflow.printing.tensors"},
     "cli.main": {  # each command loads what it needs
         "pronghorn.cli",
+        "pronghorn.cli.doctor",
         "pronghorn.cli.generate",
         "pronghorn.cli.info",
         "pronghorn.cli.inspect",
