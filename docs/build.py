@@ -38,6 +38,9 @@ ELSEWHERE = {
 }
 COPIED = {".png", ".svg", ".js", ".css"}
 
+#: What stands before a page on the site: the home page has neither a list of pages nor one of headings.
+BEFORE = {"index.md": "---\nhide:\n  - navigation\n  - toc\n---\n\n"}
+
 
 def on_site(file: Path) -> str | None:
     """What a file of the repository is called on the site, or None where it is not there.
@@ -135,7 +138,8 @@ def put_together() -> None:
         if text is None:
             shutil.copyfile(file, target)
         else:
-            target.write_text(page_for_site(text, file, names), encoding="utf-8")
+            written = page_for_site(text, file, names)
+            target.write_text(BEFORE.get(str(on_site(file)), "") + written, encoding="utf-8")
     for page in reference:
         target = PAGES / "reference" / f"{page}.md"
         target.parent.mkdir(exist_ok=True)
@@ -146,6 +150,12 @@ def put_together() -> None:
 
 # -- the site ---------------------------------------------------------------------------------------------------------
 _SHIM = "https://unpkg.com/iframe-worker/shim"
+#: What other sites show of a link to a page: `docs/make_home.py` draws the picture.
+_CARD = """\
+    <meta property="og:title" content="{title}">
+    <meta property="og:image" content="{picture}">
+    <meta name="twitter:card" content="summary_large_image">
+    </head>"""
 _FETCHED = re.compile(r"""<(?:script|img|iframe|link|source)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""")
 _IN_CSS = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
 
@@ -156,6 +166,17 @@ def own_shim() -> None:
         text = file.read_text(encoding="utf-8")
         ours = os.path.relpath(SITE / "assets" / "iframe-worker" / "shim.js", file.parent)
         file.write_text(text.replace(_SHIM, ours), encoding="utf-8")
+
+
+def social_cards() -> None:
+    """Pages name the card that other sites show of a link."""
+    for file in SITE.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        title = re.search(r"<title>(.*?)</title>", text, re.DOTALL)
+        picture = os.path.relpath(SITE / "assets" / "social.png", file.parent)
+        card = _CARD.format(title=title[1].strip() if title else "Pronghorn", picture=picture)
+        before, _, after = text.partition("</head>")
+        file.write_text(before.rstrip() + "\n" + card + after, encoding="utf-8")
 
 
 def fetched_from_elsewhere() -> list[str]:
@@ -175,6 +196,7 @@ def main() -> int:
     if done.returncode:
         return done.returncode
     own_shim()
+    social_cards()
     elsewhere = fetched_from_elsewhere()
     if elsewhere:
         print("The site would fetch from other hosts:", *elsewhere, sep="\n  ", file=sys.stderr)
