@@ -25,7 +25,7 @@ import mlperf_tiny  # noqa: E402
 from pages import write_or_check  # noqa: E402
 
 import pronghorn as keras  # noqa: E402
-from pronghorn.engine.backends.aot import elf  # noqa: E402
+from pronghorn.engine.runtime import objects  # noqa: E402
 
 CLOCKS = {"thumbv7em": 40.0, "thumbv8.1m.main": 31.25}
 """By target, the nanoseconds of a tick of its board's clock, each of which is an instruction."""
@@ -81,7 +81,7 @@ def measured(model: Any, target: str) -> Measured:
         shapes = [tuple(x.shape[1:]) for x in (*model.inputs, *model.outputs)]
         signature = [keras.InputSpec(shape=(1, *shapes[0]), dtype="float32")]
         model.export(folder, format="native", target=target, verbose=False, input_signature=signature)
-        code, data = map(elf.loaded_size, microcontrollers.objects((folder / "libnet.a").read_bytes()))
+        code, data = map(objects.loaded_size, microcontrollers.objects((folder / "libnet.a").read_bytes()))
         arena = re.search(r"NET_ARENA_BYTES (\d+)", (folder / "net.h").read_text())
         assert arena is not None
         found = Measured(code, data, int(arena[1]))

@@ -23,7 +23,7 @@ import workloads  # noqa: E402
 from pages import write_or_check  # noqa: E402
 
 import pronghorn as keras  # noqa: E402
-from pronghorn.engine.backends.aot import elf  # noqa: E402
+from pronghorn.engine.runtime import objects  # noqa: E402
 
 TARGETS = ("x86-64-v3", "x86-64-v4", "aarch64", "riscv64", "riscv64-v", "thumbv7em")
 TRAINED = "x86-64-v3"
@@ -42,7 +42,7 @@ def code_size(model: Any, target: str, **options: Any) -> int:
         folder = Path(place) / "model"
         model.export(folder, format="native", target=target, verbose=False, **options)
         content = (folder / "libmodel.a").read_bytes()
-    return elf.loaded_size(content[content.index(b"\x7fELF") :])  # of the first file, which is the code
+    return objects.loaded_size(content[content.index(b"\x7fELF") :])  # of the first file, which is the code
 
 
 def rows() -> list[str]:

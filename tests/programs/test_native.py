@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import ctypes
+import itertools
 import shutil
 import subprocess
 import sys
@@ -500,15 +501,26 @@ def test_every_machine_gets_a_library(target, tmp_path):
 def runs(target):
     """The command that runs programs for a machine, which has all that the machine has; None without an emulator."""
     mine, its = native_target(), MACHINES[target].target
+    if MACHINES[target].system != sys.platform:
+        wine = shutil.which("wine")
+        return wine and its.arch == mine.arch and [wine]
     if its.arch == mine.arch:
         return [] if its.vector_bits <= mine.vector_bits else None
     emulator = shutil.which(f"qemu-{its.arch}")
     return emulator and [emulator, "-cpu", "max"]
 
 
+ON_EACH = ("small", "tutorial_cnn", "transformer", "bidirectional_gru")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["small", "tutorial_cnn", "transformer", "bidirectional_gru"])
-@pytest.mark.parametrize("target", [name for name, each in MACHINES.items() if each.has_system])
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        *itertools.product([name for name, each in MACHINES.items() if each.has_system], ON_EACH),
+        *(("x86-64-windows", name) for name in workloads.WORKLOADS if name not in ON_EACH),
+    ],
+)
 def test_other_machines_predict_and_train_alike(target, name, tmp_path):
     emulator, command = runs(target), linking.compiler(MACHINES[target])
     if emulator is None or command is None:
@@ -521,10 +533,37 @@ def test_other_machines_predict_and_train_alike(target, name, tmp_path):
         model, given = work.model, keras.InputSpec(shape=(None, *work.y.shape[1:]), dtype=work.y.dtype.name)
     library = tmp_path / name
     model.export(library, format="native", target=target, training=True, target_signature=given, verbose=False)
-    files = [f"{name}_test.c", f"lib{name}.a", "-o", "program"]
+    program = "program.exe" if MACHINES[target].system == "windows" else "program"
+    files = [f"{name}_test.c", f"lib{name}.a", "-o", program]
     subprocess.run([*command, "-static", *files], cwd=library, check=True, capture_output=True)
-    ran = subprocess.run([*emulator, "./program"], cwd=library, capture_output=True, text=True, check=False)
+    command = [*emulator, f"./{program}"]
+    ran = subprocess.run(command, cwd=library, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_windows_of_our_own(tmp_path_factory):
+    """Wine keeps what a system has in a folder, which two processes had better not make at the same time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WINEPREFIX", str(tmp_path_factory.mktemp("windows")))
+        patch.setenv("WINEDEBUG", "-all")
+        patch.setenv("WINEDLLOVERRIDES", "mscoree,mshtml=")  # asks for no download
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not runs("x86-64-windows"), reason="wine is not installed")
+def test_a_library_of_windows_is_loaded_by_programs(tmp_path):
+    """Through its table of exports, which has what the header describes and nothing else."""
+    command = linking.compiler(MACHINES["x86-64-windows"])
+    model = small()
+    model.export(tmp_path / "small", format="native", target="x86-64-windows", verbose=False)
+    assert (tmp_path / "small" / "small.dll").is_file()
+    files = ["small_test.c", "small.dll", "-o", "program.exe"]
+    subprocess.run([*command, *files], cwd=tmp_path / "small", check=True, capture_output=True)
+    command = [*runs("x86-64-windows"), "./program.exe"]
+    ran = subprocess.run(command, cwd=tmp_path / "small", check=False, timeout=300)
+    assert ran.returncode == 0
 
 
 @pytest.mark.slow

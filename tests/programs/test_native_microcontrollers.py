@@ -14,7 +14,8 @@ import mlperf_tiny  # noqa: E402
 
 import pronghorn as keras  # noqa: E402
 from pronghorn import layers, ops  # noqa: E402
-from pronghorn.engine.backends.aot import ALLOWED, elf  # noqa: E402
+from pronghorn.engine.backends.aot import ALLOWED  # noqa: E402
+from pronghorn.engine.runtime import objects  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not microcontrollers.IS_THERE, reason="qemu-system-arm or arm-none-eabi-gcc is not installed"
@@ -27,7 +28,7 @@ def runs_right(model, folder, target, **options):
     model.export(folder, format="native", target=target, verbose=False, **options)
     name = folder.name
     for part in microcontrollers.objects((folder / f"lib{name}.a").read_bytes()):
-        assert not {each for each in elf.undefined(part) if not each.startswith(name)} - ALLOWED
+        assert not {each for each in objects.undefined(part) if not each.startswith(name)} - ALLOWED
     program = microcontrollers.build(folder, target, [f"{name}_test.c", f"lib{name}.a"])
     status, told = microcontrollers.run(program, target)
     assert status == 0, told

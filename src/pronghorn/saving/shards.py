@@ -19,7 +19,7 @@ import numpy as np
 
 from pronghorn.saving.weights_store import ReadGroup, WeightsReader, WeightsWriter, WriteGroup
 from pronghorn.utils import leftovers
-from pronghorn.utils.replacing import replacing
+from pronghorn.utils.replacing import reach_disk, replacing
 
 INDEX_SUFFIX = ".weights.json"
 SHARD_SUFFIX = ".weights.h5"
@@ -102,8 +102,7 @@ class ShardedWriter:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-            with open(self._files[-1], "rb") as stream:
-                os.fsync(stream.fileno())
+            reach_disk(self._files[-1])
 
     def make(self, path: str, name: str | None = None) -> ShardedGroup:
         """Return a mapping to put the arrays of one object into; see `WeightsWriter.make`."""

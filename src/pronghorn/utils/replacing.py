@@ -34,12 +34,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     fresh = leftovers.fresh_beside(target)
     try:
         yield fresh
-        with open(fresh, "rb") as stream:
-            os.fsync(stream.fileno())
+        reach_disk(fresh)
         fresh.chmod(mode if mode is not None else 0o666 & ~_umask())
         os.replace(fresh, target)
     finally:
         leftovers.done(fresh)
+
+
+def reach_disk(path: str | os.PathLike[str]) -> None:
+    """Return once the disk has what was written to a file, which survives a loss of power then.
+
+    Args:
+        path: of the file.
+    """
+    with open(path, "r+b") as stream:  # Windows does so for files only that are open for writing
+        os.fsync(stream.fileno())
 
 
 def _umask() -> int:

@@ -24,7 +24,7 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
-from pronghorn.engine.runtime import cache, debug, forks, parts
+from pronghorn.engine.runtime import cache, debug, forks, objects, parts
 from pronghorn.engine.runtime.host import LEVEL, Target, host_target, initialize_llvm, target_machine
 from pronghorn.engine.runtime.parts import Part
 from pronghorn.engine.runtime.signals import is_from_handler
@@ -164,9 +164,11 @@ def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
 
 
 def _part_code(part: Part, target: Target, name: str, verify: bool) -> bytes:
-    for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
+    code = _tools(target).object_code(part, name, verify)
+    # LLVM calls functions that its text does not name, such as memcpy: what counts is what the object file asks for.
+    for missing in (n for n in objects.undefined(code) if n not in part.elsewhere and not _symbol_exists(n)):
         raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
-    return _tools(target).object_code(part, name, verify)
+    return code
 
 
 def object_code(text: str, machine: Any, name: str) -> bytes:
@@ -358,11 +360,15 @@ def _unlocked(function: Any) -> Any:
     return functools.partial(forks.undisturbed, getattr(function, "_cfn", function))
 
 
+# What the loader itself makes.
+_LOADERS = frozenset(("_GLOBAL_OFFSET_TABLE_", "__ImageBase"))
+
+
 @functools.cache
 def _symbol_exists(name: str) -> bool:
     """Whether the process has a function: without one that code calls, the loader would end it."""
     _open_process_symbols()
-    return bool(llvm.address_of_symbol(name))
+    return name in _LOADERS or bool(llvm.address_of_symbol(name))
 
 
 @functools.cache

@@ -25,8 +25,7 @@ class Machine:
         target: what kernels are planned for.
         abi: LLVM's name of the calling convention, where the triple leaves it open.
         pointer_bits: the width of a pointer.
-        has_system: whether there is an operating system, which loads shared libraries; else, as in a microcontroller,
-            code lies where it is linked to.
+        system: the operating system, `"linux"` or `"windows"`; empty where there is none, as in a microcontroller.
         levels: where a library is for several machines and chooses among them when it runs: these, by level.
     """
 
@@ -35,8 +34,13 @@ class Machine:
     target: Target
     abi: str = ""
     pointer_bits: int = 64
-    has_system: bool = True
+    system: str = "linux"
     levels: Mapping[int, Machine] = dataclasses.field(default_factory=dict, compare=False)
+
+    @property
+    def has_system(self) -> bool:
+        """Whether a system loads shared libraries; else code lies where it is linked to."""
+        return bool(self.system)
 
     @property
     def size_type(self) -> str:
@@ -65,26 +69,36 @@ _M4 = Target(
 )
 _M55 = dataclasses.replace(_M4, cpu="cortex-m55", features="+mve.fp", vector_bits=128, registers=8)
 _V2 = Target("x86_64", "x86-64-v2", "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf", 128, 16, False)
+_CHOSEN_LEVELS = (1, 3, 4)  # among which a library for any x86-64 chooses
 _LEVELS = {
     level: Machine(f"x86-64-v{level}", _X86, target)
     for level, target in enumerate((named_target("sse2"), _V2, named_target("avx2"), named_target("avx512")), 1)
 }
+# GNU's kind of Windows: there, code asks for no symbol that stands for the use of floats.
+_WINDOWS = "x86_64-pc-windows-gnu"
+_WINDOWS_LEVELS = {
+    level: dataclasses.replace(each, name=f"{each.name}-windows", triple=_WINDOWS, system="windows")
+    for level, each in _LEVELS.items()
+    if level in _CHOSEN_LEVELS
+}
 MACHINES: dict[str, Machine] = {
     machine.name: machine
     for machine in (
-        Machine("x86-64", _X86, _LEVELS[1].target, levels={level: _LEVELS[level] for level in (1, 3, 4)}),
+        Machine("x86-64", _X86, _LEVELS[1].target, levels={level: _LEVELS[level] for level in _CHOSEN_LEVELS}),
         *_LEVELS.values(),
+        Machine("x86-64-windows", _WINDOWS, _LEVELS[1].target, system="windows", levels=_WINDOWS_LEVELS),
         Machine("aarch64", "aarch64-unknown-linux-gnu", named_target("neon")),
         Machine("armv7", "armv7-unknown-linux-gnueabihf", _ARM, pointer_bits=32),
         Machine("riscv64", "riscv64-unknown-linux-gnu", _RISCV, abi="lp64d"),
-        Machine("thumbv7em", f"thumbv7em-{_NO_SYSTEM}", _M4, pointer_bits=32, has_system=False),
-        Machine("thumbv8.1m.main", f"thumbv8.1m.main-{_NO_SYSTEM}", _M55, pointer_bits=32, has_system=False),
+        Machine("thumbv7em", f"thumbv7em-{_NO_SYSTEM}", _M4, pointer_bits=32, system=""),
+        Machine("thumbv8.1m.main", f"thumbv8.1m.main-{_NO_SYSTEM}", _M55, pointer_bits=32, system=""),
         Machine("riscv64-v", "riscv64-unknown-linux-gnu", _RISCV_V, abi="lp64d"),
     )
 }
 """By name, all but the host itself."""
 
 _OTHER_NAMES = {"arm64": "aarch64", "amd64": "x86-64", "x64": "x86-64", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
+_OTHER_NAMES |= dict.fromkeys(("windows", "win64", "x86-64-pc-windows-msvc", "x86-64-windows-gnu"), "x86-64-windows")
 _OTHER_NAMES |= dict.fromkeys(("cortex-m4", "cortex-m4f", "cortex-m7", "thumbv7em-none-eabihf", "thumb"), "thumbv7em")
 _OTHER_NAMES |= dict.fromkeys(("cortex-m55", "cortex-m85", "thumbv8.1m.main-none-eabihf"), "thumbv8.1m.main")
 """What others call them, for errors."""
@@ -94,7 +108,7 @@ def machine(name: str) -> Machine:
     """A machine by its name: one of `MACHINES`, or `"native"`, this one.
 
     Raises:
-        ValueError: there is no such name, which says the nearest; or this machine's object files are not ELF.
+        ValueError: there is no such name, which says the nearest; or this machine's object files are not Linux's.
 
     >>> machine("aarch64").target.vector_bits
     128
@@ -116,7 +130,7 @@ def _native() -> Machine:
     triple = llvm.get_default_triple()
     if any(word in triple for word in ("darwin", "apple", "windows", "msvc", "mingw")):
         raise ValueError(
-            f"The target {NATIVE!r} is {triple} here, whose object files are not written yet. Name one of Linux: "
+            f"The target {NATIVE!r} is {triple} here, whose object files are not written yet. Name another: "
             f"{', '.join(map(repr, MACHINES))}."
         )
     target = host_target()

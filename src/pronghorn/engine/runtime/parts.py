@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PART = 1 << 17  # the least text that is worth a thread: LLVM takes about 50 ms for it
@@ -17,7 +17,6 @@ PART = 1 << 17  # the least text that is worth a thread: LLVM takes about 50 ms 
 _LOCAL = re.compile(r"define (internal|private)\b")
 _NAME = re.compile(r"@([-\w.$]+)\(")
 _USED = re.compile(r"@([-\w.$]+)")
-_DECLARED = re.compile(r"^declare [^@\n]*@([-\w.$]+)\(", re.MULTILINE)
 
 
 @dataclass
@@ -125,12 +124,6 @@ def declarations(text: str) -> str:
     declare i64 @next(i64 %x)
     """
     return "".join(f"declare {_head(function)[1]}\n" for function in Definitions().add(text))
-
-
-def externals(part: Part) -> Iterable[str]:
-    """The functions that a part calls and no part of its module defines, those of LLVM's own apart."""
-    names = dict.fromkeys(_DECLARED.findall(part.text))
-    return [name for name in names if name not in part.elsewhere and not name.startswith("llvm.")]
 
 
 def _head(function: str) -> tuple[str, str]:

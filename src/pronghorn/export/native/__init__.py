@@ -15,7 +15,7 @@ from typing import Any
 from pronghorn._extras import install_command
 from pronghorn._version import __version__
 from pronghorn._wording import counted, size_text
-from pronghorn.engine.backends.aot import elf
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.machines import Machine, machine
 from pronghorn.export.files import check_folder, replacing_folder
 from pronghorn.export.native import golden, header, linking, page
@@ -104,11 +104,14 @@ def _files(made: Product) -> tuple[dict[str, bytes], str]:
     name, problem = library.name, ""
     files = {
         f"{name}.h": header.header(library).encode(),
-        f"lib{name}.a": archive(made.objects, {file: elf.defined(content) for file, content in made.objects.items()}),
+        f"lib{name}.a": archive(
+            made.objects, {file: objects.defined(content) for file, content in made.objects.items()}
+        ),
     }
     try:
         if library.machine.has_system:
-            files[f"lib{name}.so"] = linking.shared_library(f"lib{name}.so", made.objects, library.machine)
+            shared = linking.shared_name(name, library.machine)
+            files[shared] = linking.shared_library(shared, made.objects, _functions(made), library.machine)
     except linking.LinkError as error:
         problem = str(error)
     if made.block is not None:
@@ -123,6 +126,10 @@ def _files(made: Product) -> tuple[dict[str, bytes], str]:
     return files, problem
 
 
+def _functions(made: Product) -> list[str]:
+    return sorted(objects.defined(made.objects[f"{made.library.name}.o"]))
+
+
 def _manifest(made: Product) -> str:
     library = made.library
     return json.dumps(
@@ -134,7 +141,7 @@ def _manifest(made: Product) -> str:
             "name": library.name,
             "target": library.machine.name,
             "triple": library.machine.triple,
-            "functions": sorted(elf.defined(made.objects[f"{library.name}.o"])),
+            "functions": _functions(made),
             "sizes": list(library.sizes.values()),
             "inputs": [_described(a) for a in library.predict.inputs],
             "outputs": [_described(a) for a in library.predict.outputs],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pronghorn._wording import size_text
 from pronghorn.engine.graph.dim import BATCH
+from pronghorn.export.native import linking
 from pronghorn.export.native.description import Library
 
 CMAKE = """\
@@ -116,7 +117,7 @@ def _meaning(file: str, library: Library) -> str:
     return {
         f"{name}.h": "the header, which describes the functions",
         f"lib{name}.a": "the static library",
-        f"lib{name}.so": "the shared library",
+        linking.shared_name(name, library.machine): "the shared library",
         f"{name}_test.c": "a program that tests the library",
         f"{name}.weights": "the weights, to be mapped or read into memory",
         f"{name}.state": "a new state, to be read into memory",

@@ -94,3 +94,10 @@ def test_debug_flags_print_the_code(monkeypatch, capsys):
     assert "llvm: step" in text and "ret i64 42" in text
     assert "asm: step" in text and ("$42" in text or "#42" in text)  # x86-64, arm64
     assert "machine code of step (compiled)" in text
+
+
+def test_what_no_library_of_the_process_has_is_named():
+    declared = "declare void @no_such_function()\ndefine void @{}() {{\n{}  ret void\n}}\n"
+    with pytest.raises(CompilationError, match="calls 'no_such_function', which does not exist"):
+        compile_ir(declared.format("calls", "  call void @no_such_function()\n"), name="calling")
+    compile_ir(declared.format("calls_nothing", ""), name="declaring")

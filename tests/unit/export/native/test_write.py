@@ -10,7 +10,7 @@ import pronghorn as keras
 from pronghorn import layers, ops
 from pronghorn._extras import install_command
 from pronghorn.cli.main import main
-from pronghorn.engine.backends.aot import elf
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.machines import MACHINES
 from pronghorn.export.native import linking
 from pronghorn.export.native.checks import refuse_calls
@@ -130,7 +130,7 @@ def test_a_library_of_one_layer_is_small(target, tmp_path, no_linker):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="one")
     model.export(tmp_path / "one", format="native", verbose=False, target=target)
     content = (tmp_path / "one" / "libone.a").read_bytes()
-    assert elf.loaded_size(content[content.index(b"\x7fELF") :]) < 4096
+    assert objects.loaded_size(content[content.index(b"\x7fELF") :]) < 4096
 
 
 def test_what_a_library_cannot_have(tmp_path, no_linker):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pronghorn.engine.backends.aot import elf
 from pronghorn.engine.backends.aot.modules import needed
 from pronghorn.engine.backends.aot.standins import compiled
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.machines import Machine
 
 LEVEL_CODE = bytes.fromhex(
@@ -28,6 +28,18 @@ LEVEL_CODE = bytes.fromhex(
     cpuid(0x80000001): if ecx lacks 0x20 (LZCNT), return 1
     if ebx of leaf 7 has 0xd0030000 (AVX-512 F, DQ, CD, BW, VL) and xgetbv all of 0xe6, return 4
     return 3
+"""
+
+_KEPT = bytes.fromhex("5657e8030000005f5ec3")
+"""Before that code: machine code that keeps rsi and rdi for the caller, as Windows asks of functions.
+
+        push rsi
+        push rdi
+        call behind
+        pop  rdi
+        pop  rsi
+        ret
+    behind:
 """
 
 _HEAD = re.compile(r"^define (?!internal)(\S+) @([-\w.$]+)\(([^)]*)\)", re.MULTILINE)
@@ -53,7 +65,9 @@ def chosen(name: str, codes: Mapping[int, str], machine: Machine, others: str, e
         files[f"{name}_{level}.o"] = compiled(text, machine.levels[level], name)
     text = others + _level(name) + "".join(_choice(name, *head, list(codes)) for head in heads)
     code = compiled(needed(text, exported.union(names)), machine, name)
-    return {f"{name}.o": code, **files, f"{name}_cpu.o": elf.of_bytes(f"{name}_cpu", LEVEL_CODE, code, is_code=True)}
+    level_code = _KEPT + LEVEL_CODE if machine.system == "windows" else LEVEL_CODE
+    cpu = objects.of_bytes(f"{name}_cpu", level_code, code, is_code=True)
+    return {f"{name}.o": code, **files, f"{name}_cpu.o": cpu}
 
 
 def _level(name: str) -> str:

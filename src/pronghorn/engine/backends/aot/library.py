@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pronghorn.engine.backends.aot import dispatch, elf, sequential, walking
+from pronghorn.engine.backends.aot import dispatch, probes, sequential, walking
 from pronghorn.engine.backends.aot.entry import Entry, EntryWriter
 from pronghorn.engine.backends.aot.modules import needed
 from pronghorn.engine.backends.aot.sizes import grain_function
 from pronghorn.engine.backends.aot.standins import compiled
 from pronghorn.engine.backends.llvm.build import build
 from pronghorn.engine.codegen.builder import ModuleBuilder
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.machines import Machine
 
 ALLOWED = frozenset(("memcpy", "memset", "memmove"))
@@ -46,12 +47,12 @@ class Data:
         content = np.ascontiguousarray(array).tobytes()
         if content not in self._places:
             self._places[content] = self.size
-            self.size += len(content) + -len(content) % elf.ALIGNMENT
+            self.size += len(content) + -len(content) % objects.ALIGNMENT
         return self._places[content]
 
     def content(self) -> bytes:
         """All of it."""
-        return b"".join(part + bytes(-len(part) % elf.ALIGNMENT) for part in self._places)
+        return b"".join(part + bytes(-len(part) % objects.ALIGNMENT) for part in self._places)
 
 
 @dataclass
@@ -91,8 +92,11 @@ def compile_library(
         text = _code(name, entries, data, machine, made) + others
         text = needed(text, {arena_size(name), *exported, *(each for entry in entries for each in entry.names)})
         made.files[f"{name}.o"] = compiled(text, machine, name)
+    if any(probes.NAME in objects.undefined(content) for content in made.files.values()):
+        code = made.files[f"{name}.o"]
+        made.files[f"{name}_stack.o"] = objects.of_bytes(probes.NAME, probes.CODE, code, is_code=True)
     if data.size:
-        made.files[f"{name}_data.o"] = elf.of_bytes(data.symbol, data.content(), made.files[f"{name}.o"])
+        made.files[f"{name}_data.o"] = objects.of_bytes(data.symbol, data.content(), made.files[f"{name}.o"])
     return made
 
 
@@ -116,14 +120,14 @@ def _code(name: str, entries: Sequence[Entry], data: Data, machine: Machine, mad
 
 
 def _external(data: Data) -> str:
-    return f"@{data.symbol} = external hidden constant i8, align {elf.ALIGNMENT}\n"
+    return f"@{data.symbol} = external hidden constant i8, align {objects.ALIGNMENT}\n"
 
 
 def calls_outside(files: Iterable[bytes]) -> list[str]:
     """The functions that object files of a library call and nobody has to have."""
     contents = list(files)
-    own = {name for content in contents for name in elf.defined(content)}
-    names = dict.fromkeys(name for content in contents for name in elf.undefined(content))
+    own = {name for content in contents for name in objects.defined(content)}
+    names = dict.fromkeys(name for content in contents for name in objects.undefined(content))
     return [name for name in names if name not in ALLOWED and name not in own and name != _TABLE]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pronghorn.engine.backends.aot import angles, divisions, elf, remainders, soft_floats
+from pronghorn.engine.backends.aot import angles, divisions, remainders, soft_floats
 from pronghorn.engine.codegen.builder import ModuleBuilder
 from pronghorn.engine.codegen.real_math import RealMath
 from pronghorn.engine.codegen.rounding import emit_rounding
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.compile import object_code
 from pronghorn.engine.runtime.host import named_target
 from pronghorn.engine.runtime.machines import Machine, code_generator
@@ -32,7 +33,7 @@ def compiled(text: str, machine: Machine, name: str) -> bytes:
     known = {*divisions.NAMES, *remainders.NAMES, *angles.NAMES, *soft_floats.NAMES, *_rounding_names()}
     code = object_code(text, code_generator(machine), name)
     wanted: list[str] = []
-    while more := [each for each in elf.undefined(code) if each in known]:  # what stands in may call others
+    while more := [each for each in objects.undefined(code) if each in known]:  # what stands in may call others
         wanted += more
         code = object_code(_with(wanted, text), code_generator(machine), name)
     return code

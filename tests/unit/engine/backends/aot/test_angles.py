@@ -5,8 +5,9 @@ import ctypes
 import numpy as np
 import pytest
 
-from pronghorn.engine.backends.aot import angles, elf, standins
+from pronghorn.engine.backends.aot import angles, standins
 from pronghorn.engine.codegen.builder import ModuleBuilder
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.compile import compile_ir
 from pronghorn.engine.runtime.machines import MACHINES
 
@@ -34,4 +35,4 @@ def test_they_are_right_to_the_last_place(name):
 def test_they_are_there_where_they_are_needed():
     text = "declare float @cosf(float)\ndefine float @f(float %x) nounwind {\n  %y = call float @cosf(float %x)\n"
     code = standins.compiled(text + "  ret float %y\n}\n", MACHINES["thumbv7em"], "one")
-    assert not elf.undefined(code) and elf.defined(code) == ["f"] and b"sinf" not in code
+    assert not objects.undefined(code) and objects.defined(code) == ["f"] and b"sinf" not in code

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pronghorn.engine.backends.aot import elf, soft_floats, standins
+from pronghorn.engine.backends.aot import soft_floats, standins
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.compile import compile_ir
 from pronghorn.engine.runtime.machines import MACHINES
 
@@ -128,5 +129,5 @@ def test_they_are_there_where_they_are_needed():
     text = "define double @f(double %x, float %y) nounwind {\n  %z = fpext float %y to double\n"
     text += "  %s = fdiv double %x, %z\n  ret double %s\n}\n"
     code = standins.compiled(text, MACHINES["thumbv7em"], "one")
-    assert not elf.undefined(code) and elf.defined(code) == ["f"]
+    assert not objects.undefined(code) and objects.defined(code) == ["f"]
     assert b"aeabi_ddiv" in code and b"aeabi_dmul" not in code

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pronghorn.engine.backends.aot import divisions, elf, standins
+from pronghorn.engine.backends.aot import divisions, standins
+from pronghorn.engine.runtime import objects
 from pronghorn.engine.runtime.compile import compile_ir
 from pronghorn.engine.runtime.machines import MACHINES
 
@@ -53,5 +54,5 @@ def test_they_are_there_where_they_are_needed(name):
     text = "define i64 @f(i64 %x, i64 %y) nounwind {\n  %z = udiv i64 %x, %y\n  ret i64 %z\n}\n"
     text += "define float @g(float %x, float %y) nounwind {\n  %z = frem float %x, %y\n  ret float %z\n}\n"
     code = standins.compiled(text, MACHINES[name], "two")
-    assert not elf.undefined(code) and sorted(elf.defined(code)) == ["f", "g"]
+    assert not objects.undefined(code) and sorted(objects.defined(code)) == ["f", "g"]
     assert (b"uldivmod" in code) == (name == "armv7") and b"fmodf" in code and b"floor" not in code

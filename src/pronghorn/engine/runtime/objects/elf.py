@@ -1,6 +1,6 @@
-"""ELF object files: what one asks others for, and one that holds nothing but bytes.
+"""ELF object files of Linux and others: what one asks others for, and one that holds nothing but bytes.
 
-The format is that of the System V ABI, "Object Files".
+Source: System V ABI, "Object Files".
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pronghorn.engine.runtime.compile import CompilationError
-
 _MAGIC = b"\x7fELF"
 _BITS_32, _BITS_64 = 1, 2
 _LITTLE = 1
 _SYMBOLS, _STRINGS, _BYTES = 2, 3, 1  # types of sections
 _ALLOCATED, _EXECUTED = 2, 4  # a section's flags: it is in memory while the program runs, or is code
 _GLOBAL, _OBJECT, _FUNCTION = 1, 1, 2  # a symbol's binding, and types
+_ALIGNMENT = 64
 _HIDDEN = 2  # other shared libraries do not see the symbol
 _RELOCATABLE = 1  # a file's type
-ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
@@ -48,36 +46,14 @@ _LAYOUTS = {
 }
 
 
-def _layout(data: bytes) -> _Layout:
-    if data[:4] != _MAGIC or len(data) < 64 or data[4] not in _LAYOUTS or data[5] != _LITTLE:
-        raise CompilationError("the object file is no ELF file of a little-endian machine")
-    return _LAYOUTS[data[4]]
+def is_elf(data: bytes) -> bool:
+    """Whether bytes look like an ELF file of a little-endian machine."""
+    return data[:4] == _MAGIC and len(data) >= 64 and data[4] in _LAYOUTS and data[5] == _LITTLE
 
 
-def undefined(data: bytes) -> list[str]:
-    """The names that an object file asks other files for.
-
-    Args:
-        data: the object file.
-
-    Raises:
-        CompilationError: it is no ELF file.
-    """
-    return [name for name, info, section in _symbols(data) if not section and name]
-
-
-def defined(data: bytes) -> list[str]:
-    """The names that an object file has for other files.
-
-    Raises:
-        CompilationError: it is no ELF file.
-    """
-    return [name for name, info, section in _symbols(data) if section and info >> 4 == _GLOBAL]
-
-
-def _symbols(data: bytes) -> Iterator[tuple[str, int, int]]:
-    """(name, binding and type, section) of each symbol."""
-    layout = _layout(data)
+def symbols(data: bytes) -> Iterator[tuple[str, bool]]:
+    """The symbols that files share: their names, and whether this file defines them."""
+    layout = _LAYOUTS[data[4]]
     header = struct.unpack_from(layout.header, data)
     start, size, count = header[6], header[11], header[12]
     sections = [struct.unpack_from(layout.section, data, start + i * size) for i in range(count)]
@@ -85,37 +61,25 @@ def _symbols(data: bytes) -> Iterator[tuple[str, int, int]]:
         if section[1] != _SYMBOLS:
             continue
         strings = sections[section[6]][4]
-        for at in range(section[4] + section[9], section[4] + section[5], section[9]):  # the first stands for none
+        # The first that others see stands behind all local ones.
+        for at in range(section[4] + section[7] * section[9], section[4] + section[5], section[9]):
             name, info, place = layout.unpack_symbol(data, at)
-            begin = strings + name
-            yield data[begin : data.index(b"\0", begin)].decode(), info, place
+            if not place or info >> 4 == _GLOBAL:
+                begin = strings + name
+                yield data[begin : data.index(b"\0", begin)].decode(), bool(place)
 
 
 def loaded_size(data: bytes) -> int:
-    """How many bytes of an object file are in memory while a program runs: its code and its constants.
-
-    Raises:
-        CompilationError: it is no ELF file.
-    """
-    layout = _layout(data)
+    """How many bytes of an object file are in memory while a program runs: its code and its constants."""
+    layout = _LAYOUTS[data[4]]
     header = struct.unpack_from(layout.header, data)
     sections = (struct.unpack_from(layout.section, data, header[6] + i * header[11]) for i in range(header[12]))
     return sum(section[5] for section in sections if section[2] & _ALLOCATED)
 
 
-def of_bytes(symbol: str, content: bytes, like: bytes, is_code: bool = False) -> bytes:
-    """An object file whose one symbol is constant bytes, which other files of the same library see.
-
-    Args:
-        symbol: its name.
-        content: the bytes, which lie at a multiple of 64.
-        like: another object file for the same machine.
-        is_code: whether the bytes are a function.
-
-    Raises:
-        CompilationError: ``like`` is no ELF file.
-    """
-    layout = _layout(like)
+def of_bytes(symbol: str, content: bytes, like: bytes, is_code: bool) -> bytes:
+    """An object file whose one symbol is constant bytes; see `objects.of_bytes`."""
+    layout = _LAYOUTS[like[4]]
     given = struct.unpack_from(layout.header, like)
     section, kind, flags = (b".text", _FUNCTION, _EXECUTED) if is_code else (b".rodata", _OBJECT, 0)
     names = b"\0" + section + b"\0.note.GNU-stack\0.symtab\0.strtab\0.shstrtab\0"
@@ -126,7 +90,7 @@ def of_bytes(symbol: str, content: bytes, like: bytes, is_code: bool = False) ->
     one = struct.calcsize(layout.symbol)
     # name, type, flags, content, other section, first global symbol, alignment, size of an entry
     sections = [
-        (section, _BYTES, _ALLOCATED | flags, content, 0, 0, ALIGNMENT, 0),
+        (section, _BYTES, _ALLOCATED | flags, content, 0, 0, _ALIGNMENT, 0),
         (b".note.GNU-stack", _BYTES, 0, b"", 0, 0, 1, 0),  # says that the stack need not be executable
         (b".symtab", _SYMBOLS, 0, symbols, 4, 1, 8, one),
         (b".strtab", _STRINGS, 0, strings, 0, 0, 1, 0),
