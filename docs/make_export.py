@@ -192,7 +192,8 @@ int status = digits_predict(arena, bytes, batch, image, digit); /* DIGITS_OK, or
   the levels 1, 3 and 4, and chooses when it runs. `"armv7"` is with NEON, which takes denormal numbers for zero.
   `"thumbv7em"` is for microcontrollers without a system, Cortex-M4F and M7, and computes in single precision;
   `"thumbv8.1m.main"` is for M55 and M85 with their vectors (MVE). With numbers in `input_signature`, the header has
-  `DIGITS_ARENA_BYTES`, for an arena that is an array. All others are for Linux. All files are ELF files.
+  `DIGITS_ARENA_BYTES`, for an arena that is an array. `"x86-64-windows"` is for Windows: its files are COFF files, it
+  chooses among levels as well, and the shared library is `digits.dll`. All others are for Linux, with ELF files.
 - **Bits**: on the machine at hand, predictions and training steps have the bits that `predict` and `fit` have, for any
   number of threads, bfloat16 on processors with AMX apart, and the last bit of `sin`, `cos` and `tan` of angles beyond
   2^20. On other machines sums are added in another order.

@@ -11,6 +11,8 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 _PRELUDE = """
+import faulthandler
+faulthandler.enable()  # says where each thread is, if the test ends the process
 import gc, importlib.abc, importlib.util, os, sys, threading, time
 import numpy as np
 from llvmlite.binding import ffi
@@ -60,9 +62,9 @@ def _run(script):
     try:
         _, err = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        pytest.fail("a process waits for a thread that it does not have")
+        os.killpg(process.pid, signal.SIGABRT)
+        _, err = process.communicate()
+        pytest.fail(f"a process waits for a thread that it does not have:\n{err}")
     assert (process.returncode, err) == (0, "")
 
 
